@@ -1,0 +1,133 @@
+"""What can be timed: a Case is six scalars, and the axes are the values each may take.
+
+Standard library only, so that tables are made where torch is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+
+STEPS = ("forward", "backward", "train")
+DTYPES = ("float32", "bfloat16", "float16", "float64", "amp-bfloat16", "amp-float16")
+COMPILE_MODES = ("off", "on", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+BACKEND_PREFIX = "backend:"
+
+DEFAULT_MODELS = ("mlp",)
+DEFAULT_STEPS = ("forward", "backward")
+DEFAULT_BATCHES = (1, 64, 1024)
+DEFAULT_DTYPES = ("float32", "bfloat16")
+DEFAULT_ACCELERATOR_DTYPES = (*DEFAULT_DTYPES, "float16")
+DEFAULT_COMPILES = ("off", "on")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Case:
+    """One point of the matrix.
+
+    Attributes:
+        model: a name in ``models.MODELS``.
+        step: one of `STEPS`.
+        batch: images per iteration, at least 1.
+        device: a name as torch knows it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``vulkan``.
+        dtype: one of `DTYPES`; ``amp-`` is autocast over float32 weights.
+        compile: ``off``, ``on``, a mode of ``torch.compile``, or ``backend:NAME``.
+
+    Raises:
+        ValueError: if a field is not one of its axis's values.
+    """
+
+    model: str
+    step: str
+    batch: int
+    device: str
+    dtype: str
+    compile: str
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ValueError("case: model is empty")
+        if self.step not in STEPS:
+            raise ValueError(unknown("step", self.step, STEPS))
+        if type(self.batch) is not int or self.batch < 1:
+            raise ValueError(f"case: batch is {self.batch!r}; it must be a whole number of at least 1")
+        if not self.device:
+            raise ValueError("case: device is empty")
+        if self.dtype not in DTYPES:
+            raise ValueError(unknown("dtype", self.dtype, DTYPES))
+        check_compile(self.compile)
+
+    @property
+    def id(self) -> str:
+        """The name of this case in tests, tables and files: ``mlp-forward-b64-cpu-float32-eager``."""
+        return f"{self.model}-{self.step}-b{self.batch}-{self.device}-{self.dtype}-{compile_label(self.compile)}"
+
+    @property
+    def group(self) -> tuple[str, str, int, str]:
+        """Return what the variants that are compared with each other have in common.
+
+        Cases of one group differ in dtype and compile only; they are interleaved within seconds.
+        """
+        return (self.model, self.step, self.batch, self.device)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether torch.compile is used at all."""
+        return self.compile != "off"
+
+
+AXES = tuple(Case.__dataclass_fields__)
+
+
+def unknown(axis: str, value: str, known: Iterable[str]) -> str:
+    """Return the sentence for a value that an axis does not have."""
+    return f"unknown {axis} {value!r}; known: {', '.join(known)}"
+
+
+def compile_label(compile_: str) -> str:
+    """Return how a value of the compile axis reads inside a case's id."""
+    return {"off": "eager", "on": "compiled"}.get(compile_, f"compiled={compile_}")
+
+
+def check_compile(compile_: str) -> str:
+    """Return a value of the compile axis unchanged.
+
+    Raises:
+        ValueError: if it is neither a mode nor ``backend:NAME``.
+    """
+    backend = compile_.removeprefix(BACKEND_PREFIX) if compile_.startswith(BACKEND_PREFIX) else ""
+    if compile_ not in COMPILE_MODES and not backend:
+        raise ValueError(unknown("compile", compile_, (*COMPILE_MODES, f"{BACKEND_PREFIX}NAME")))
+    return compile_
+
+
+def select(
+    *,
+    models: Sequence[str],
+    steps: Sequence[str],
+    batches: Sequence[int],
+    devices: Sequence[str],
+    dtypes: Callable[[str], Sequence[str]],
+    compiles: Sequence[str],
+) -> tuple[Case, ...]:
+    """Return every case of the matrix in display order: variants of one group stand next to each other.
+
+    Args:
+        models: names of models.
+        steps: names of steps.
+        batches: images per iteration.
+        devices: names of devices.
+        dtypes: which dtypes to take on a given device.
+        compiles: values of the compile axis.
+    """
+    return tuple(
+        Case(model=model, step=step, batch=batch, device=device, dtype=dtype, compile=compile_)
+        for model, device, step, batch in product(models, devices, steps, batches)
+        for dtype, compile_ in product(dtypes(device), compiles)
+    )
+
+
+def as_params(case: Case) -> dict[str, str | int]:
+    """Return a case as the six scalars that a test's parameters and a file hold."""
+    return asdict(case)

@@ -1,0 +1,265 @@
+"""pytest wiring, and the one module that sees models, bench and reports: the main() of ``pytest bench``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from bench.case import AXES, Case, select
+from bench.journal import SECTION, Journal, keep_aside, section
+from bench.launch import LaunchError
+from bench.measuring import Session, SetupError, probe_devices, stoppable
+from bench.options import KNOWN_DEVICES, Options, add_options, read_options
+from bench.output import Output
+from bench.pace import expected_seconds
+from bench.progress import Progress, clock_text
+from bench.record import Run
+from bench.recorder import JsonTarget, Tape, replay
+
+OPTIONS = pytest.StashKey[Options]()
+OUTPUT = pytest.StashKey[Output]()
+RUN = pytest.StashKey[Run]()
+MESSAGES = pytest.StashKey[list[str]]()
+TAPE = "timer"
+"""The keyword of pytest-benchmark's marker under which a test's tape is its clock."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register our options."""
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the command line before pytest-benchmark reads its own part of it, and take over where its JSON goes."""
+    if config.option.help or config.option.version:
+        return
+    options = read_options(config)
+    config.stash[OPTIONS] = options
+    config.stash[MESSAGES] = []
+    output = Output(config.option.benchmark_json)
+    config.stash[OUTPUT] = output
+    if config.option.collectonly:
+        return
+    if options.settings.quick:
+        config.option.benchmark_disable, config.option.benchmark_enable = True, False
+    if not options.plan:
+        output.prepare()
+    if config.option.benchmark_json:
+        aside = output.folder / "pytest-benchmark.part"
+        aside.unlink(missing_ok=True)
+        config.option.benchmark_json = JsonTarget(output.json_path, aside)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrise the suite with six scalars, so that a stored result explains itself."""
+    if not set(AXES) <= set(metafunc.fixturenames):
+        return
+    options = metafunc.config.stash[OPTIONS]
+    cases = select(
+        models=options.models,
+        steps=options.steps,
+        batches=options.batches,
+        devices=named_devices(options),
+        dtypes=options.dtypes_for,
+        compiles=options.compiles,
+    )
+    metafunc.parametrize(
+        AXES,
+        [
+            pytest.param(
+                *(getattr(case, axis) for axis in AXES),
+                id=case.id,
+                marks=pytest.mark.benchmark(timer=Tape(), group=" ".join(map(str, case.group))),
+            )
+            for case in cases
+        ],
+    )
+
+
+def named_devices(options: Options) -> tuple[str, ...]:
+    """Return the devices to plan for, asking a probe process only where names alone do not say.
+
+    Raises:
+        pytest.UsageError: if a name means nothing here.
+    """
+    if not options.needs_probe:
+        return options.devices
+    strange = [name for name in (*options.devices, *options.required) if name not in ("auto", "all")]
+    try:
+        found, refused = probe_devices(strange)
+    except SetupError as error:
+        raise pytest.UsageError(str(error)) from error
+    for name in strange:
+        if name in refused and name.partition(":")[0] not in KNOWN_DEVICES:
+            raise pytest.UsageError(f"--device: {refused[name]}; found here: {', '.join(found)}")
+    if options.devices == ("all",):
+        return tuple(found)
+    return tuple(found[:2]) if options.devices == ("auto",) else options.devices
+
+
+@pytest.fixture
+def case(model: str, step: str, batch: int, device: str, dtype: str, compile: str) -> Case:  # noqa: A002
+    """The test's six scalars as a Case."""
+    return Case(model=model, step=step, batch=batch, device=device, dtype=dtype, compile=compile)
+
+
+@pytest.fixture
+def replay_case(request: pytest.FixtureRequest, case: Case) -> Callable[[Any], None]:
+    """Hands the case's slices to pytest-benchmark, or ends the test the way the case ended."""
+    run, options = request.config.stash[RUN], request.config.stash[OPTIONS]
+
+    def hand_over(benchmark: Any) -> None:
+        replay(run, case, benchmark, _tape(request.node), required=options.required)
+
+    return hand_over
+
+
+def _tape(item: pytest.Item) -> Tape:
+    marker = item.get_closest_marker("benchmark")
+    tape = marker.kwargs[TAPE] if marker else None
+    assert isinstance(tape, Tape), "another benchmark marker hides the suite's own"
+    return tape
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Measure what was selected, then let the tests replay it."""
+    config = session.config
+    cases = selected(session.items)
+    if not cases or config.option.collectonly or session.testsfailed:
+        return (yield)
+    options = config.stash[OPTIONS]
+    try:
+        with stoppable() as switch:
+            if options.plan:
+                plan_only(config, cases)
+                return True
+            config.stash[RUN] = measure(config, cases, switch)
+            result = yield
+    except (SetupError, LaunchError, OSError) as error:
+        raise pytest.UsageError(str(error)) from error
+    if switch.reason is not None:
+        raise session.Interrupted(switch.reason)
+    return result
+
+
+def selected(items: list[pytest.Item]) -> list[Case]:
+    """Return the cases of the tests that will run, in order, skipped ones left out."""
+    found: dict[Case, None] = {}
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is None or not set(AXES) <= callspec.params.keys() or item.get_closest_marker("skip"):
+            continue
+        found[Case(**{axis: callspec.params[axis] for axis in AXES})] = None
+    return list(found)
+
+
+def measure(config: pytest.Config, cases: list[Case], stop: Callable[[], str | None]) -> Run:
+    """Measure the cases with progress on the terminal and every event in the journal."""
+    from reports import stats, units
+
+    options, output = config.stash[OPTIONS], config.stash[OUTPUT]
+
+    def describe(medians: Any) -> str:
+        summary = stats.summarize(medians)
+        return units.text(units.Unit.SECONDS, summary.centre, summary.low, summary.high)
+
+    progress = Progress(_terminal(config), options.settings, cases, describe)
+    if aside := keep_aside(output.journal_path):
+        _say(config, f"an unfinished run was there: its journal is kept as {aside}")
+    compiled = any(case.compiled for case in cases)
+    with Session(options, compiled=compiled) as session, Journal(output.journal_path) as journal:
+        return session.measure(cases, journal, progress.show, stop)
+
+
+def plan_only(config: pytest.Config, cases: list[Case]) -> None:
+    """Print the plan."""
+    options = config.stash[OPTIONS]
+    with Session(options, compiled=any(case.compiled for case in cases)) as session:
+        refused = session.refusals(cases)
+    terminal = _terminal(config)
+    width = max(len(case.id) for case in cases)
+    terminal.write_line("")
+    for case in cases:
+        terminal.write_line(f"{case.id:<{width}}  {'skipped: ' + refused[case] if case in refused else 'measured'}")
+    live = {case: case.compiled for case in cases if case not in refused}
+    forecast = clock_text(expected_seconds(live, options.settings))
+    terminal.write_line(f"{len(live)} of {len(cases)} cases, {options.settings.launches} launches, about {forecast}")
+
+
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Add our section to everything that pytest-benchmark stores."""
+    if RUN in config.stash:
+        output_json[SECTION] = section(config.stash[RUN])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Publish the JSON and write the reports; pytest-benchmark has written its part by now."""
+    config = session.config
+    if RUN not in config.stash:
+        return
+    from reports import write
+
+    run, output = config.stash[RUN], config.stash[OUTPUT]
+    target = config.option.benchmark_json
+    if not isinstance(target, JsonTarget):
+        target = JsonTarget(output.json_path, output.folder / "pytest-benchmark.part")
+    try:
+        target.publish(lambda: empty_document(config))
+        _say(config, f"results: {target}  (journal: {output.journal_path})")
+        write.write_reports(run, output.folder)
+        _say(config, f"tables and plots: {output.folder}")
+    except OSError as error:
+        _say(config, f"{error.filename or target}: {error.strerror}; everything measured is in {output.journal_path}")
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+
+def empty_document(config: pytest.Config) -> dict[str, Any]:
+    """Return pytest-benchmark's document for a run in which no case was measured, made by its own hooks."""
+    hook = config.hook
+    machine = hook.pytest_benchmark_generate_machine_info(config=config)
+    hook.pytest_benchmark_update_machine_info(config=config, machine_info=machine)
+    commit = hook.pytest_benchmark_generate_commit_info(config=config)
+    hook.pytest_benchmark_update_commit_info(config=config, commit_info=commit)
+    arguments = {"config": config, "benchmarks": []}
+    document: dict[str, Any] = hook.pytest_benchmark_generate_json(
+        **arguments, include_data=True, machine_info=machine, commit_info=commit
+    )
+    hook.pytest_benchmark_update_json(**arguments, output_json=document)
+    return document
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what came of the run and where it lies."""
+    messages = config.stash.get(MESSAGES, [])
+    if RUN in config.stash:
+        messages = [*summary(config.stash[RUN]), *messages]
+    if messages:
+        terminalreporter.section("accelbench")
+        for message in messages:
+            terminalreporter.write_line(message)
+
+
+def summary(run: Run) -> list[str]:
+    """Return how the cases ended and the table that answers what was asked, as lines of text."""
+    from reports.reference import Reference
+    from reports.render import Format, render
+
+    counts = Counter(outcome for outcome, _ in run.outcomes().values())
+    table = render(run, ["summary"], Format.TEXT, Reference())
+    return [", ".join(f"{count} {outcome}" for outcome, count in counts.items()), "", *table.splitlines(), ""]
+
+
+def _terminal(config: pytest.Config) -> pytest.TerminalReporter:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    assert isinstance(terminal, pytest.TerminalReporter)
+    return terminal
+
+
+def _say(config: pytest.Config, message: str) -> None:
+    config.stash[MESSAGES].append(message)

@@ -1,0 +1,117 @@
+"""Where a run is made: facts by dotted name, from the pytest process (without torch) and from a worker."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from bench.record import Environment, Scalar
+from bench.steady import MEASURES
+
+if TYPE_CHECKING:
+    import torch
+
+PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "triton", "torchvulkan")
+"""Packages whose version can move a figure."""
+
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES", "TORCH_COMPILE_DISABLE")
+"""Environment variables of the user that can move a figure."""
+
+
+def gather(
+    root: Path, *, data_source: str, data_reason: str, left_out: Collection[str], worker_facts: Mapping[str, Scalar]
+) -> Environment:
+    """Return the environment of a run that starts now.
+
+    Args:
+        root: the checkout under test.
+        data_source: ``fashion-mnist`` or ``random``.
+        data_reason: why this source.
+        left_out: measures of steadiness that are switched off.
+        worker_facts: what workers said about torch and the devices.
+    """
+    facts: dict[str, Scalar] = {
+        "program.version": own_version(),
+        **commit(root),
+        "run.started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python.version": platform.python_version(),
+        "os.name": platform.platform(),
+        "machine.name": platform.node(),
+        "machine.architecture": platform.machine(),
+        "machine.cpu": processor(),
+        "machine.cores": os.cpu_count(),
+        "machine.memory_bytes": psutil.virtual_memory().total,
+        "machine.load_at_start": round(os.getloadavg()[0], 2),
+        "data.source": data_source,
+        "data.reason": data_reason,
+        **{f"{package}.version": package_version(package) for package in PACKAGES},
+        **{f"variable.{name}": os.environ.get(name) for name in VARIABLES},
+        **{f"steady.{name.replace('-', '_')}": name not in left_out for name in MEASURES},
+        **worker_facts,
+    }
+    return Environment(facts=facts)
+
+
+def processor() -> str:
+    """Return the processor's name, as well as the system tells it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:  # not Linux
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def own_version() -> str:
+    """Return this program's version as installed, or that it is not."""
+    return package_version("accelbench") or "not installed"
+
+
+def package_version(name: str) -> str | None:
+    """Return a package's version without importing it, None if it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def commit(root: Path) -> dict[str, Scalar]:
+    """Return which commit the checkout is at and whether it differs from it."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=30
+        ).stdout.strip()
+
+    try:
+        return {"commit.id": git("rev-parse", "HEAD"), "commit.dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError) as error:
+        return {
+            "commit.id": None,
+            "commit.id.reason": f"git does not answer: {type(error).__name__}",
+            "commit.dirty": None,
+        }
+
+
+def torch_facts(device: torch.device) -> dict[str, Scalar]:
+    """Return what torch says about itself and about one device; called inside a worker."""
+    import torch
+
+    from bench import devices
+
+    return {
+        "torch.git": torch.version.git_version,
+        "torch.cuda": torch.version.cuda,
+        "torch.threads": torch.get_num_threads(),
+        "torch.matmul_precision": torch.get_float32_matmul_precision(),
+        "torch.deterministic": torch.are_deterministic_algorithms_enabled(),
+        f"device.{device}.description": devices.describe(device),
+    }

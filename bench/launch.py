@@ -1,0 +1,199 @@
+"""Starts, pauses and ends workers, and speaks the line protocol with them; seen from the pytest process.
+
+Standard library only: this side never imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+START_SECONDS = 300.0
+"""Limit for a launcher's imports and first compile on a slow machine."""
+
+END_SECONDS = 10.0
+"""How long a worker that was told to leave may take before it is killed."""
+
+
+class WorkerDiedError(Exception):
+    """The worker's process ended while it was asked something; the message says how."""
+
+
+class WorkerTimeoutError(Exception):
+    """The worker did not answer in time; it has been killed."""
+
+
+class LaunchError(Exception):
+    """No worker could be started: nothing can be measured."""
+
+
+class Launcher:
+    """One executed launcher: an interpreter and its environment variables, from which workers are made."""
+
+    def __init__(
+        self, *, root: Path, variables: Mapping[str, str], compiled: bool, python: str = sys.executable, log: Path
+    ) -> None:
+        """Execute it and wait until it is ready.
+
+        Args:
+            root: the checkout whose ``models`` and ``bench`` the workers import.
+            variables: environment variables, added to this process's.
+            compiled: whether workers will compile.
+            python: the interpreter.
+            log: where whatever the workers print is appended.
+
+        Raises:
+            LaunchError: if it does not come up.
+        """
+        ours, theirs = socket.socketpair()
+        self._channel = ours
+        self._log = log
+        with theirs, log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [python, "-m", "bench.launcher", str(theirs.fileno()), str(os.getpid())],
+                pass_fds=(theirs.fileno(),),
+                cwd=root,
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        ready = self.call({"do": "warm", "compiled": compiled})
+        self.compile_seconds: float = ready["compile_seconds"]
+        self.may_fork: bool = ready["may_fork"]
+
+    def call(self, request: dict[str, Any], descriptor: int | None = None) -> dict[str, Any]:
+        """Return the reply to a request.
+
+        Raises:
+            LaunchError: if the launcher is gone.
+        """
+        self._channel.settimeout(START_SECONDS)
+        try:
+            socket.send_fds(self._channel, [json.dumps(request).encode()], [] if descriptor is None else [descriptor])
+            message = self._channel.recv(1 << 16)
+        except OSError as error:
+            raise LaunchError(f"the launcher does not answer: {error}") from error
+        if not message:
+            raise LaunchError(f"the launcher ended with code {self._process.wait()}: {self._last_words()}")
+        reply: dict[str, Any] = json.loads(message)
+        return reply
+
+    def start(self, *, fork: bool) -> WorkerProcess:
+        """Return a fresh worker.
+
+        Args:
+            fork: whether to fork it from the launcher; otherwise it is executed from nothing.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            pid = self.call({"do": "start", "fork": fork}, theirs.fileno())["pid"]
+        return WorkerProcess(self, pid, ours)
+
+    def close(self) -> None:
+        """End the launcher and with it every worker that is left."""
+        self._channel.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else "it said nothing"
+
+
+class WorkerProcess:
+    """A worker, seen from here: asked one thing at a time."""
+
+    def __init__(self, launcher: Launcher, pid: int, channel: socket.socket) -> None:
+        self.pid = pid
+        self._launcher = launcher
+        self._channel = channel
+        self._buffer = b""
+        self._alive = True
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(channel, selectors.EVENT_READ)
+
+    def ask(self, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
+        """Return the reply to a request.
+
+        Raises:
+            WorkerDiedError: if the worker ended instead.
+            WorkerTimeoutError: if it took longer than `timeout_seconds`.
+        """
+        deadline = monotonic() + timeout_seconds
+        try:
+            self._channel.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            raise WorkerDiedError(self._reaped()) from error
+        while b"\n" not in self._buffer:
+            if not self._selector.select(max(0.0, deadline - monotonic())):
+                self.kill()
+                raise WorkerTimeoutError(f"no answer within {timeout_seconds:g} s")
+            try:
+                chunk = self._channel.recv(1 << 16)
+            except OSError:
+                chunk = b""
+            if not chunk:
+                raise WorkerDiedError(self._reaped())
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+    def pause(self) -> None:
+        """Suspend the process, spinning threads and all."""
+        self._signal("stop")
+
+    def resume(self) -> None:
+        """Let a suspended process go on."""
+        self._signal("continue")
+
+    def end(self) -> None:
+        """Ask the worker to leave and wait until it has; kill it if it does not."""
+        if not self._alive:
+            return
+        try:
+            self._channel.sendall(b'{"do": "exit"}\n')
+            self._selector.select(END_SECONDS)
+            self.kill()
+        except OSError:
+            self._reaped()
+
+    def kill(self) -> None:
+        """Kill the process and wait until it is gone."""
+        if self._alive:
+            self._signal("kill")
+            self._reaped()
+
+    def _signal(self, name: str) -> None:
+        self._launcher.call({"do": "signal", "pid": self.pid, "name": name})
+
+    def _reaped(self) -> str:
+        if not self._alive:
+            return "the worker had ended before"
+        self._alive = False
+        self._selector.close()
+        self._channel.close()
+        ended = self._launcher.call({"do": "reap", "pid": self.pid})["ended"]
+        return f"the worker's process ended with {ended}"

@@ -1,0 +1,110 @@
+"""The program that makes workers, executed once for each environment: ``python -m bench.launcher FD PARENT``.
+
+What OpenMP and malloc read at start-up is set before it is executed and reaches every worker.
+It imports torch, so that a fork is ready at once, but runs no parallel region and no backward:
+after the first a forked child hangs, after the second it raises. Only it signals its children, so that a signal
+can never reach a stranger that was given a dead worker's process id.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from time import monotonic
+from typing import Any
+
+from bench.guard import die_with_parent, ignore_terminal
+
+MESSAGE_BYTES = 1 << 16
+"""More than any request of the protocol needs; requests and replies alternate, so one read is one message."""
+
+SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT, "kill": signal.SIGKILL}
+
+
+def warm(*, compiled: bool) -> dict[str, Any]:
+    """Import what every worker needs, and compile a tiny forward so that each fork saves inductor's start-up.
+
+    Returns:
+        The seconds spent compiling, and whether workers may be forked: on Linux, and without an accelerator, since
+        compiling asks an accelerator's runtime what it is, and no such runtime survives a fork.
+    """
+    import torch
+
+    begin = monotonic()
+    may_fork = sys.platform == "linux" and not torch.accelerator.is_available()
+    if compiled and may_fork:
+        try:
+            with torch.inference_mode():
+                torch.compile(torch.nn.Linear(2, 2))(torch.ones(1, 2))
+        except Exception as error:  # noqa: BLE001  the probe will say for each device what does not work
+            print(f"launcher: torch.compile did not work: {error}", file=sys.stderr)
+        torch.compiler.reset()
+    return {"compile_seconds": monotonic() - begin, "may_fork": may_fork}
+
+
+def fork(descriptor: int, channel: socket.socket) -> int:
+    """Return the process id of a new worker that serves `descriptor`."""
+    launcher = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        channel.close()
+        from bench.worker import main as serve
+
+        serve(descriptor, launcher)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def spawn(descriptor: int) -> int:
+    """Return the process id of a new worker, executed from nothing, that serves `descriptor`."""
+    command = [sys.executable, "-m", "bench.worker", str(descriptor), str(os.getpid())]
+    return subprocess.Popen(command, pass_fds=(descriptor,)).pid
+
+
+def reap(pid: int) -> str:
+    """Wait for a dead worker and return how it ended: ``exit code 1`` or ``SIGSEGV``."""
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        return signal.Signals(os.WTERMSIG(status)).name
+    return f"exit code {os.WEXITSTATUS(status)}"
+
+
+def answer(request: dict[str, Any], descriptors: list[int], channel: socket.socket) -> dict[str, Any]:
+    """Carry out one request and return its reply."""
+    match request:
+        case {"do": "warm", "compiled": bool(compiled)}:
+            return warm(compiled=compiled)
+        case {"do": "start", "fork": bool(forked)}:
+            pid = fork(descriptors[0], channel) if forked else spawn(descriptors[0])
+            os.close(descriptors[0])
+            return {"pid": pid}
+        case {"do": "signal", "pid": int(pid), "name": str(name)}:
+            os.kill(pid, SIGNALS[name])
+            return {}
+        case {"do": "reap", "pid": int(pid)}:
+            return {"ended": reap(pid)}
+    raise ValueError(f"unknown request {request}")
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Answer requests until the other side closes its end; the workers die with this process."""
+    die_with_parent(parent)
+    ignore_terminal()
+    with socket.socket(fileno=descriptor) as channel:
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, 1)
+            if not message:
+                return
+            channel.sendall(json.dumps(answer(json.loads(message), descriptors, channel)).encode())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

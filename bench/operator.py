@@ -1,0 +1,154 @@
+"""Asks workers on behalf of the plan: replies become records, and whatever goes wrong becomes an outcome.
+
+A worker that died or hung costs its case an outcome and the run nothing: the next request gets a fresh one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bench.case import Case, as_params
+from bench.decode import decode
+from bench.launch import WorkerDiedError, WorkerTimeoutError
+from bench.record import Measurement, Outcome, Preparation, Settings
+
+
+class WorkerHandle(Protocol):
+    """A worker that is asked one thing at a time; see `launch.WorkerProcess`."""
+
+    def ask(self, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
+        """Return the reply to a request."""
+
+    def end(self) -> None:
+        """Let the worker leave."""
+
+
+class Workers(Protocol):
+    """Makes workers; see `crew.Crew`."""
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent so far on compiling before any case."""
+
+    def open(self, device: str, launch: int) -> tuple[WorkerHandle | None, str | None]:
+        """Return a fresh worker for a launch with its device opened, or None and why the device cannot be used."""
+
+
+class StoppedError(Exception):
+    """The run was asked to stop between two requests; the message says by whom."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A case is ready to be timed.
+
+    Attributes:
+        preparation: what making it ready showed.
+        estimate_seconds: per iteration.
+        clock_seconds: cost of one pair of clock reads in this worker.
+    """
+
+    preparation: Preparation
+    estimate_seconds: float
+    clock_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """One slice, as the worker answered.
+
+    Attributes:
+        seconds: per iteration.
+        started: on the machine's monotonic clock.
+        wall_seconds: of the whole slice, whatever is not timed in it included.
+        stolen_seconds, minor_faults, involuntary_switches: see `record.Slices`.
+    """
+
+    seconds: float
+    started: float
+    wall_seconds: float
+    stolen_seconds: float | None
+    minor_faults: int
+    involuntary_switches: int
+
+
+class Operator:
+    """Keeps at most one worker alive and knows for which device and launch it is.
+
+    Args:
+        workers: makes them.
+        settings: for the timeout.
+        stop: asked before each request; a reason to stop now, None to go on.
+    """
+
+    def __init__(self, workers: Workers, settings: Settings, stop: Callable[[], str | None]) -> None:
+        self._workers = workers
+        self._settings = settings
+        self._stop = stop
+        self._worker: WorkerHandle | None = None
+        self._refused: dict[str, str] = {}
+
+    @property
+    def lost(self) -> bool:
+        """Whether there is no worker: cases that were prepared have to be prepared again."""
+        return self._worker is None
+
+    def prepare(self, case: Case, launch: int) -> Ready | Measurement:
+        """Return a case that is ready, or how it ended instead."""
+        request = {
+            "do": "prepare",
+            "case": as_params(case),
+            "warm": not self._settings.quick,
+            "probe": launch == 0,
+        }
+        reply = self._ask(case, launch, request)
+        return reply if isinstance(reply, Measurement) else decode(Ready, reply)
+
+    def slice(self, case: Case, launch: int, iterations: int) -> Timing | Measurement:
+        """Return one timed slice, or how the case ended instead."""
+        request = {"do": "slice", "case_id": case.id, "iterations": iterations}
+        reply = self._ask(case, launch, request)
+        return reply if isinstance(reply, Measurement) else decode(Timing, reply)
+
+    def yardstick(self, case: Case, launch: int) -> float | Measurement:
+        """Return the yardstick's seconds; if the worker breaks here, `case`, which is next, is held responsible."""
+        reply = self._ask(case, launch, {"do": "yardstick"})
+        return reply if isinstance(reply, Measurement) else float(reply["seconds"])
+
+    def forget(self) -> None:
+        """Have the worker drop every case it holds, if there is one; a worker that cannot is replaced."""
+        if self._worker is not None:
+            try:
+                self._worker.ask({"do": "drop"}, self._settings.timeout_seconds)
+            except (WorkerDiedError, WorkerTimeoutError):
+                self._worker = None
+
+    def end(self) -> None:
+        """Let the worker leave."""
+        if self._worker is not None:
+            self._worker.end()
+            self._worker = None
+
+    def _ask(self, case: Case, launch: int, request: dict[str, Any]) -> dict[str, Any] | Measurement:
+        if reason := self._stop():
+            raise StoppedError(reason)
+        try:
+            if self._worker is None and case.device not in self._refused:
+                self._worker, refusal = self._workers.open(case.device, launch)
+                if refusal is not None:
+                    self._refused[case.device] = refusal
+            if self._worker is None:
+                reason = self._refused[case.device]
+                return Measurement(case=case, launch=launch, outcome=Outcome.SKIPPED, reason=reason)
+            reply = self._worker.ask(request, self._settings.timeout_seconds)
+        except WorkerTimeoutError as error:
+            self._worker = None
+            return Measurement(case=case, launch=launch, outcome=Outcome.TIMEOUT, reason=f"{request['do']}: {error}")
+        except WorkerDiedError as error:
+            self._worker = None
+            return Measurement(case=case, launch=launch, outcome=Outcome.CRASHED, reason=f"{request['do']}: {error}")
+        if "outcome" in reply:
+            return Measurement(case=case, launch=launch, outcome=Outcome(reply["outcome"]), reason=reply["reason"])
+        return reply

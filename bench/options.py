@@ -1,0 +1,290 @@
+"""The command line of ``pytest bench``: options, what they mean, and what is refused and why.
+
+Everything here happens before anything is timed, in a process that never imports torch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench.case import (
+    COMPILE_MODES,
+    DEFAULT_ACCELERATOR_DTYPES,
+    DEFAULT_BATCHES,
+    DEFAULT_COMPILES,
+    DEFAULT_DTYPES,
+    DEFAULT_MODELS,
+    DEFAULT_STEPS,
+    DTYPES,
+    STEPS,
+    check_compile,
+    unknown,
+)
+from bench.record import Settings
+from bench.steady import MEASURES
+from models import MODELS, dataset
+
+KNOWN_DEVICES = ("cpu", "cuda", "mps", "xpu", "mtia", "hpu", "vulkan")
+"""Kinds that are taken by name without asking torch; any other name is looked up by a probe process."""
+
+REFUSED = {
+    "--benchmark-timer": "the device decides the clock: the host's, read after the device has caught up",
+    "--benchmark-warmup": "every case is warmed up until its slice medians settle",
+    "--benchmark-warmup-iterations": "every case is warmed up until its slice medians settle",
+    "--benchmark-precision": "the number of replicates is --launches, the time is --budget",
+    "--benchmark-confidence": "intervals are at 95 %, from the launches",
+    "--benchmark-calibration-precision": "a slice is so long that the clock costs under 1 % of it",
+    "--benchmark-min-time": "a slice is so long that the clock costs under 1 % of it",
+    "--benchmark-disable-gc": "the garbage collector never runs inside a slice; --unsteady no-gc lets it",
+    "--benchmark-cprofile": "what is recorded was timed in another process: there is nothing to profile here",
+    "--benchmark-cprofile-loops": "what is recorded was timed in another process: there is nothing to profile here",
+    "--benchmark-cprofile-top": "what is recorded was timed in another process: there is nothing to profile here",
+    "--benchmark-cprofile-dump": "what is recorded was timed in another process: there is nothing to profile here",
+}
+"""Options of pytest-benchmark that have no meaning here, and what there is instead."""
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
+UNIT_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The command line, checked.
+
+    Attributes:
+        models, steps, batches, compiles: values of the axes.
+        dtypes: values of the dtype axis; None for the default, which depends on the device.
+        devices: names, or ``auto`` or ``all`` alone.
+        required: devices whose absence is a failure.
+        settings: how to measure.
+        plan: whether to print the plan and measure nothing.
+        data: ``auto``, ``fashion-mnist`` or ``random``.
+        data_root: where the images are looked for.
+        download: whether to fetch them there first.
+        unsteady: measures of steadiness that are left out.
+    """
+
+    models: tuple[str, ...]
+    steps: tuple[str, ...]
+    batches: tuple[int, ...]
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...] | None
+    compiles: tuple[str, ...]
+    required: tuple[str, ...]
+    settings: Settings
+    plan: bool
+    data: str
+    data_root: Path
+    download: bool
+    unsteady: tuple[str, ...]
+
+    def dtypes_for(self, device: str) -> Sequence[str]:
+        """Return the dtypes to take on a device."""
+        return self.dtypes or (DEFAULT_DTYPES if device == "cpu" else DEFAULT_ACCELERATOR_DTYPES)
+
+    @property
+    def needs_probe(self) -> bool:
+        """Whether a probe process must be asked which devices there are."""
+        return any(name.partition(":")[0] not in KNOWN_DEVICES for name in (*self.devices, *self.required))
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register the options of ``pytest bench``."""
+    axes = parser.getgroup("accelbench", "accelbench: what is timed (comma lists)")
+    add = axes.addoption
+    add(
+        "--model",
+        metavar="NAMES",
+        default=",".join(DEFAULT_MODELS),
+        help=f"of {', '.join(MODELS)} (default: %(default)s)",
+    )
+    add(
+        "--step", metavar="NAMES", default=",".join(DEFAULT_STEPS), help=f"of {', '.join(STEPS)} (default: %(default)s)"
+    )
+    add(
+        "--batch",
+        metavar="SIZES",
+        default=",".join(map(str, DEFAULT_BATCHES)),
+        help="images per iteration (default: %(default)s)",
+    )
+    add(
+        "--device",
+        metavar="NAMES",
+        default="auto",
+        help="names as torch knows them (cpu, cuda, cuda:1, mps, xpu, vulkan, ...), auto: the CPU and the current "
+        "accelerator, or all: the CPU and every accelerator found (default: %(default)s)",
+    )
+    add(
+        "--dtype",
+        metavar="NAMES",
+        default=None,
+        help=f"of {', '.join(DTYPES)} (default: {','.join(DEFAULT_DTYPES)}, and float16 on accelerators)",
+    )
+    add(
+        "--compile",
+        metavar="MODES",
+        default=",".join(DEFAULT_COMPILES),
+        help=f"of {', '.join(COMPILE_MODES)}, backend:NAME (default: %(default)s)",
+    )
+    add("--require-device", metavar="NAMES", default="", help="fail, rather than skip, where one of these is absent")
+    how = parser.getgroup("accelbench-how", "accelbench: how it is timed")
+    add = how.addoption
+    add(
+        "--plan",
+        action="store_true",
+        help="print the cases, which would be skipped and why, and the expected time; measure nothing",
+    )
+    add(
+        "--quick",
+        action="store_true",
+        help="run every case once as a test; nothing is timed (also: --benchmark-disable)",
+    )
+    add(
+        "--budget",
+        metavar="TIME",
+        default=None,
+        help="wall time for the whole run, such as 90s or 10m (default: about one second of slices per case)",
+    )
+    add(
+        "--launches",
+        metavar="N",
+        default="8",
+        help="fresh processes per case, each one replicate (default: %(default)s; under 6 there is no interval)",
+    )
+    add("--seed", metavar="N", default="0", help="of weights, random images and order (default: %(default)s)")
+    add(
+        "--case-timeout",
+        metavar="TIME",
+        default="5m",
+        help="limit for preparing a case, and for one slice of it (default: %(default)s)",
+    )
+    add("--unsteady", metavar="NAMES", default="", help=f"leave out measures of steadiness: {', '.join(MEASURES)}")
+    data = parser.getgroup("accelbench-data", "accelbench: what the network is fed")
+    add = data.addoption
+    add(
+        "--data",
+        choices=("auto", "fashion-mnist", "random"),
+        default="auto",
+        help="auto: real images where --data-root has them, else random ones (default: %(default)s)",
+    )
+    add(
+        "--data-root",
+        metavar="DIR",
+        type=Path,
+        default=Path("data"),
+        help="where FashionMNIST's files are (default: %(default)s)",
+    )
+    add("--download", action="store_true", help="fetch FashionMNIST into --data-root first")
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Return the command line, checked.
+
+    Raises:
+        pytest.UsageError: if something is unknown, contradictory or refused; the message says what to do.
+    """
+    refuse_foreign(config)
+    get = config.getoption
+    option = Options(
+        models=_names("--model", get("model"), MODELS),
+        steps=_names("--step", get("step"), STEPS),
+        batches=tuple(_whole("--batch", one, least=1) for one in _list("--batch", get("batch"))),
+        devices=_devices("--device", get("device")),
+        dtypes=None if get("dtype") is None else _names("--dtype", get("dtype"), DTYPES),
+        compiles=tuple(_checked("--compile", check_compile, one) for one in _list("--compile", get("compile"))),
+        required=_devices("--require-device", get("require_device")) if get("require_device") else (),
+        settings=Settings(
+            launches=_whole("--launches", get("launches"), least=1),
+            seed=_whole("--seed", get("seed"), least=0),
+            quick=bool(get("quick") or (get("benchmark_disable") and not get("benchmark_enable"))),
+            case_seconds=float(get("benchmark_max_time")),
+            min_slices=int(get("benchmark_min_rounds")),
+            budget_seconds=None if get("budget") is None else _duration("--budget", get("budget")),
+            timeout_seconds=_duration("--case-timeout", get("case_timeout")),
+        ),
+        plan=bool(get("plan")),
+        data=str(get("data")),
+        data_root=get("data_root"),
+        download=bool(get("download")),
+        unsteady=_names("--unsteady", get("unsteady"), MEASURES) if get("unsteady") else (),
+    )
+    if option.data == "fashion-mnist" and not option.download and dataset.find(option.data_root) is None:
+        raise pytest.UsageError(dataset.missing(option.data_root))
+    if option.data == "random" and option.download:
+        raise pytest.UsageError("--download with --data random: the images would not be used; leave one of them out")
+    if {"auto", "all"} & set(option.devices) and len(option.devices) > 1:
+        raise pytest.UsageError("--device auto and all stand alone; name the devices, or use one of the two words")
+    return option
+
+
+def refuse_foreign(config: pytest.Config) -> None:
+    """Refuse what other plugins offer and this suite cannot honour.
+
+    Raises:
+        pytest.UsageError: naming the option and why.
+    """
+    if not config.pluginmanager.hasplugin("benchmark"):
+        raise pytest.UsageError("pytest-benchmark records the results of this suite: leave out -p no:benchmark")
+    if config.getoption("numprocesses", None) or config.getoption("dist", "no") != "no":
+        raise pytest.UsageError("under xdist the workers would disturb each other: leave out -n and --dist")
+    given = [
+        *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
+        *config.getini("addopts"),
+        *config.invocation_params.args,
+    ]
+    for argument in given:
+        name = str(argument).partition("=")[0]
+        if name in REFUSED:
+            raise pytest.UsageError(f"{name} has no meaning here: {REFUSED[name]}")
+
+
+def _list(option: str, text: str) -> tuple[str, ...]:
+    """Return a comma list's entries, each once, in the order given."""
+    entries = tuple(dict.fromkeys(entry.strip() for entry in text.split(",") if entry.strip()))
+    if not entries:
+        raise pytest.UsageError(f"{option} is empty; leave it out for the default")
+    return entries
+
+
+def _names(option: str, text: str, known: Collection[str]) -> tuple[str, ...]:
+    entries = _list(option, text)
+    for entry in entries:
+        if entry not in known:
+            raise pytest.UsageError(f"{option}: {unknown(option.removeprefix('--'), entry, known)}")
+    return entries
+
+
+def _devices(option: str, text: str) -> tuple[str, ...]:
+    entries = _list(option, text)
+    for entry in entries:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*(:\d{1,3})?", entry):
+            raise pytest.UsageError(f"{option}: {unknown('device', entry, (*KNOWN_DEVICES, 'auto', 'all'))}")
+    return entries
+
+
+def _checked(option: str, check: Callable[[str], str], text: str) -> str:
+    try:
+        return check(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"{option}: {error}") from error
+
+
+def _whole(option: str, text: str, *, least: int) -> int:
+    if not re.fullmatch(r"\d{1,9}", text) or int(text) < least:
+        raise pytest.UsageError(f"{option}: {text!r} is not a whole number of at least {least}")
+    return int(text)
+
+
+def _duration(option: str, text: str) -> float:
+    matched = DURATION.fullmatch(text.strip())
+    seconds = float(matched[1]) * UNIT_SECONDS[matched[2]] if matched else 0.0
+    if seconds <= 0:
+        raise pytest.UsageError(f"{option}: {text!r} is not a length of time such as 90s, 10m or 1h")
+    return seconds

@@ -1,0 +1,171 @@
+"""Making a case ready: build, first call, verify against the reference, warm up, estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from bench.case import Case
+from bench.devices import Clock
+from bench.dtypes import TORCH_DTYPES
+from bench.record import Preparation
+from bench.steps import STEP_CLASSES, Step, build
+from bench.verify import Answer, check, reference
+from models import MODELS
+
+WARM_SLICE_SECONDS = 0.005
+"""Length of a warm-up slice."""
+
+WARM_SLICES = 5
+"""Slices whose median is compared with the median of as many before."""
+
+SETTLED_WITHIN = 0.02
+"""Relative difference of the two medians below which a case counts as warm."""
+
+WARM_LIMIT_SECONDS = 0.3
+"""Warm-up ends here even if medians still move; the measurement is then marked as not settled."""
+
+RECOMPILE_LIMIT = 64
+"""Compiled variants that may live in one process; torch's default of 8 would silently run the ninth eagerly."""
+
+
+class SilentEagerError(Exception):
+    """A case that should be compiled ran eagerly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A case that is ready to be timed.
+
+    Attributes:
+        step: runs it.
+        preparation: what making it ready showed.
+        estimate_seconds: per iteration, from the last warm-up slices.
+    """
+
+    step: Step
+    preparation: Preparation
+    estimate_seconds: float
+
+
+def prepare(
+    case: Case, device: torch.device, clock: Clock, data: tuple[Tensor, Tensor], right: Answer, *, seed: int, warm: bool
+) -> Prepared:
+    """Return a case ready to be timed.
+
+    Args:
+        case: what to prepare.
+        device: where.
+        clock: its clock.
+        data: images (B, 1, 28, 28) and labels (B,) on the CPU.
+        right: the reference's answer.
+        seed: of the weights.
+        warm: whether to warm up; a quick pass does not.
+
+    Raises:
+        WrongResultError: if the answer is wrong.
+        SilentEagerError: if a compiled case was not compiled.
+    """
+    begin = perf_counter()
+    model, step_class = MODELS[case.model], STEP_CLASSES[case.step]
+    step = step_class(build(case, model, device, *data, seed=seed, compiled=True), clock)
+    before = CompileCounts.now()
+    (logits, loss), first_seconds = _clocked(step, clock)
+    answer = step.answer(logits, loss)
+    _, second_seconds = _clocked(step, clock)
+    counts = CompileCounts.now().since(before)
+    if case.compiled and counts.graphs == 0:
+        raise SilentEagerError("torch.compile compiled no graph for this case: it ran eagerly")
+    verify_begin = perf_counter()
+    errors = check(answer, right, TORCH_DTYPES[case.dtype])
+    eager = step_class(build(case, model, device, *data, seed=seed, compiled=False), clock)
+    flops = eager.flops()
+    warm_begin = perf_counter()
+    estimate, settled = warm_up(step) if warm else (second_seconds, False)
+    end = perf_counter()
+    return Prepared(
+        step=step,
+        preparation=Preparation(
+            first_call_seconds=first_seconds,
+            compile_seconds=max(0.0, first_seconds - second_seconds) if case.compiled else None,
+            cache_was_warm=counts.cache_was_warm if case.compiled else None,
+            warmup_seconds=end - warm_begin,
+            settled=settled,
+            verify_seconds=warm_begin - verify_begin,
+            total_seconds=end - begin,
+            relative_errors=errors,
+            flops=flops or None,
+        ),
+        estimate_seconds=estimate,
+    )
+
+
+def right_answer(case: Case, data: tuple[Tensor, Tensor], *, seed: int) -> Answer:
+    """Return the reference's answer for a case; it is the same for every device, dtype and compile mode."""
+    torch.manual_seed(seed)
+    model = MODELS[case.model]
+    return reference(model.build(), *data, model.loss, step=case.step)
+
+
+def _clocked(step: Step, clock: Clock) -> tuple[tuple[Tensor, Tensor], float]:
+    begin = clock()
+    result = step.iterate()
+    return result, clock() - begin
+
+
+def warm_up(step: Step) -> tuple[float, bool]:
+    """Iterate until slice medians settle; return the seconds per iteration and whether they did."""
+    begin = perf_counter()
+    iterations = 1
+    while (seconds := step.timed(iterations)) < WARM_SLICE_SECONDS and perf_counter() - begin < WARM_LIMIT_SECONDS:
+        iterations = max(
+            2 * iterations, min(int(iterations * WARM_SLICE_SECONDS / max(seconds, 1e-9)), 16 * iterations)
+        )
+    medians = [seconds / iterations]
+    while True:
+        medians.append(median(step.timed(iterations) / iterations for _ in range(WARM_SLICES)))
+        if len(medians) > 2 and abs(medians[-1] / medians[-2] - 1) < SETTLED_WITHIN:  # noqa: PLR2004
+            return medians[-1], True
+        if perf_counter() - begin > WARM_LIMIT_SECONDS:
+            return medians[-1], False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileCounts:
+    """Running totals of torch.compile in this process.
+
+    Attributes:
+        graphs: graphs that were compiled.
+        hits: of them, taken from a disk cache.
+        misses: of them, compiled from nothing.
+    """
+
+    graphs: int
+    hits: int
+    misses: int
+
+    @classmethod
+    def now(cls) -> CompileCounts:
+        """Return the totals as they stand."""
+        from torch._dynamo.utils import counters  # the only place where torch counts its graphs
+
+        return cls(
+            graphs=counters["stats"]["unique_graphs"],
+            hits=counters["inductor"]["fxgraph_cache_hit"] + counters["aot_autograd"]["autograd_cache_hit"],
+            misses=counters["inductor"]["fxgraph_cache_miss"] + counters["aot_autograd"]["autograd_cache_miss"],
+        )
+
+    def since(self, before: CompileCounts) -> CompileCounts:
+        """Return what was added since `before`."""
+        return CompileCounts(
+            graphs=self.graphs - before.graphs, hits=self.hits - before.hits, misses=self.misses - before.misses
+        )
+
+    @property
+    def cache_was_warm(self) -> bool | None:
+        """Whether everything came from a disk cache; None for a backend that has none."""
+        return None if self.hits + self.misses == 0 else self.misses == 0

@@ -1,0 +1,52 @@
+"""Does a dtype, or a compile mode, work on a device at all? Found by trying a tiny network, never by a table."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import nn
+
+from bench.case import Case
+from bench.devices import first_line
+from bench.dtypes import TORCH_DTYPES
+from bench.prepare import CompileCounts
+from bench.steps import compiled_by
+
+
+class SkipError(Exception):
+    """This machine cannot do what the case asks for; the message is the reason."""
+
+
+def try_case(case: Case, device: torch.device) -> None:
+    """Do nothing if the case's dtype and compile mode work on the device.
+
+    Raises:
+        SkipError: if one of them does not, with what torch said.
+    """
+    if reason := _refusal(case.dtype, "off", device):
+        raise SkipError(f"{case.dtype} does not work on {device}: {reason}")
+    if case.compiled and (reason := _refusal("float32", case.compile, device)):
+        raise SkipError(f"torch.compile ({case.compile}) does not work on {device}: {reason}")
+
+
+@cache
+def _refusal(dtype_name: str, compile_: str, device: torch.device) -> str | None:
+    """Return what torch says against a tiny forward and backward, None if it works."""
+    dtype = TORCH_DTYPES[dtype_name]
+    try:
+        network = nn.Linear(2, 2).to(device=device, dtype=dtype.storage)
+        call = network if compile_ == "off" else compiled_by(compile_, network)
+        graphs = CompileCounts.now().graphs
+        with torch.autocast(device.type, dtype=dtype.compute, enabled=dtype.amp):
+            out = call(torch.ones(2, 2, device=device, dtype=dtype.storage))
+        out.float().sum().backward()
+        if not torch.isfinite(out.detach().float().cpu()).all():
+            return "it answers with numbers that are not finite"
+        if compile_ != "off" and CompileCounts.now().graphs == graphs:
+            return "it compiled nothing and ran eagerly"
+    except Exception as error:  # noqa: BLE001  any refusal means the same: this combination is not to be had
+        return first_line(error)
+    finally:
+        torch.compiler.reset()
+    return None

@@ -1,0 +1,126 @@
+"""What a person sees while it runs: one live line on a terminal, one line per launch and finished case anywhere.
+
+Written between slices only; the worker is idle meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from statistics import median
+from time import monotonic
+
+import pytest
+
+from bench.case import Case
+from bench.record import Finish, Measurement, Outcome, Settings
+from bench.schedule import Event, Sliced, Started
+
+REDRAW_SECONDS = 0.2
+"""The live line changes at most this often."""
+
+LEAST_LAUNCHES = 0.5
+"""Launches after which a forecast of the rest is worth showing."""
+
+
+class Progress:
+    """Shows a run's events on pytest's terminal.
+
+    Args:
+        terminal: pytest's reporter.
+        settings: of the run.
+        cases: the plan.
+        describe: text of a list of launch medians in seconds per iteration: centre and interval.
+    """
+
+    def __init__(
+        self,
+        terminal: pytest.TerminalReporter,
+        settings: Settings,
+        cases: Sequence[Case],
+        describe: Callable[[Sequence[float]], str],
+    ) -> None:
+        self._terminal = terminal
+        self._settings = settings
+        self._count = len(cases)
+        self._width = max((len(case.id) for case in cases), default=0)
+        self._describe = describe
+        self._medians: dict[Case, list[float]] = defaultdict(list)
+        self._current: list[float] = []
+        self._case: Case | None = None
+        self._done = 0
+        self._launch = -1
+        self._begin = self._drawn = self._timed_since = monotonic()
+        self._live = bool(terminal.isatty)
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case Started():
+                if event.launch != self._launch:
+                    self._enter(event.launch)
+            case Sliced():
+                if event.case != self._case:
+                    self._case, self._current = event.case, []
+                self._current.append(event.seconds)
+                self._redraw(event.case, [*self._medians[event.case], median(self._current)])
+            case Measurement():
+                self._finished(event)
+            case Finish():
+                self._line(
+                    f"{'done' if event.complete else 'stopped'} in {clock_text(event.wall_seconds)}"
+                    + (f": {event.reason}" if event.reason else "")
+                )
+
+    def _enter(self, launch: int) -> None:
+        self._launch, self._done = launch, 0
+        if launch == 1:
+            self._timed_since = monotonic()
+        what = (
+            "pilot: verify, compile, fix iterations" if launch == 0 else f"launch {launch} of {self._settings.launches}"
+        )
+        self._line(f"{what} · {self._count} cases · after {clock_text(monotonic() - self._begin)}{self._left()}")
+
+    def _finished(self, event: Measurement) -> None:
+        self._done += 1
+        if event.outcome is not Outcome.MEASURED:
+            self._line(f"{event.case.id:<{self._width}}  {event.outcome}: {event.reason}")
+        elif event.slices is not None:
+            self._medians[event.case].append(median(event.slices.seconds))
+            if event.launch == self._settings.launches:
+                self._line(f"{event.case.id:<{self._width}}  {self._describe(self._medians[event.case])}")
+        elif self._settings.quick:
+            self._line(f"{event.case.id:<{self._width}}  right answer; not timed")
+        else:
+            self._redraw(event.case, [])
+
+    def _redraw(self, case: Case, medians: Sequence[float]) -> None:
+        now = monotonic()
+        if not self._live or now - self._drawn < REDRAW_SECONDS:
+            return
+        self._drawn = now
+        figure = self._describe(medians) if medians else "preparing"
+        stage = f"launch {self._launch}/{self._settings.launches}" if self._launch else "pilot"
+        text = f"{stage} · {self._done + 1} of {self._count} · {case.id} · {figure}{self._left()}"
+        self._terminal.rewrite(text[: self._terminal._screen_width - 1], erase=True)  # noqa: SLF001
+
+    def _left(self) -> str:
+        """Return the time left, from the launches so far; nothing in the pilot and early in the first."""
+        launches = max(0, self._launch - 1) + self._done / max(1, self._count)
+        if self._launch < 1 or launches < LEAST_LAUNCHES:
+            return ""
+        per_launch = (monotonic() - self._timed_since) / launches
+        return f" · about {clock_text(per_launch * (self._settings.launches - launches))} left"
+
+    def _line(self, text: str) -> None:
+        if self._live:
+            self._terminal.rewrite("", erase=True)
+            self._terminal.rewrite(text + "\n", erase=True)
+        else:
+            self._terminal.write_line(text)
+
+
+def clock_text(seconds: float) -> str:
+    """Return a length of time as a person reads it: ``3m40s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -1,0 +1,257 @@
+"""What is timed when: launches, groups, sets, slices, in random order; yields events as they happen.
+
+The consumer of the events writes the journal and shows progress; while it does, nothing is being timed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from time import monotonic
+
+from bench.case import Case
+from bench.operator import Operator, Ready, StoppedError, Timing, Workers
+from bench.pace import Pace
+from bench.record import Finish, Measurement, Outcome, Settings, Slices
+
+Group = tuple[str, str, int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """Cases that are now in flight."""
+
+    launch: int
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sliced:
+    """One slice was timed; only progress looks at these."""
+
+    launch: int
+    case: Case
+    seconds: float
+
+
+Event = Started | Sliced | Measurement | Finish
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """The slices of one case in one launch, while they are being timed."""
+
+    ready: Ready
+    timings: list[Timing] = field(default_factory=list)
+    yardsticks: list[float] = field(default_factory=list)
+    sets: list[int] = field(default_factory=list)
+
+
+class Schedule:
+    """One run over `cases`.
+
+    Args:
+        cases: what to measure, in display order.
+        settings: how.
+        workers: makes workers.
+        stop: asked between requests; a reason to stop now, None to go on.
+        begin: when the run began, on the machine's monotonic clock.
+        interleaved: whether the variants of a group take turns; otherwise each is timed in one go.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        settings: Settings,
+        workers: Workers,
+        *,
+        stop: Callable[[], str | None],
+        begin: float,
+        interleaved: bool = True,
+    ) -> None:
+        self._settings = settings
+        self._operator = Operator(workers, settings, stop)
+        self._interleaved = interleaved
+        self._random = Random(settings.seed)  # noqa: S311  an order, not a secret
+        self._pace = Pace(settings)
+        self._groups: dict[Group, list[Case]] = defaultdict(list)
+        for case in cases:
+            self._groups[case.group].append(case)
+        self._begin = begin
+        self._workers = workers
+        self._slice_seconds = self._warmup_seconds = self._compile_seconds = 0.0
+
+    def events(self) -> Iterator[Event]:
+        """Carry out the run; the last event is its Finish, whatever happens to the cases.
+
+        Raises:
+            LaunchError: if no worker can be started at all.
+        """
+        reason = None
+        try:
+            yield from self._pilot()
+            if not self._settings.quick:
+                reason = yield from self._launches()
+        except StoppedError as stopped:
+            reason = str(stopped)
+        finally:
+            self._operator.end()
+        yield Finish(
+            complete=reason is None,
+            reason=reason,
+            wall_seconds=monotonic() - self._begin,
+            slice_seconds=self._slice_seconds,
+            warmup_seconds=self._warmup_seconds,
+            compile_seconds=self._compile_seconds + self._workers.compile_seconds,
+        )
+
+    def _pilot(self) -> Iterator[Event]:
+        """Prepare every case once: skips, faults and first compiles show here; its timings only fix the iterations."""
+        for _, groups in self._by_device():
+            for group in groups:
+                cases = tuple(self._groups[group])
+                yield Started(launch=0, cases=cases)
+                for case in cases:
+                    ready = self._prepare(case, 0)
+                    if isinstance(ready, Measurement):
+                        yield self._out(ready)
+                        continue
+                    self._pace.fix(case, estimate_seconds=ready.estimate_seconds, clock_seconds=ready.clock_seconds)
+                    yield Measurement(case=case, launch=0, outcome=Outcome.MEASURED, preparation=ready.preparation)
+                self._operator.forget()
+            self._operator.end()
+
+    def _launches(self) -> Generator[Event, None, str | None]:
+        """Carry out the launches; return why not all of them, None if all."""
+        last_seconds = 0.0
+        for done in range(self._settings.launches):
+            elapsed = monotonic() - self._begin
+            if reason := self._pace.exhausted(elapsed_seconds=elapsed, last_launch_seconds=last_seconds, done=done):
+                return reason
+            begin, sliced = monotonic(), self._slice_seconds
+            if done == 0:
+                self._pace.rescale(elapsed_seconds=elapsed, done=0, **self._forecast())
+            yield from self._launch(done + 1)
+            last_seconds, sliced = monotonic() - begin, self._slice_seconds - sliced
+            self._pace.rescale(
+                elapsed_seconds=monotonic() - self._begin,
+                done=done + 1,
+                overhead_seconds=last_seconds - sliced,
+                sliced_seconds=sliced,
+            )
+        return None
+
+    def _launch(self, launch: int) -> Iterator[Event]:
+        """Time every live case in fresh workers, one for each device."""
+        devices = self._by_device()
+        self._random.shuffle(devices)
+        for _, groups in devices:
+            for group in self._random.sample(groups, len(groups)):
+                yield from self._group(group, launch)
+            self._operator.end()
+
+    def _group(self, group: Group, launch: int) -> Iterator[Event]:
+        """Time one group's variants; if one of them breaks the worker, the others again without it."""
+        yield Started(launch=launch, cases=tuple(self._groups[group]))
+        while cases := self._groups[group]:
+            gathered = yield from self._prepare_all(self._random.sample(cases, len(cases)), launch)
+            if gathered is None:
+                continue
+            broken = yield from self._time_all(gathered, launch)
+            if broken is not None:
+                yield self._out(broken)
+                self._operator.forget()
+                continue
+            for case in list(cases):
+                yield _measurement(case, launch, self._pace.iterations[case], gathered[case], self._begin)
+            break
+        self._operator.forget()
+
+    def _prepare_all(self, cases: Sequence[Case], launch: int) -> Generator[Event, None, dict[Case, _Gathered] | None]:
+        """Return every case ready to be timed; None if one of them took the worker, and so the others, with it."""
+        gathered = {}
+        for case in cases:
+            ready = self._prepare(case, launch)
+            if isinstance(ready, Ready):
+                gathered[case] = _Gathered(ready)
+                continue
+            yield self._out(ready)
+            if self._operator.lost and gathered:
+                return None
+        return gathered
+
+    def _time_all(self, gathered: dict[Case, _Gathered], launch: int) -> Generator[Event, None, Measurement | None]:
+        """Time a group's sets; return how a case broke, None if all went well."""
+        cases = list(gathered)
+        total = max((self._pace.sets(case) for case in cases), default=0)
+        turns = self._pace.turns([self._random.sample(cases, len(cases)) for _ in range(total)])
+        if not self._interleaved:
+            turns.sort(key=lambda turn: cases.index(turn[1]))
+        reading, current = 0.0, -1
+        for index, case in turns:
+            if index != current:
+                yardstick = self._operator.yardstick(case, launch)
+                if isinstance(yardstick, Measurement):
+                    return yardstick
+                reading, current = yardstick, index
+            timing = self._operator.slice(case, launch, self._pace.iterations[case])
+            if isinstance(timing, Measurement):
+                return timing
+            self._slice_seconds += timing.wall_seconds
+            gathered[case].timings.append(timing)
+            gathered[case].yardsticks.append(reading)
+            gathered[case].sets.append(index)
+            yield Sliced(launch=launch, case=case, seconds=timing.seconds)
+        return None
+
+    def _prepare(self, case: Case, launch: int) -> Ready | Measurement:
+        ready = self._operator.prepare(case, launch)
+        if isinstance(ready, Ready):
+            self._warmup_seconds += ready.preparation.warmup_seconds
+            if case.compiled:
+                self._compile_seconds += ready.preparation.first_call_seconds
+        return ready
+
+    def _out(self, measurement: Measurement) -> Measurement:
+        """Take a case out of the run: what is wrong with it now would be wrong with it in the next launch."""
+        self._groups[measurement.case.group].remove(measurement.case)
+        return measurement
+
+    def _by_device(self) -> list[tuple[str, list[Group]]]:
+        found: dict[str, list[Group]] = defaultdict(list)
+        for group, cases in self._groups.items():
+            if cases:
+                found[group[3]].append(group)
+        return list(found.items())
+
+    def _forecast(self) -> dict[str, float]:
+        """Return what a launch will cost, as far as the pilot can tell: nothing is known yet about warm compiles."""
+        live = [case for cases in self._groups.values() for case in cases]
+        return {
+            "overhead_seconds": self._warmup_seconds + 0.3 * sum(case.compiled for case in live),
+            "sliced_seconds": sum(self._pace.sets(case) * self._pace.slice_seconds[case] for case in live),
+        }
+
+
+def _measurement(case: Case, launch: int, iterations: int, gathered: _Gathered, begin: float) -> Measurement:
+    timings, ready = gathered.timings, gathered.ready
+    stolen = tuple(one.stolen_seconds for one in timings if one.stolen_seconds is not None)
+    return Measurement(
+        case=case,
+        launch=launch,
+        outcome=Outcome.MEASURED,
+        preparation=ready.preparation,
+        slices=Slices(
+            iterations=iterations,
+            seconds=tuple(one.seconds for one in timings),
+            set_index=tuple(gathered.sets),
+            started_seconds=tuple(one.started - begin for one in timings),
+            yardstick_seconds=tuple(gathered.yardsticks),
+            stolen_seconds=stolen if len(stolen) == len(timings) else None,
+            minor_faults=tuple(one.minor_faults for one in timings),
+            involuntary_switches=tuple(one.involuntary_switches for one in timings),
+            clock_seconds=ready.clock_seconds,
+        ),
+    )

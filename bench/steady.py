@@ -1,0 +1,98 @@
+"""What is held still while timing, each by a name under which it can be left out.
+
+Standard library only: the pytest process uses it to make a worker's environment variables.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+MEASURES = {
+    "bound-threads": "OpenMP threads stay on their cores; unbound, block scatter is 7-17 % instead of 2-6 %",
+    "fixed-allocator": "glibc keeps freed memory; by default half the processes pay page faults, 18-20 % at batch 1024",
+    "no-gc": "Python's garbage collector does not run inside a slice",
+    "interleaved": "variants that are compared take turns within seconds, in random order",
+    "stopped-idle": "a worker that is not being timed is suspended: its spinning threads slow the other 1.5-2 times",
+}
+"""Name -> what it does and what leaving it out costs; figures from a shared two-core x86 virtual machine."""
+
+MMAP_THRESHOLD_BYTES = 32 << 20
+"""The most that glibc accepts on 64 bits; larger blocks are mapped and unmapped each time."""
+
+TRIM_THRESHOLD_BYTES = 1 << 30
+"""Free memory at the top of the heap that glibc keeps: more than any case here allocates."""
+
+
+def variables(left_out: Collection[str]) -> dict[str, str]:
+    """Return the environment variables that must be set before a worker's program is executed."""
+    chosen = {"TORCHINDUCTOR_COMPILE_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+    if "bound-threads" not in left_out:
+        chosen |= {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+    if "fixed-allocator" not in left_out:
+        chosen |= {
+            "MALLOC_MMAP_THRESHOLD_": str(MMAP_THRESHOLD_BYTES),
+            "MALLOC_TRIM_THRESHOLD_": str(TRIM_THRESHOLD_BYTES),
+        }
+    return chosen
+
+
+@contextmanager
+def no_gc(*, enabled: bool = True) -> Iterator[None]:
+    """Keep the garbage collector from running inside the block, if `enabled`."""
+    if not enabled or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disturbance:
+    """Counters of what disturbs a process, running totals.
+
+    Attributes:
+        stolen_seconds: time the hypervisor took, all cores together; None where the system does not tell.
+        minor_faults: page faults without input or output.
+        involuntary_switches: times this process was taken off its core.
+    """
+
+    stolen_seconds: float | None
+    minor_faults: int
+    involuntary_switches: int
+
+    def since(self, before: Disturbance) -> Disturbance:
+        """Return what was added since `before`."""
+        stolen = None
+        if self.stolen_seconds is not None and before.stolen_seconds is not None:
+            stolen = max(0.0, self.stolen_seconds - before.stolen_seconds)
+        return Disturbance(
+            stolen_seconds=stolen,
+            minor_faults=self.minor_faults - before.minor_faults,
+            involuntary_switches=self.involuntary_switches - before.involuntary_switches,
+        )
+
+
+def disturbance() -> Disturbance:
+    """Return the counters as they stand now."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return Disturbance(
+        stolen_seconds=_stolen_seconds(), minor_faults=usage.ru_minflt, involuntary_switches=usage.ru_nivcsw
+    )
+
+
+def _stolen_seconds() -> float | None:
+    """Return the eighth field of Linux's ``/proc/stat``, in seconds; its resolution is a tick, usually 10 ms."""
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            first = file.readline().split()
+    except OSError:
+        return None
+    return int(first[8]) / os.sysconf("SC_CLK_TCK") if len(first) > 8 else None  # noqa: PLR2004

@@ -1,0 +1,191 @@
+"""A process of its own that prepares cases and times one slice when asked; one JSON line in, one out.
+
+Forked from the launcher, or executed as ``python -m bench.worker FD PARENT`` where forking is unsafe.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._dynamo import config as dynamo_config
+
+from bench import devices
+from bench.case import Case
+from bench.environment import torch_facts
+from bench.guard import die_with_parent, ignore_terminal
+from bench.prepare import RECOMPILE_LIMIT, CompileCounts, Prepared, SilentEagerError, prepare, right_answer
+from bench.probe import SkipError, try_case
+from bench.record import Outcome
+from bench.steady import disturbance, no_gc
+from bench.verify import Answer, WrongResultError
+from bench.yardstick import Yardstick
+from models.inputs import fashion_mnist, random_images
+
+Reply = dict[str, Any]
+
+
+class Worker:
+    """Holds one device and the cases that are ready to be timed on it.
+
+    Args:
+        device: its name.
+        seed: of weights and random images.
+        data_root: torchvision's root of the real images; None for random ones.
+        left_out: names in `steady.MEASURES` that are switched off.
+    """
+
+    def __init__(self, *, device: str, seed: int, data_root: str | None, left_out: Collection[str]) -> None:
+        self._device = devices.load(device)
+        self._clock = devices.clock(self._device)
+        self._clock_seconds = devices.clock_cost(self._clock)
+        self._seed = seed
+        self._data_root = None if data_root is None else Path(data_root)
+        self._gc_off = "no-gc" not in left_out
+        self._ready: dict[str, Prepared] = {}
+        self._data: dict[int, tuple[Tensor, Tensor]] = {}
+        self._right: dict[tuple[str, str, int], Answer] = {}
+        self._yardstick: Yardstick | None = None
+        dynamo_config.recompile_limit = RECOMPILE_LIMIT
+        dynamo_config.fail_on_recompile_limit_hit = True
+
+    def prepare(self, case: dict[str, Any], *, warm: bool, probe: bool) -> Reply:
+        """Make a case ready; answer what that showed, its estimated seconds per iteration, and the clock's cost."""
+        wanted = Case(**case)
+        if probe:
+            try_case(wanted, self._device)
+        data = self._images(wanted.batch)
+        key = (wanted.model, wanted.step, wanted.batch)
+        if key not in self._right:
+            self._right[key] = right_answer(wanted, data, seed=self._seed)
+        ready = prepare(wanted, self._device, self._clock, data, self._right[key], seed=self._seed, warm=warm)
+        self._ready[wanted.id] = ready
+        return {
+            "preparation": asdict(ready.preparation),
+            "estimate_seconds": ready.estimate_seconds,
+            "clock_seconds": self._clock_seconds,
+        }
+
+    def probe(self, case: dict[str, Any]) -> Reply:
+        """Try whether a case's dtype and compile mode work on this device at all."""
+        try_case(Case(**case), self._device)
+        return {}
+
+    def slice(self, case_id: str, *, iterations: int) -> Reply:
+        """Time one slice; answer its seconds per iteration and what disturbed it."""
+        step = self._ready[case_id].step
+        graphs = CompileCounts.now().graphs
+        with no_gc(enabled=self._gc_off):
+            before = disturbance()
+            started = monotonic()
+            seconds = step.timed(iterations)
+            wall = monotonic() - started
+            counts = disturbance().since(before)
+        if CompileCounts.now().graphs != graphs:
+            raise SilentEagerError("torch.compile compiled again inside a timed slice")
+        return {
+            "seconds": seconds / iterations,
+            "started": started,
+            "wall_seconds": wall,
+            "stolen_seconds": counts.stolen_seconds,
+            "minor_faults": counts.minor_faults,
+            "involuntary_switches": counts.involuntary_switches,
+        }
+
+    def yardstick(self) -> Reply:
+        """Time the yardstick."""
+        if self._yardstick is None:
+            self._yardstick = Yardstick(self._device, self._clock)
+        with no_gc(enabled=self._gc_off):
+            return {"seconds": self._yardstick.read()}
+
+    def drop(self) -> Reply:
+        """Forget every case that is ready, its compiled code and its memory."""
+        self._ready.clear()
+        self._data.clear()
+        self._right.clear()
+        torch.compiler.reset()
+        gc.collect()
+        devices.release_memory(self._device)
+        return {}
+
+    def facts(self) -> Reply:
+        """Answer what this process knows about torch and its device."""
+        return {"facts": torch_facts(self._device)}
+
+    def _images(self, count: int) -> tuple[Tensor, Tensor]:
+        if count not in self._data:
+            self._data[count] = (
+                random_images(count, self._seed) if self._data_root is None else fashion_mnist(self._data_root, count)
+            )
+        return self._data[count]
+
+
+def classify(error: BaseException) -> tuple[Outcome, str]:
+    """Return the outcome and the one-line reason that an exception stands for."""
+    if isinstance(error, SkipError | devices.UnknownDeviceError):
+        return Outcome.SKIPPED, str(error)
+    if isinstance(error, WrongResultError):
+        return Outcome.WRONG_RESULT, str(error)
+    if devices.is_out_of_memory(error):
+        return Outcome.OUT_OF_MEMORY, devices.first_line(error)
+    return Outcome.FAILED, devices.first_line(error)
+
+
+def serve(channel: socket.socket) -> None:
+    """Answer requests until the other side closes its end or says exit."""
+    worker: Worker | None = None
+    with channel.makefile("rwb") as stream:
+        for line in stream:
+            request = json.loads(line)
+            name = request.pop("do")
+            try:
+                if name == "exit":
+                    return
+                if name == "open":
+                    worker = Worker(**request)
+                    reply = {}
+                else:
+                    reply = _handler(worker, name)(**request)
+            except Exception as error:  # noqa: BLE001  whatever a case raises is that case's outcome
+                outcome, reason = classify(error)
+                reply = {"outcome": outcome, "reason": reason}
+            stream.write(json.dumps(reply).encode() + b"\n")
+            stream.flush()
+
+
+def _handler(worker: Worker | None, name: str) -> Callable[..., Reply]:
+    if worker is None:
+        raise RuntimeError(f"{name!r} was asked before a device was opened")
+    handlers: dict[str, Callable[..., Reply]] = {
+        "prepare": worker.prepare,
+        "probe": worker.probe,
+        "slice": worker.slice,
+        "yardstick": worker.yardstick,
+        "drop": worker.drop,
+        "facts": worker.facts,
+    }
+    return handlers[name]
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Bind this process to its parent's life, keep its output off the terminal, and serve."""
+    die_with_parent(parent)
+    ignore_terminal()
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    with socket.socket(fileno=descriptor) as channel:
+        serve(channel)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,108 @@
+"""``python -m models``: the tutorial's walk through each network, as tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models import MODELS, dataset
+from models.inputs import download, random_images
+from models.mlp import predict
+
+BATCH = 3
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the walk, or fetch the images; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m models", description="Show each network layer by layer.")
+    parser.add_argument("name", nargs="*", metavar="MODEL", help=f"which to show (default: {' '.join(MODELS)})")
+    parser.add_argument("--download", type=Path, metavar="DIR", help="fetch FashionMNIST into DIR and stop")
+    options = parser.parse_args(argv)
+    if options.download is not None:
+        return fetch(options.download)
+    if strangers := [name for name in options.name if name not in MODELS]:
+        parser.error(f"unknown model {strangers[0]!r}; known: {', '.join(MODELS)}")
+    print("\n\n".join(walk(name) for name in options.name or MODELS))
+    return 0
+
+
+def fetch(root: Path) -> int:
+    """Download the images; return the exit code."""
+    try:
+        download(root)
+    except (RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        print(f"download failed ({reason}). {dataset.missing(root)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def walk(name: str) -> str:
+    """Return one network's description: layers with shapes for a batch of 3, then its parameters."""
+    torch.manual_seed(0)
+    model = MODELS[name].build()
+    images, _ = random_images(BATCH, seed=0)
+    rows = layers(model, images)
+    total = sum(parameter.numel() for parameter in model.parameters())
+    parameters = [
+        [key, shape(parameter), " ".join(f"{value:+.4f}" for value in parameter.flatten()[:3].tolist())]
+        for key, parameter in model.named_parameters()
+    ]
+    classes = predict(model, images).tolist()
+    return "\n".join(
+        [
+            f"{name}: {MODELS[name].summary}",
+            str(model),
+            "",
+            *align([["layer", "input", "output", "parameters"], *rows, ["total", "", "", f"{total:,}"]]),
+            "",
+            *align([["parameter", "shape", "first values"], *parameters]),
+            "",
+            f"predicted classes of {BATCH} random images: {classes}",
+        ]
+    )
+
+
+def layers(model: nn.Module, images: Tensor) -> list[list[str]]:
+    """Return one row a layer that has no layers inside it: name and kind, input and output shape, parameters."""
+    rows: list[list[str]] = []
+
+    def note(label: str) -> object:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            count = sum(parameter.numel() for parameter in module.parameters())
+            rows.append([f"{label} {type(module).__name__}", shape(inputs[0]), shape(output), f"{count:,}"])
+
+        return hook
+
+    hooks = [
+        module.register_forward_hook(note(label))
+        for label, module in model.named_modules()
+        if not list(module.children())
+    ]
+    try:
+        with torch.inference_mode():
+            model(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return rows
+
+
+def shape(tensor: Tensor) -> str:
+    """Return a tensor's shape as text: ``(3, 784)``."""
+    return str(tuple(tensor.shape))
+
+
+def align(rows: list[list[str]]) -> list[str]:
+    """Return rows of cells as lines whose columns stand below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

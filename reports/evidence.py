@@ -1,0 +1,125 @@
+"""What was seen of each case, put together from a Run: the ground that every metric derives from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from statistics import median
+
+from bench.case import Case
+from bench.record import Measurement, Outcome, Preparation, Run, Slices
+from reports.kept import Kept, keep
+from reports.stats import LEAST_LAUNCHES, Summary, summarize
+from reports.units import percent
+
+CLOCK_LIMIT = 0.01
+"""The clock may cost this share of a slice; bench sizes slices accordingly."""
+
+QUICK = "quick run: every case ran once as a test; nothing was timed and no claim about time is made"
+CLOCKED_ONE_BY_ONE = "backward is clocked one by one on an accelerator: its rates are those of latency, no pipeline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that was seen of one case.
+
+    Attributes:
+        case: the case.
+        outcome: how it ended.
+        reason: why it was not measured.
+        measurements: one per launch, the pilot (launch 0) included; empty unless `outcome` is measured and timed,
+            since a case that went wrong in any launch has no time.
+        kept: its slices that count.
+        seconds: per iteration, the median over launches; None where there is none.
+        best_seconds: of the fastest measured case in the same group.
+        warnings: what a reader must know of this case, each a sentence.
+    """
+
+    case: Case
+    outcome: Outcome
+    reason: str | None
+    measurements: tuple[Measurement, ...]
+    kept: Kept
+    seconds: Summary | None
+    best_seconds: float | None
+    warnings: tuple[str, ...]
+
+    @property
+    def timed(self) -> list[Slices]:
+        """Return all slices, dropped ones too, by launch."""
+        return _slices(self.measurements)
+
+    @property
+    def unsettled_launches(self) -> int:
+        """Return in how many launches the warm-up did not settle."""
+        return sum(not one.settled for one in self.prepared)
+
+    @property
+    def prepared(self) -> list[Preparation]:
+        """Return the preparations of the launches that were timed."""
+        return [one.preparation for one in self.measurements if one.preparation and one.launch > 0]
+
+
+def examine(run: Run) -> dict[Case, Evidence]:
+    """Return the evidence of every planned case, in display order."""
+    kept, by_case, outcomes = keep(run), run.by_case(), run.outcomes()
+    nothing = Kept(seconds={}, slices=0, dropped_sets=0, warnings=())
+    timed = {case for case, (outcome, _) in outcomes.items() if outcome is Outcome.MEASURED and not run.settings.quick}
+    seconds = {case: summarize(kept[case].launch_seconds) for case in run.cases if case in timed and kept[case].seconds}
+    best: dict[tuple[str, str, int, str], float] = {}
+    for case, summary in seconds.items():
+        best[case.group] = min(summary.centre, best.get(case.group, summary.centre))
+    found = {}
+    for case, (outcome, reason) in outcomes.items():
+        measurements = tuple(by_case[case]) if case in timed else ()
+        found[case] = Evidence(
+            case=case,
+            outcome=outcome,
+            reason=reason,
+            measurements=measurements,
+            kept=kept[case] if case in timed else nothing,
+            seconds=seconds.get(case),
+            best_seconds=best.get(case.group),
+            warnings=tuple(_warnings(run, case, measurements, kept[case], seconds.get(case))),
+        )
+    return found
+
+
+def _warnings(
+    run: Run, case: Case, measurements: tuple[Measurement, ...], kept: Kept, seconds: Summary | None
+) -> Iterable[str]:
+    """Yield what a reader must know of one case, the most important first."""
+    if run.settings.quick:
+        yield QUICK
+    if not measurements:
+        return
+    if seconds:
+        yield from seconds.warnings
+        if LEAST_LAUNCHES <= seconds.n < run.settings.launches:  # fewer: the missing interval says so already
+            yield f"measured in {seconds.n} of the {run.settings.launches} launches asked for"
+    yield from kept.warnings
+    timed = [one for one in measurements if one.launch > 0]
+    if any(one.preparation and not one.preparation.settled for one in timed):
+        yield "warm-up did not settle in some launches: the figure may include it"
+    share = clock_share(case, _slices(measurements))
+    if share is not None and share > CLOCK_LIMIT:
+        yield f"reading the clock costs {percent(share)} of a slice, over {percent(CLOCK_LIMIT)}: use longer slices"
+    if case.step == "backward" and case.device.partition(":")[0] != "cpu":
+        yield CLOCKED_ONE_BY_ONE
+    for note, count in Counter(chain.from_iterable(dict.fromkeys(one.notes) for one in timed)).items():
+        yield note if count == len(timed) else f"{note} (in some launches)"
+
+
+def clock_share(case: Case, timed: list[Slices]) -> float | None:
+    """Return the clock's cost over a slice's seconds: a backward slice reads the clock in every iteration."""
+    shares = []
+    for one in timed:
+        reads_per_iteration = 1.0 if case.step == "backward" else 1 / one.iterations
+        shares.append(one.clock_seconds * reads_per_iteration / median(one.seconds))
+    return median(shares) if shares else None
+
+
+def _slices(measurements: Iterable[Measurement]) -> list[Slices]:
+    return [one.slices for one in measurements if one.slices and one.launch > 0]

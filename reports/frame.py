@@ -1,0 +1,226 @@
+"""From a Run to DataFrames in base units and full precision: the only place where columns are named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pandas import DataFrame, Series
+
+from bench.case import AXES, Case
+from bench.record import Outcome, Run
+from reports.evidence import Evidence, examine
+from reports.kept import is_dropped
+from reports.metrics import METRICS, Metric
+from reports.provenance import provenance
+from reports.reference import Reference
+from reports.stats import Summary, speedup
+
+CASE_COLUMNS = ("case", *AXES)
+STATE_COLUMNS = ("outcome", "reason", "launches", "slices", "dropped_sets", "unsettled_launches")
+PROVENANCE_COLUMNS = ("device_description", "torch_version", "commit", "data")
+SLICE_COLUMNS = (
+    *CASE_COLUMNS,
+    "launch",
+    "set_index",
+    "kept",
+    "iterations",
+    "seconds",
+    "started_seconds",
+    "yardstick_seconds",
+    "stolen_seconds",
+    "minor_faults",
+    "involuntary_switches",
+)
+SPEEDUP_COLUMNS = (
+    *CASE_COLUMNS,
+    "reference",
+    "seconds",
+    "reference_seconds",
+    "speedup",
+    "speedup_low",
+    "speedup_high",
+    "launches",
+    "outcome",
+    "reason",
+    "warnings",
+)
+
+
+def metric_columns(metric: Metric) -> list[str]:
+    """Return the columns of a metric: its own, and its interval's two where it has one."""
+    return [metric.name, f"{metric.name}_low", f"{metric.name}_high"] if metric.interval else [metric.name]
+
+
+METRIC_COLUMNS = tuple(column for metric in METRICS.values() for column in metric_columns(metric))
+COLUMNS = (*CASE_COLUMNS, *STATE_COLUMNS, *METRIC_COLUMNS, "warnings", *PROVENANCE_COLUMNS)
+
+COUNTS = frozenset(
+    {
+        "batch",
+        "launches",
+        "slices",
+        "dropped_sets",
+        "unsettled_launches",
+        "launch",
+        "set_index",
+        "iterations",
+        "minor_faults",
+    }
+)
+NUMBERS = frozenset({*METRIC_COLUMNS, "reference_seconds", "speedup", "speedup_low", "speedup_high"})
+
+
+def cases(run: Run) -> DataFrame:
+    """Return one row per planned case, in display order.
+
+    Columns:
+        case, model, step, batch, device, dtype, compile: the case's id and its six axes; batch in images.
+        outcome, reason: how it ended, and why if it was not measured.
+        launches, slices: how many the figures rest on.
+        dropped_sets, unsettled_launches: interleaved sets left out; launches whose warm-up did not settle.
+        every name in `reports.metrics.METRICS`, some with _low and _high: the 95 % interval over launches.
+        warnings: a tuple of sentences.
+        device_description, torch_version, commit, data: where it was measured, so that runs can be put together.
+
+    ``attrs`` holds the file's name, the environment's facts and whether the run was quick.
+    """
+    where = provenance(run)
+    rows = []
+    for case, seen in examine(run).items():
+        row = _case(case) | {
+            "outcome": seen.outcome.value,
+            "reason": seen.reason,
+            "launches": seen.seconds.n if seen.seconds else 0,
+            "slices": seen.kept.slices,
+            "dropped_sets": seen.kept.dropped_sets,
+            "unsettled_launches": seen.unsettled_launches,
+            "warnings": seen.warnings,
+            "device_description": where.devices.get(case.device),
+            "torch_version": where.torch_version,
+            "commit": where.commit,
+            "data": where.data,
+        }
+        for metric in METRICS.values():
+            row |= _figures(metric.name, metric.derive(seen), interval=metric.interval)
+        rows.append(row)
+    frame = _frame(rows, COLUMNS)
+    frame.attrs = {"source": run.source, "environment": dict(run.environment.facts), "quick": run.settings.quick}
+    return frame
+
+
+def slices(run: Run) -> DataFrame:
+    """Return one row per timed slice, in case, launch and run order; the pilot's are left out.
+
+    ``seconds`` is per iteration, ``kept`` is False where its interleaved set was dropped,
+    ``yardstick_seconds`` is of the same set, ``stolen_seconds`` is NaN where the system does not tell.
+    A case that was not measured has no rows.
+    """
+    dropped = is_dropped(run)
+    rows = []
+    for case, seen in examine(run).items():
+        for one in seen.measurements:
+            if one.slices is None or one.launch == 0:
+                continue
+            timed = one.slices
+            for position, index in enumerate(timed.set_index):
+                rows.append(
+                    _case(case)
+                    | {
+                        "launch": one.launch,
+                        "set_index": index,
+                        "kept": (case.group, one.launch, index) not in dropped,
+                        "iterations": timed.iterations,
+                        "seconds": timed.seconds[position],
+                        "started_seconds": timed.started_seconds[position],
+                        "yardstick_seconds": timed.yardstick_seconds[position],
+                        "stolen_seconds": timed.stolen_seconds[position] if timed.stolen_seconds else None,
+                        "minor_faults": timed.minor_faults[position],
+                        "involuntary_switches": timed.involuntary_switches[position],
+                    }
+                )
+    return _frame(rows, SLICE_COLUMNS)
+
+
+def speedups(run: Run, reference: Reference | None = None) -> DataFrame:
+    """Return one row per case that is not the reference: how many times faster it is than its group's reference.
+
+    ``speedup`` is above 1 where the case is faster. Per launch it is the median over the interleaved sets that both
+    have, paired by set; then the median over launches, with the 95 % interval. Where it is absent, ``outcome`` and
+    ``reason`` say why: the case's own, or that its reference is missing.
+
+    Args:
+        run: the run.
+        reference: float32 without torch.compile if not given.
+    """
+    named = reference or Reference()
+    evidence = examine(run)
+    rows = []
+    for case, seen in evidence.items():
+        base_case = named.of(case)
+        if case == base_case:
+            continue
+        base = evidence.get(base_case)
+        ratio = speedup(base.kept.seconds, seen.kept.seconds) if base else None
+        reason = seen.reason if ratio is None else None
+        if ratio is None and reason is None:
+            reason = _why_no_ratio(run, base, named)
+        warnings = () if ratio is None else _ratio_warnings(ratio, seen, base)
+        rows.append(
+            _case(case)
+            | {
+                "reference": str(named),
+                "seconds": seen.seconds.centre if seen.seconds else None,
+                "reference_seconds": base.seconds.centre if base and base.seconds else None,
+                "launches": ratio.n if ratio else 0,
+                "outcome": seen.outcome.value,
+                "reason": reason,
+                "warnings": warnings,
+            }
+            | _figures("speedup", ratio, interval=True)
+        )
+    return _frame(rows, SPEEDUP_COLUMNS)
+
+
+def _ratio_warnings(ratio: Summary, seen: Evidence, base: Evidence | None) -> tuple[str, ...]:
+    """Return the ratio's own warnings and those of either side, each once; how many launches is the ratio's to say."""
+    sides = [side for side in (seen, base) if side]
+    own = {warning for side in sides if side.seconds for warning in side.seconds.warnings}
+    inherited = [warning for side in sides for warning in side.warnings if warning not in own]
+    return tuple(dict.fromkeys((*ratio.warnings, *inherited)))
+
+
+def _why_no_ratio(run: Run, base: Evidence | None, named: Reference) -> str:
+    if run.settings.quick:
+        return "nothing was timed"
+    if base is None:
+        return f"the reference, {named}, is not in the plan"
+    if base.outcome is not Outcome.MEASURED:
+        return f"the reference, {named}, is {base.outcome.value}: {base.reason}"
+    return f"no interleaved set in common with the reference, {named}"
+
+
+def _case(case: Case) -> dict[str, Any]:
+    return {"case": case.id} | asdict(case)
+
+
+def _figures(name: str, summary: Summary | None, *, interval: bool) -> dict[str, float | None]:
+    centre, low, high = (summary.centre, summary.low, summary.high) if summary else (None, None, None)
+    return {name: centre, f"{name}_low": low, f"{name}_high": high} if interval else {name: centre}
+
+
+def _frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> DataFrame:
+    """Return rows as a frame whose column types do not depend on what is absent."""
+    listed = list(rows)
+    return DataFrame({name: Series([row[name] for row in listed], dtype=_dtype(name)) for name in columns})
+
+
+def _dtype(name: str) -> str:
+    if name in COUNTS or name == "involuntary_switches":
+        return "int64"
+    if name == "kept":
+        return "bool"
+    if name in NUMBERS or name.endswith("_seconds"):
+        return "float64"
+    return "object" if name == "warnings" else "str"

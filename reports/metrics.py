@@ -1,0 +1,150 @@
+"""What is derived from a Run: each Metric in METRICS says its unit, which direction is better, and how it derives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+from statistics import median
+
+from reports.evidence import Evidence, clock_share
+from reports.stats import Summary, relative_spread
+from reports.units import Unit
+
+
+class Direction(StrEnum):
+    """Which way is better."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A figure that is derived from observations.
+
+    Attributes:
+        name: its column, with the unit.
+        unit: what it is counted in.
+        direction: which way is better.
+        exact: whether it is a count that repeats to the last digit; others are noisy.
+        interval: whether its interval is shown beside it.
+        derive: how; None where the evidence does not hold it.
+    """
+
+    name: str
+    unit: Unit
+    direction: Direction
+    exact: bool = False
+    interval: bool = False
+    derive: Callable[[Evidence], Summary | None]
+
+
+def _point(value: float | None, n: int) -> Summary | None:
+    return None if value is None else Summary(centre=value, n=n)
+
+
+def _middle(values: Iterable[float | None]) -> Summary | None:
+    """Return the median of what is there, one value per launch, without an interval."""
+    known = [value for value in values if value is not None]
+    return Summary(centre=median(known), n=len(known)) if known else None
+
+
+def _images_per_second(evidence: Evidence) -> Summary | None:
+    """Batch divided by seconds per iteration."""
+    return evidence.seconds and evidence.seconds.per(evidence.case.batch)
+
+
+def _flops(evidence: Evidence) -> Summary | None:
+    """Floating-point operations per iteration: a count, the same in every launch."""
+    counted = [one.preparation.flops for one in evidence.measurements if one.preparation and one.preparation.flops]
+    return _point(counted[0], len(counted)) if counted else None
+
+
+def _flops_per_second(evidence: Evidence) -> Summary | None:
+    counted = _flops(evidence)
+    return evidence.seconds.per(counted.centre) if evidence.seconds and counted else None
+
+
+def _share_of_best(evidence: Evidence) -> Summary | None:
+    """Seconds of the fastest measured variant of the same group over this one's: 1 is the fastest itself.
+
+    A group is what variants share: model, step, batch and device; they differ in dtype and compile.
+    """
+    if evidence.seconds is None or evidence.best_seconds is None:
+        return None
+    return _point(evidence.best_seconds / evidence.seconds.centre, evidence.seconds.n)
+
+
+def _compile_cold_seconds(evidence: Evidence) -> Summary | None:
+    """Seconds compiling where the compiler's disk cache was cold, which is the pilot's first call."""
+    found = [one.preparation for one in evidence.measurements if one.preparation]
+    return _middle(one.compile_seconds for one in found if one.cache_was_warm is False)
+
+
+def _compile_warm_seconds(evidence: Evidence) -> Summary | None:
+    """Seconds compiling where the disk cache was warm, in the launches after the pilot."""
+    return _middle(one.compile_seconds for one in evidence.prepared if one.cache_was_warm is True)
+
+
+def _first_call_seconds(evidence: Evidence) -> Summary | None:
+    """Seconds of the very first iteration in a fresh process, the pilot left out."""
+    return _middle(one.first_call_seconds for one in evidence.prepared)
+
+
+def _yardstick_seconds(evidence: Evidence) -> Summary | None:
+    """Seconds of the fixed yardstick in this case's sets, dropped ones too: the median over launches."""
+    return _middle(median(one.yardstick_seconds) for one in evidence.timed)
+
+
+def _yardstick_spread(evidence: Evidence) -> Summary | None:
+    """Interquartile range over median of the yardstick, over all slices: how restless the machine was."""
+    every = list(chain.from_iterable(one.yardstick_seconds for one in evidence.timed))
+    return _point(relative_spread(every), len(every))
+
+
+def _yardstick_launch_spread(evidence: Evidence) -> Summary | None:
+    """Interquartile range over median of the yardstick's launch medians: how far its state moved between launches."""
+    every = [median(one.yardstick_seconds) for one in evidence.timed]
+    return _point(relative_spread(every), len(every))
+
+
+def _clock(evidence: Evidence) -> Summary | None:
+    return _point(clock_share(evidence.case, evidence.timed), len(evidence.timed))
+
+
+_SECONDS, _SHARE = Unit.SECONDS, Unit.SHARE
+_HIGHER, _LOWER, _NONE = Direction.HIGHER, Direction.LOWER, Direction.NONE
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(name="seconds", unit=_SECONDS, direction=_LOWER, interval=True, derive=lambda seen: seen.seconds),
+        Metric(
+            name="images_per_second",
+            unit=Unit.IMAGES_PER_SECOND,
+            direction=_HIGHER,
+            interval=True,
+            derive=_images_per_second,
+        ),
+        Metric(name="flops", unit=Unit.FLOPS, direction=_NONE, exact=True, derive=_flops),
+        Metric(
+            name="flops_per_second",
+            unit=Unit.FLOPS_PER_SECOND,
+            direction=_HIGHER,
+            interval=True,
+            derive=_flops_per_second,
+        ),
+        Metric(name="share_of_best", unit=_SHARE, direction=_HIGHER, derive=_share_of_best),
+        Metric(name="compile_cold_seconds", unit=_SECONDS, direction=_LOWER, derive=_compile_cold_seconds),
+        Metric(name="compile_warm_seconds", unit=_SECONDS, direction=_LOWER, derive=_compile_warm_seconds),
+        Metric(name="first_call_seconds", unit=_SECONDS, direction=_LOWER, derive=_first_call_seconds),
+        Metric(name="yardstick_seconds", unit=_SECONDS, direction=_NONE, derive=_yardstick_seconds),
+        Metric(name="yardstick_spread", unit=_SHARE, direction=_LOWER, derive=_yardstick_spread),
+        Metric(name="yardstick_launch_spread", unit=_SHARE, direction=_LOWER, derive=_yardstick_launch_spread),
+        Metric(name="clock_share", unit=_SHARE, direction=_LOWER, derive=_clock),
+    )
+}
+"""Every derived figure by name, in display order."""

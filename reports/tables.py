@@ -1,0 +1,176 @@
+"""The tables: each takes its rows from the frame and says how a row reads as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pandas import DataFrame, isna
+
+from bench.case import AXES, compile_label
+from bench.record import Outcome, Run
+from reports import frame
+from reports.reference import Reference
+from reports.units import ABSENT, Unit, percent, present, text
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """How one column of a table reads.
+
+    Attributes:
+        header: its heading.
+        read: from a row of numbers to a cell's text.
+        right: whether it is aligned to the right, as numbers are.
+    """
+
+    header: str
+    read: Callable[[Row], str]
+    right: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One question about a run, and its answer in rows.
+
+    Attributes:
+        title: above the table.
+        rows: the numbers, in base units and full precision: what the CSV holds.
+        columns: how they read, the six axes left out: those stand in front of every table.
+        empty: the sentence in place of a table without rows.
+        timed: whether it has nothing to say of a run in which nothing was timed.
+        marked: after how many of its columns the marks of footnotes stand; 0 for a table without footnotes.
+    """
+
+    title: str
+    rows: Callable[[Run, Reference], DataFrame]
+    columns: tuple[Column, ...]
+    empty: str
+    timed: bool = True
+    marked: int = 0
+
+
+def figure(name: str, unit: Unit, *, interval: bool = False) -> Callable[[Row], str]:
+    """Return how to read a column of the frame, with its interval where asked for."""
+    if interval:
+        return lambda row: text(unit, row[name], row[f"{name}_low"], row[f"{name}_high"])
+    return lambda row: text(unit, row[name])
+
+
+def axis(name: str) -> Column:
+    """Return the column of an axis; ``compile`` reads as it does in a case's id."""
+    if name == "compile":
+        return Column(header="compile", read=lambda row: compile_label(row["compile"]), right=False)
+    return Column(header=name, read=lambda row: str(row[name]), right=name == "batch")
+
+
+AXIS_COLUMNS = {name: axis(name) for name in AXES}
+
+
+def footnotes(row: Row) -> tuple[str, ...]:
+    """Return what must stand under the table for this row: why it is a hole, and its warnings."""
+    why = row.get("reason")
+    reason = () if why is None or isna(why) else (_hole(row, str(why)),)
+    return (*reason, *row.get("warnings", ()))
+
+
+def _hole(row: Row, reason: str) -> str:
+    return reason if row["outcome"] == Outcome.MEASURED.value else f"{row['outcome']}: {reason}"
+
+
+def _yardstick(row: Row) -> str:
+    if not present(row["yardstick_seconds"]):
+        return ABSENT
+    return f"{text(Unit.SECONDS, row['yardstick_seconds'])}, {percent(row['yardstick_spread'])}"
+
+
+def _share(row: Row) -> str:
+    return percent(row["share_of_best"])
+
+
+def _outcome(row: Row) -> str:
+    return str(row["outcome"])
+
+
+def _reason(row: Row) -> str:
+    return ABSENT if isna(row["reason"]) else str(row["reason"])
+
+
+def _reference(row: Row) -> str:
+    return f"{text(Unit.SECONDS, row['reference_seconds'])}"
+
+
+def _all_cases(run: Run, _: Reference) -> DataFrame:
+    return frame.cases(run)
+
+
+def _holes(run: Run, _: Reference) -> DataFrame:
+    """Every case that was not measured, with its outcome and reason."""
+    every = frame.cases(run)
+    columns = [*frame.CASE_COLUMNS, "outcome", "reason", "warnings"]
+    return every.loc[every["outcome"] != Outcome.MEASURED.value, columns]
+
+
+def _compile(run: Run, _: Reference) -> DataFrame:
+    """Cold and warm compile and the first call, which are never inside a slice."""
+    every = frame.cases(run)
+    figures = ["compile_cold_seconds", "compile_warm_seconds", "first_call_seconds", "seconds"]
+    return every.loc[every["first_call_seconds"].notna(), [*frame.CASE_COLUMNS, *figures]]
+
+
+_TIME = Column(header="time", read=figure("seconds", Unit.SECONDS, interval=True))
+
+TABLES: dict[str, Table] = {
+    "summary": Table(
+        title="Summary",
+        rows=_all_cases,
+        columns=(
+            _TIME,
+            Column(header="images/s", read=figure("images_per_second", Unit.IMAGES_PER_SECOND)),
+            Column(header="FLOP rate", read=figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
+            Column(header="of best", read=_share),
+            Column(header="yardstick, spread", read=_yardstick),
+            Column(header="dropped sets", read=lambda row: str(row["dropped_sets"])),
+            Column(header="outcome", read=_outcome, right=False),
+        ),
+        empty="The plan holds no case.",
+        timed=False,
+        marked=1,
+    ),
+    "speedup": Table(
+        title="Speed-up over {reference}",
+        rows=frame.speedups,
+        columns=(
+            Column(header="time", read=figure("seconds", Unit.SECONDS)),
+            Column(header="reference", read=_reference),
+            Column(header="speed-up", read=figure("speedup", Unit.RATIO, interval=True)),
+        ),
+        empty="No case differs from the reference: there is nothing to compare.",
+        marked=3,
+    ),
+    "compile": Table(
+        title="Compiling and first call",
+        rows=_compile,
+        columns=(
+            Column(header="cold compile", read=figure("compile_cold_seconds", Unit.SECONDS)),
+            Column(header="warm compile", read=figure("compile_warm_seconds", Unit.SECONDS)),
+            Column(header="first call", read=figure("first_call_seconds", Unit.SECONDS)),
+            Column(header="then", read=figure("seconds", Unit.SECONDS)),
+        ),
+        empty="No case was prepared.",
+    ),
+    "holes": Table(
+        title="Not measured",
+        rows=_holes,
+        columns=(
+            Column(header="outcome", read=_outcome, right=False),
+            Column(header="reason", read=_reason, right=False),
+        ),
+        empty="Every case was measured.",
+        timed=False,
+    ),
+}
+"""Every table by name, in display order."""

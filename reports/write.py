@@ -1,0 +1,95 @@
+"""Writes a run's tables and pictures into a folder: each file whole, or the old one untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bench.journal import write_whole
+from bench.record import Run
+from reports.reference import Reference
+from reports.render import Format, render
+from reports.tables import TABLES
+
+OUT = Path(__file__).parent / "out"
+"""What is generated goes here, into one folder per result file."""
+
+
+def out_folder(file: Path) -> Path:
+    """Return where the reports of a result file go by default."""
+    return OUT / file.stem
+
+
+def write_reports(
+    run: Run, folder: Path, *, reference: Reference | None = None, say: Callable[[str], None] | None = None
+) -> list[Path]:
+    """Write every table as CSV and Markdown and every picture as SVG and PNG; return the files.
+
+    Of a quick run there are tables only.
+
+    Args:
+        run: the run.
+        folder: made if it is not there.
+        reference: what speed-ups are measured against.
+        say: takes a sentence for each picture that has nothing to draw.
+
+    Raises:
+        OSError: if the folder cannot be made or written, or the disk is full.
+    """
+    tables = write_tables(run, folder, TABLES, (Format.CSV, Format.MARKDOWN), reference=reference)
+    return tables + write_plots(run, folder, reference=reference, say=say)
+
+
+def write_tables(
+    run: Run, folder: Path, names: Iterable[str], forms: Iterable[Format], *, reference: Reference | None = None
+) -> list[Path]:
+    """Write tables by name, one file for each and format; return the files.
+
+    Raises:
+        OSError: if the folder cannot be made or written, or the disk is full.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    chosen = list(forms)
+    for name in names:
+        for form in chosen:
+            path = folder / f"{name}{form.suffix}"
+            write_whole(path, render(run, [name], form, reference or Reference()).encode())
+            written.append(path)
+    return written
+
+
+def write_plots(
+    run: Run,
+    folder: Path,
+    *,
+    names: Iterable[str] | None = None,
+    reference: Reference | None = None,
+    say: Callable[[str], None] | None = None,
+) -> list[Path]:
+    """Write pictures by name, all if none are given; return the files.
+
+    An older picture of the same name is removed where there is nothing to draw, so that none stands beside
+    tables of another run.
+
+    Raises:
+        OSError: if the folder cannot be made or written, or the disk is full.
+    """
+    from reports.plots import PLOTS, SUFFIXES, NothingToDrawError, picture
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in PLOTS if names is None else names:
+        paths = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
+        try:
+            contents = picture(name, run, reference or Reference())
+        except NothingToDrawError as nothing:
+            for path in paths:
+                path.unlink(missing_ok=True)
+            if say:
+                say(f"{name}: {nothing}")
+            continue
+        for path, content in zip(paths, contents, strict=True):
+            write_whole(path, content)
+            written.append(path)
+    return written

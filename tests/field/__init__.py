@@ -1,0 +1,1 @@
+"""Programs that measure the harness itself, on a real machine; each prints the table that METHODOLOGY.md holds."""

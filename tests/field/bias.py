@@ -1,0 +1,76 @@
+"""Is a slice what it says? A slice against a bare loop of the same step in the same process, in turn.
+
+``python -m tests.field.bias [--pairs 400]`` prints the median ratio with a 95 % interval for forward at batch 1.
+The bare loop is what a person writes: a clock, a for loop over the model, a clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+from collections.abc import Sequence
+from math import log
+from random import Random
+from time import perf_counter
+
+import torch
+
+from bench import devices
+from bench.case import Case
+from bench.dtypes import TORCH_DTYPES
+from bench.prepare import warm_up
+from bench.steps import STEP_CLASSES, build
+from models import MODELS
+from models.inputs import random_images
+from reports.stats import summarize_logs
+
+BLOCKS = 20
+"""Pairs are split into so many blocks; each block's median is one replicate."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print the bias."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=400)
+    options = parser.parse_args(argv)
+    case = Case(model="mlp", step="forward", batch=1, device="cpu", dtype="float32", compile="off")
+    device = devices.load(case.device)
+    clock = devices.clock(device)
+    subject = build(case, MODELS[case.model], device, *random_images(case.batch, 0), seed=0, compiled=True)
+    step = STEP_CLASSES[case.step](subject, clock)
+    estimate, _ = warm_up(step)
+    iterations = max(1, round(0.01 / estimate))
+
+    def bare(count: int) -> float:
+        model, x = subject.network, subject.images
+        with torch.inference_mode():
+            model(x)
+            begin = perf_counter()
+            for _ in range(count):
+                model(x)
+            return perf_counter() - begin
+
+    random = Random(0)
+    logs: list[float] = []
+    gc.disable()
+    for _ in range(options.pairs):
+        if random.random() < 0.5:
+            ours = step.timed(iterations)
+            logs.append(log(ours / bare(iterations)))
+        else:
+            theirs = bare(iterations)
+            logs.append(log(step.timed(iterations) / theirs))
+    size = max(1, len(logs) // BLOCKS)
+    blocks = [sorted(logs[at : at + size])[size // 2] for at in range(0, size * BLOCKS, size)]
+    bias = summarize_logs(blocks)
+    low, high = (None, None) if bias.low is None or bias.high is None else (bias.low - 1, bias.high - 1)
+    interval = "" if low is None or high is None else f" [{low:+.2%}, {high:+.2%}]"
+    cost = devices.clock_cost(clock) / (iterations * estimate)
+    print(f"slice against bare loop, forward at batch 1, {iterations} iterations: {bias.centre - 1:+.2%}{interval}")
+    print(f"one pair of clock reads is {cost:.4%} of a slice; dtype {TORCH_DTYPES[case.dtype].compute}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Proof that reports says what a run holds."""

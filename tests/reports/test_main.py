@@ -1,0 +1,191 @@
+"""The command line: one line and exit code 2 for whatever cannot be used, and never torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import reports
+from bench.journal import SECTION, section
+from reports import write
+from reports.__main__ import BROKEN_PIPE, main
+from reports.plots import PLOTS
+from reports.tables import TABLES
+from reports.write import out_folder, write_reports
+from tests.reports.runs import TWO, made_run, matrix, measured, realistic_run, slices
+
+ROOT = Path(reports.__file__).parent.parent
+RUN = realistic_run(cases=matrix(compiles=("off", "on")), launches=2, sets=3)
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    """Return a result file."""
+    path = tmp_path / "out.json"
+    path.write_text(json.dumps({SECTION: section(RUN)}))
+    return path
+
+
+def test_table_prints_all_tables(result: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first thing that a user types."""
+    assert main(["table", str(result)]) == 0
+    said = capsys.readouterr()
+    assert all(title in said.out for title in ("Summary", "Speed-up over float32 eager", "Compiling", "Not measured"))
+    assert said.err == ""
+
+
+def test_table_takes_name_format_and_reference(result: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each option changes what is printed."""
+    arguments = ["--table", "speedup", "--format", "markdown", "--reference", "dtype=bfloat16"]
+    assert main(["table", str(result), *arguments]) == 0
+    assert capsys.readouterr().out.startswith("## Speed-up over bfloat16 eager")
+    assert main(["table", str(result), "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("case,model,step,batch")
+
+
+def test_table_writes_one_file_for_each(result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their paths are printed, for the next command."""
+    folder = tmp_path / "new" / "folder"
+    assert main(["table", str(result), "--out", str(folder), "--format", "csv"]) == 0
+    assert capsys.readouterr().out.split() == [str(folder / f"{name}.csv") for name in TABLES]
+
+
+def test_plot_and_write_go_to_the_folder_of_the_file(
+    result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --out it is reports/out/<stem>."""
+    assert out_folder(result) == ROOT / "reports" / "out" / "out"
+    monkeypatch.setattr(write, "OUT", tmp_path / "generated")
+    assert main(["plot", str(result), "--plot", "latency"]) == 0
+    folder = tmp_path / "generated" / "out"
+    assert capsys.readouterr().out.split() == [str(folder / "latency.svg"), str(folder / "latency.png")]
+    assert main(["write", str(result)]) == 0
+    expected = {f"{name}{suffix}" for name in TABLES for suffix in (".csv", ".md")}
+    expected |= {f"{name}{suffix}" for name in PLOTS for suffix in (".svg", ".png")}
+    assert {path.name for path in folder.iterdir()} == expected
+    assert len(capsys.readouterr().out.split()) == len(expected)
+
+
+def test_picture_with_nothing_to_draw_is_said_and_its_old_file_removed(
+    result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An old picture beside new tables would be believed."""
+    stale = tmp_path / "latency.png"
+    stale.write_bytes(b"old")
+    result.write_text(json.dumps({SECTION: section(made_run(TWO, []))}))
+    assert main(["plot", str(result), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "not drawn: latency: no case was measured" in said.err
+    assert not stale.exists()
+
+
+def test_quick_run_writes_tables_only(tmp_path: Path) -> None:
+    """It has nothing to draw."""
+    run = made_run(TWO, [measured(case, 1, slices([1.0])) for case in TWO], quick=True)
+    assert {path.suffix for path in write_reports(run, tmp_path)} == {".csv", ".md"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["chart", "FILE"], "invalid choice: 'chart'"),
+        (["table"], "the following arguments are required: FILE"),
+        (["table", "FILE", "--table", "nope"], "invalid choice: 'nope'"),
+        (["table", "FILE", "--format", "xml"], "argument --format"),
+        (["table", "FILE", "--format", "csv", "--table", "all"], "prints one table: name it with --table"),
+        (["table", "FILE", "--reference", "dtype=int8"], "unknown dtype 'int8'; known: float32"),
+        (["table", "FILE", "--reference", "batch=1"], "expected each of dtype, compile"),
+        (["plot", "FILE", "--plot", "pie"], "unknown plot 'pie'; known: throughput"),
+        (["plot", "FILE", "--out", "FILE/below"], "name another place"),
+        (["table", "FILE", "--out", "FILE"], "name another place"),
+        (["table", "missing\x1b.json"], "No such file"),
+        (["table", "TORN"], "not JSON"),
+        (["table", "FOREIGN"], "made by pytest-benchmark alone"),
+        (["table", "NEWER"], "schema 99"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_and_exit_code_2(
+    arguments: list[str], said: str, result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What, where and what to do; no traceback, and nothing for a script to parse by accident."""
+    contents = {"TORN": '{"a": ', "FOREIGN": '{"benchmarks": []}', "NEWER": json.dumps({SECTION: {"schema": 99}})}
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+    names = {name: str(tmp_path / name) for name in contents} | {"FILE": str(result)}
+    places = [names.get(one, one.replace("FILE/", f"{result}/")) for one in arguments]
+    assert main(places) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert "\x1b" not in captured.err
+
+
+def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """And it shows examples."""
+    assert main(["--help"]) == 0
+    assert "examples:" in capsys.readouterr().out
+
+
+def python(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """Run Python in the checkout."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+def test_tables_import_neither_torch_nor_matplotlib_nor_scipy(result: Path) -> None:
+    """They are made on a laptop without torch, in under 1.5 s."""
+    code = (
+        "import sys, reports.__main__ as m; code = m.main(sys.argv[1:]);"
+        "heavy = {'torch', 'matplotlib', 'scipy'} & set(sys.modules); sys.exit(str(heavy) if heavy else code)"
+    )
+    done = python("-c", code, "table", str(result))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_importing_reports_is_free() -> None:
+    """A plugin that imports it pays for pandas only when it makes a report."""
+    done = python(
+        "-c", "import sys, reports; sys.exit(str(heavy) if (heavy := {'pandas', 'torch'} & set(sys.modules)) else 0)"
+    )
+    assert done.returncode == 0
+
+
+def test_pictures_import_no_torch(result: Path, tmp_path: Path) -> None:
+    """Neither do they."""
+    code = "import sys, reports.__main__ as m; sys.exit(m.main(sys.argv[1:]) or 'torch' in sys.modules)"
+    assert python("-c", code, "plot", str(result), "--out", str(tmp_path), "--plot", "latency").returncode == 0
+
+
+def test_reader_that_leaves_early_is_no_error(result: Path) -> None:
+    """``python -m reports table out.json | head`` prints no traceback."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reports", "table", str(result)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == BROKEN_PIPE
+    assert said == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
+def test_full_disk_is_one_line(result: Path) -> None:
+    """A report that is cut off must not exit 0."""
+    with Path("/dev/full").open("w") as full:
+        done = python("-m", "reports", "table", str(result), stdout=full.fileno())
+    assert done.returncode == 2
+    assert done.stderr == (
+        "python -m reports: standard output: No space left on device; name another place with --out, or free this one\n"
+    )
