@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
 
 from bench.case import AXES, Case, select
-from bench.journal import SECTION, Journal, keep_aside, section
+from bench.journal import SECTION, section
 from bench.launch import LaunchError
 from bench.measuring import Session, SetupError, probe_devices, stoppable
 from bench.options import KNOWN_DEVICES, Options, add_options, read_options
 from bench.output import Output
 from bench.pace import expected_seconds
 from bench.progress import Progress, clock_text
+from bench.read import keep_aside
 from bench.record import Run
 from bench.recorder import JsonTarget, Tape, replay
 
 OPTIONS = pytest.StashKey[Options]()
+DEVICES = pytest.StashKey[Sequence[str]]()
 OUTPUT = pytest.StashKey[Output]()
+TARGET = pytest.StashKey[JsonTarget]()
 RUN = pytest.StashKey[Run]()
 MESSAGES = pytest.StashKey[list[str]]()
 TAPE = "timer"
@@ -40,18 +43,20 @@ def pytest_configure(config: pytest.Config) -> None:
     options = read_options(config)
     config.stash[OPTIONS] = options
     config.stash[MESSAGES] = []
+    config.stash[DEVICES] = named_devices(options)
     output = Output(config.option.benchmark_json)
     config.stash[OUTPUT] = output
     if config.option.collectonly:
         return
     if options.settings.quick:
         config.option.benchmark_disable, config.option.benchmark_enable = True, False
-    if not options.plan:
-        output.prepare()
+    if options.plan:
+        return
+    config.add_cleanup(output.close)
+    output.prepare()
+    config.stash[TARGET] = output.target()
     if config.option.benchmark_json:
-        aside = output.folder / "pytest-benchmark.part"
-        aside.unlink(missing_ok=True)
-        config.option.benchmark_json = JsonTarget(output.json_path, aside)
+        config.option.benchmark_json = config.stash[TARGET]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -63,7 +68,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         models=options.models,
         steps=options.steps,
         batches=options.batches,
-        devices=named_devices(options),
+        devices=metafunc.config.stash[DEVICES],
         dtypes=options.dtypes_for,
         compiles=options.compiles,
     )
@@ -80,25 +85,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
-def named_devices(options: Options) -> tuple[str, ...]:
+def named_devices(options: Options) -> Sequence[str]:
     """Return the devices to plan for, asking a probe process only where names alone do not say.
 
     Raises:
-        pytest.UsageError: if a name means nothing here.
+        pytest.UsageError: if a name means nothing here, or a device that is required is not planned for.
     """
-    if not options.needs_probe:
-        return options.devices
-    strange = [name for name in (*options.devices, *options.required) if name not in ("auto", "all")]
-    try:
-        found, refused = probe_devices(strange)
-    except SetupError as error:
-        raise pytest.UsageError(str(error)) from error
-    for name in strange:
-        if name in refused and name.partition(":")[0] not in KNOWN_DEVICES:
-            raise pytest.UsageError(f"--device: {refused[name]}; found here: {', '.join(found)}")
-    if options.devices == ("all",):
-        return tuple(found)
-    return tuple(found[:2]) if options.devices == ("auto",) else options.devices
+    devices: Sequence[str] = options.devices
+    if options.needs_probe:
+        strange = [name for name in (*options.devices, *options.required) if name not in ("auto", "all")]
+        try:
+            found, refused = probe_devices(strange)
+        except SetupError as error:
+            raise pytest.UsageError(str(error)) from error
+        for name in strange:
+            if name in refused and name.partition(":")[0] not in KNOWN_DEVICES:
+                raise pytest.UsageError(f"--device: {refused[name]}; found here: {', '.join(found)}")
+        devices = {("all",): found, ("auto",): found[:2]}.get(options.devices, devices)
+    for name in options.required:
+        if name not in devices:
+            raise pytest.UsageError(f"--require-device {name}: this run is for {', '.join(devices)}; see --device")
+    return devices
 
 
 @pytest.fixture
@@ -138,12 +145,14 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
             if options.plan:
                 plan_only(config, cases)
                 return True
+            config.stash[OUTPUT].lock()
             config.stash[RUN] = measure(config, cases, switch)
             result = yield
     except (SetupError, LaunchError, OSError) as error:
         raise pytest.UsageError(str(error)) from error
-    if switch.reason is not None:
-        raise session.Interrupted(switch.reason)
+    finish = config.stash[RUN].finish
+    if finish is not None and finish.stopped:
+        raise session.Interrupted(finish.reason)
     return result
 
 
@@ -169,11 +178,11 @@ def measure(config: pytest.Config, cases: list[Case], stop: Callable[[], str | N
         return units.text(units.Unit.SECONDS, summary.centre, summary.low, summary.high)
 
     progress = Progress(_terminal(config), options.settings, cases, describe)
-    if aside := keep_aside(output.journal_path):
-        _say(config, f"an unfinished run was there: its journal is kept as {aside}")
+    if not options.resume and (aside := keep_aside(output.journal_path)):
+        _say(config, f"a run that was cut off was there: its journal is kept as {aside}; --resume goes on with one")
     compiled = any(case.compiled for case in cases)
-    with Session(options, compiled=compiled) as session, Journal(output.journal_path) as journal:
-        return session.measure(cases, journal, progress.show, stop)
+    with Session(options, compiled=compiled) as session:
+        return session.measure(cases, output.journal_path, progress.show, stop)
 
 
 def plan_only(config: pytest.Config, cases: list[Case]) -> None:
@@ -205,17 +214,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     from reports import write
 
     run, output = config.stash[RUN], config.stash[OUTPUT]
-    target = config.option.benchmark_json
-    if not isinstance(target, JsonTarget):
-        target = JsonTarget(output.json_path, output.folder / "pytest-benchmark.part")
     try:
-        target.publish(lambda: empty_document(config))
-        _say(config, f"results: {target}  (journal: {output.journal_path})")
+        written = config.stash[TARGET].publish(lambda: empty_document(config))
+        journal = f"  (journal: {output.journal_path})" if output.journal_path.exists() else ""
+        _say(config, f"results: {written}{journal}")
+        if written != output.json_path:
+            _say(config, f"they could not be written to {output.json_path}")
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
         write.write_reports(run, output.folder)
         _say(config, f"tables and plots: {output.folder}")
     except OSError as error:
-        _say(config, f"{error.filename or target}: {error.strerror}; everything measured is in {output.journal_path}")
-        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        _say(config, f"{error.filename}: {error.strerror}; what is on disk is in {output.journal_path}")
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
 
 
 def empty_document(config: pytest.Config) -> dict[str, Any]:

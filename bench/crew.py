@@ -25,6 +25,7 @@ class Crew:
         compiled: whether any case compiles.
         left_out: names in `steady.MEASURES` that are switched off.
         timeout_seconds: for opening a device.
+        memory_bytes: what a worker for the CPU may allocate; None for no limit of ours.
         compile_seconds: what the launchers so far spent on their first compile.
     """
 
@@ -35,6 +36,7 @@ class Crew:
     compiled: bool
     left_out: Collection[str]
     timeout_seconds: float
+    memory_bytes: int | None
     compile_seconds: float = 0.0
     _launcher: Launcher | None = None
     _generation: int = field(default=-1)
@@ -58,6 +60,7 @@ class Crew:
             "seed": self.seed,
             "data_root": self.data_root,
             "left_out": sorted(self.left_out),
+            "memory_bytes": self.memory_bytes if device == "cpu" else None,
         }
         reply = worker.ask(opening, self.timeout_seconds)
         if "outcome" in reply:

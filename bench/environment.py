@@ -7,6 +7,7 @@ import platform
 import subprocess
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "triton", "torchvulkan")
 """Packages whose version can move a figure."""
+
+CODE = ("models", "bench")
+"""Folders whose content decides what a measurement means."""
 
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES", "TORCH_COMPILE_DISABLE")
 """Environment variables of the user that can move a figure."""
@@ -41,6 +45,7 @@ def gather(
     facts: dict[str, Scalar] = {
         "program.version": own_version(),
         **commit(root),
+        **{f"code.{folder}": digest(root / folder) for folder in CODE},
         "run.started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python.version": platform.python_version(),
         "os.name": platform.platform(),
@@ -68,6 +73,15 @@ def processor() -> str:
     except OSError:  # not Linux
         names = []
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def digest(folder: Path) -> str:
+    """Return a fingerprint of the Python files below a folder, by name and content."""
+    found = sha256()
+    for path in sorted(folder.rglob("*.py")):
+        found.update(f"{path.relative_to(folder)}\0".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def own_version() -> str:

@@ -20,6 +20,9 @@ from typing import Any, Self
 START_SECONDS = 300.0
 """Limit for a launcher's imports and first compile on a slow machine."""
 
+WAIT_SECONDS = 3600.0
+"""Longest single wait for a reply; selectors refuse those of many days."""
+
 END_SECONDS = 10.0
 """How long a worker that was told to leave may take before it is killed."""
 
@@ -82,10 +85,14 @@ class Launcher:
         try:
             socket.send_fds(self._channel, [json.dumps(request).encode()], [] if descriptor is None else [descriptor])
             message = self._channel.recv(1 << 16)
-        except OSError as error:
-            raise LaunchError(f"the launcher does not answer: {error}") from error
+        except TimeoutError as error:
+            self.close()
+            raise LaunchError(f"the launcher does not answer within {START_SECONDS:g} s") from error
+        except OSError:  # it closed its end
+            message = b""
         if not message:
-            raise LaunchError(f"the launcher ended with code {self._process.wait()}: {self._last_words()}")
+            self.close()
+            raise LaunchError(f"the launcher ended with code {self._process.returncode}: {self._last_words()}")
         reply: dict[str, Any] = json.loads(message)
         return reply
 
@@ -147,7 +154,10 @@ class WorkerProcess:
         except OSError as error:
             raise WorkerDiedError(self._reaped()) from error
         while b"\n" not in self._buffer:
-            if not self._selector.select(max(0.0, deadline - monotonic())):
+            left = max(0.0, deadline - monotonic())
+            if not self._selector.select(min(left, WAIT_SECONDS)):
+                if left > WAIT_SECONDS:
+                    continue
                 self.kill()
                 raise WorkerTimeoutError(f"no answer within {timeout_seconds:g} s")
             try:
@@ -187,7 +197,8 @@ class WorkerProcess:
             self._reaped()
 
     def _signal(self, name: str) -> None:
-        self._launcher.call({"do": "signal", "pid": self.pid, "name": name})
+        if self._alive:
+            self._launcher.call({"do": "signal", "pid": self.pid, "name": name})
 
     def _reaped(self) -> str:
         if not self._alive:

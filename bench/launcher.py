@@ -22,6 +22,9 @@ from bench.guard import die_with_parent, ignore_terminal
 MESSAGE_BYTES = 1 << 16
 """More than any request of the protocol needs; requests and replies alternate, so one read is one message."""
 
+WORKERS: dict[int, subprocess.Popen[bytes] | None] = {}
+"""Workers that have not been reaped, so that nobody else can have been given their process id; None for a fork."""
+
 SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT, "kill": signal.SIGKILL}
 
 
@@ -63,18 +66,17 @@ def fork(descriptor: int, channel: socket.socket) -> int:
         os._exit(code)
 
 
-def spawn(descriptor: int) -> int:
-    """Return the process id of a new worker, executed from nothing, that serves `descriptor`."""
+def spawn(descriptor: int) -> subprocess.Popen[bytes]:
+    """Return a new worker, executed from nothing, that serves `descriptor`."""
     command = [sys.executable, "-m", "bench.worker", str(descriptor), str(os.getpid())]
-    return subprocess.Popen(command, pass_fds=(descriptor,)).pid
+    return subprocess.Popen(command, pass_fds=(descriptor,))
 
 
 def reap(pid: int) -> str:
     """Wait for a dead worker and return how it ended: ``exit code 1`` or ``SIGSEGV``."""
-    _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status):
-        return signal.Signals(os.WTERMSIG(status)).name
-    return f"exit code {os.WEXITSTATUS(status)}"
+    spawned = WORKERS.pop(pid)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if spawned is None else spawned.wait()
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 def answer(request: dict[str, Any], descriptors: list[int], channel: socket.socket) -> dict[str, Any]:
@@ -83,8 +85,10 @@ def answer(request: dict[str, Any], descriptors: list[int], channel: socket.sock
         case {"do": "warm", "compiled": bool(compiled)}:
             return warm(compiled=compiled)
         case {"do": "start", "fork": bool(forked)}:
-            pid = fork(descriptors[0], channel) if forked else spawn(descriptors[0])
+            spawned = None if forked else spawn(descriptors[0])
+            pid = fork(descriptors[0], channel) if spawned is None else spawned.pid
             os.close(descriptors[0])
+            WORKERS[pid] = spawned
             return {"pid": pid}
         case {"do": "signal", "pid": int(pid), "name": str(name)}:
             os.kill(pid, SIGNALS[name])
@@ -102,8 +106,10 @@ def main(descriptor: int, parent: int) -> None:
         while True:
             message, descriptors, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, 1)
             if not message:
-                return
+                break
             channel.sendall(json.dumps(answer(json.loads(message), descriptors, channel)).encode())
+    for pid in WORKERS:
+        os.kill(pid, signal.SIGKILL)  # the kernel does it on Linux; elsewhere nobody else would
 
 
 if __name__ == "__main__":

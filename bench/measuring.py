@@ -7,24 +7,30 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from types import FrameType
 from typing import Self
 
-from bench.case import Case, as_params
+import psutil
+
+from bench.case import Case
 from bench.crew import Crew
 from bench.environment import gather
 from bench.journal import Journal
+from bench.launch import WorkerDiedError, WorkerTimeoutError
+from bench.operator import Operator
 from bench.options import Options
 from bench.output import ROOT
+from bench.read import UnreadableError, read, whole_lines
 from bench.record import Run, Scalar
 from bench.recorder import Recorder
+from bench.resume import Resumption, differences, resumption
 from bench.schedule import Event, Schedule
+from bench.scratch import scratch_folder
 from models import dataset
 
 PROBE_SECONDS = 300.0
@@ -105,7 +111,7 @@ class Session:
     _data: tuple[str, str] = ("", "")
 
     def __enter__(self) -> Self:
-        scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="accelbench-")))
+        scratch = self._stack.enter_context(scratch_folder())
         self._data_root, *source = self._locate(scratch)
         self._data = (source[0], source[1])
         settings = self.options.settings
@@ -117,6 +123,7 @@ class Session:
             compiled=self.compiled,
             left_out=self.options.unsteady,
             timeout_seconds=settings.timeout_seconds,
+            memory_bytes=psutil.virtual_memory().total,
         )
         self._stack.callback(self._crew.close)
         return self
@@ -133,59 +140,79 @@ class Session:
 
     def refusals(self, cases: Sequence[Case]) -> dict[Case, str]:
         """Return why cases would be skipped, found by trying each device, dtype and compile mode once."""
+        operator = Operator(self.crew, self.options.settings, stop=lambda: None)
         refused: dict[Case, str] = {}
         for device in dict.fromkeys(case.device for case in cases):
-            mine = [case for case in cases if case.device == device]
-            worker, reason = self.crew.open(device, 0)
-            if worker is None:
-                refused |= dict.fromkeys(mine, str(reason))
-                continue
-            for case in mine:
-                request = {"do": "probe", "case": as_params(case)}
-                reply = worker.ask(request, self.options.settings.timeout_seconds)
-                if "outcome" in reply:
-                    refused[case] = reply["reason"]
-            worker.end()
+            for case in cases:
+                if case.device == device and (reason := operator.probe(case)) is not None:
+                    refused[case] = reason
+            operator.end()
         return refused
 
     def measure(
         self,
         cases: Sequence[Case],
-        journal: Journal,
+        journal_path: Path,
         show: Callable[[Event], None],
         stop: Callable[[], str | None],
     ) -> Run:
         """Measure the cases and return the run, each event in the journal before it is shown.
 
+        A journal that can no longer be written ends the run, which keeps what it has in memory.
+
         Raises:
-            SetupError: if no worker can be started.
-            OSError: if the journal cannot be written; what was written is in it.
+            SetupError: if the run that is to be continued was made elsewhere or otherwise.
+            LaunchError: if no worker can be started.
+            OSError: if the journal cannot be begun.
         """
         begin = monotonic()
+        options = self.options
         environment = gather(
             ROOT,
             data_source=self._data[0],
             data_reason=self._data[1],
-            left_out=self.options.unsteady,
+            left_out=options.unsteady,
             worker_facts=self._worker_facts(cases),
         )
-        recorder = Recorder(journal, environment, self.options.settings, cases)
-        interleaved = "interleaved" not in self.options.unsteady
-        schedule = Schedule(cases, self.options.settings, self.crew, stop=stop, begin=begin, interleaved=interleaved)
-        for event in schedule.events():
-            recorder.record(event)
-            show(event)
-        return recorder.run()
+        begun = Run(environment=environment, settings=options.settings, cases=tuple(cases))
+        kept = None
+        if options.resume:
+            begun, kept = continued(journal_path, begun, retry=options.retry)
+        resume_at = whole_lines(journal_path) if options.resume else 0
+        with Journal(journal_path, resume_at=resume_at) as journal:
+            recorder = Recorder(journal, begun, resumption=kept)
+            schedule = Schedule(
+                begun.cases,
+                options.settings,
+                self.crew,
+                stop=stop,
+                begin=begin,
+                interleaved="interleaved" not in options.unsteady,
+                resumption=kept,
+            )
+            for event in schedule.events():
+                try:
+                    recorder.record(event)
+                except OSError as error:
+                    where = error.filename or journal_path
+                    reason = f"the journal cannot be written: {error.strerror or error} ({where})"
+                    recorder.broken_off(schedule.finish(reason, stopped=True))
+                    break
+                show(event)
+            return recorder.run()
 
     def _worker_facts(self, cases: Sequence[Case]) -> dict[str, Scalar]:
         facts: dict[str, Scalar] = {}
         for device in dict.fromkeys(case.device for case in cases):
-            worker, reason = self.crew.open(device, 0)
-            if worker is None:
-                facts |= {f"device.{device}.description": None, f"device.{device}.description.reason": reason}
-                continue
-            facts |= worker.ask({"do": "facts"}, self.options.settings.timeout_seconds)["facts"]
-            worker.end()
+            try:
+                worker, reason = self.crew.open(device, 0)
+                if worker is not None:
+                    facts |= worker.ask({"do": "facts"}, self.options.settings.timeout_seconds)["facts"]
+                    worker.end()
+                    continue
+            except (WorkerDiedError, WorkerTimeoutError) as error:
+                reason = str(error)
+            facts |= {f"device.{device}.description": None, f"device.{device}.description.reason": reason}
         return facts
 
     def _locate(self, scratch: Path) -> tuple[str | None, str, str]:
@@ -212,3 +239,25 @@ def download(root: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SetupError((done.stderr.strip().splitlines() or ["the download failed"])[-1])
+
+
+def continued(journal_path: Path, now: Run, *, retry: bool) -> tuple[Run, Resumption]:
+    """Return the run that a journal holds and what of it is kept.
+
+    Args:
+        journal_path: the journal.
+        now: environment, settings and plan of the run that would continue it.
+        retry: whether cases with a fault are tried again.
+
+    Raises:
+        SetupError: if there is no such journal, or it was made elsewhere or otherwise, naming every difference.
+    """
+    try:
+        earlier = read(journal_path)
+    except UnreadableError as error:
+        raise SetupError(f"--resume: {error}") from error
+    if found := differences(earlier, now.environment, now.settings, now.cases):
+        raise SetupError(f"--resume: {journal_path} cannot be continued here: {'; '.join(found)}")
+    return replace(now, cases=earlier.cases, environment=earlier.environment, started=earlier.started), resumption(
+        earlier, retry=retry
+    )

@@ -41,21 +41,6 @@ class StoppedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
-    """A case is ready to be timed.
-
-    Attributes:
-        preparation: what making it ready showed.
-        estimate_seconds: per iteration.
-        clock_seconds: cost of one pair of clock reads in this worker.
-    """
-
-    preparation: Preparation
-    estimate_seconds: float
-    clock_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """One slice, as the worker answered.
 
@@ -95,8 +80,8 @@ class Operator:
         """Whether there is no worker: cases that were prepared have to be prepared again."""
         return self._worker is None
 
-    def prepare(self, case: Case, launch: int) -> Ready | Measurement:
-        """Return a case that is ready, or how it ended instead."""
+    def prepare(self, case: Case, launch: int) -> Preparation | Measurement:
+        """Make a case ready and return what that showed, or how it ended instead."""
         request = {
             "do": "prepare",
             "case": as_params(case),
@@ -104,7 +89,12 @@ class Operator:
             "probe": launch == 0,
         }
         reply = self._ask(case, launch, request)
-        return reply if isinstance(reply, Measurement) else decode(Ready, reply)
+        return reply if isinstance(reply, Measurement) else decode(Preparation, reply)
+
+    def probe(self, case: Case) -> str | None:
+        """Return why a case cannot be measured here, found by trying its dtype and compile mode; None if it can."""
+        reply = self._ask(case, 0, {"do": "probe", "case": as_params(case)})
+        return reply.reason if isinstance(reply, Measurement) else None
 
     def slice(self, case: Case, launch: int, iterations: int) -> Timing | Measurement:
         """Return one timed slice, or how the case ended instead."""

@@ -5,9 +5,7 @@ Everything here happens before anything is timed, in a process that never import
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,30 +26,16 @@ from bench.case import (
     unknown,
 )
 from bench.record import Settings
+from bench.refusals import refuse_foreign
 from bench.steady import MEASURES
 from models import MODELS, dataset
 
 KNOWN_DEVICES = ("cpu", "cuda", "mps", "xpu", "mtia", "hpu", "vulkan")
 """Kinds that are taken by name without asking torch; any other name is looked up by a probe process."""
 
-REFUSED = {
-    "--benchmark-timer": "the device decides the clock: the host's, read after the device has caught up",
-    "--benchmark-warmup": "every case is warmed up until its slice medians settle",
-    "--benchmark-warmup-iterations": "every case is warmed up until its slice medians settle",
-    "--benchmark-precision": "the number of replicates is --launches, the time is --budget",
-    "--benchmark-confidence": "intervals are at 95 %, from the launches",
-    "--benchmark-calibration-precision": "a slice is so long that the clock costs under 1 % of it",
-    "--benchmark-min-time": "a slice is so long that the clock costs under 1 % of it",
-    "--benchmark-disable-gc": "the garbage collector never runs inside a slice; --unsteady no-gc lets it",
-    "--benchmark-cprofile": "what is recorded was timed in another process: there is nothing to profile here",
-    "--benchmark-cprofile-loops": "what is recorded was timed in another process: there is nothing to profile here",
-    "--benchmark-cprofile-top": "what is recorded was timed in another process: there is nothing to profile here",
-    "--benchmark-cprofile-dump": "what is recorded was timed in another process: there is nothing to profile here",
-}
-"""Options of pytest-benchmark that have no meaning here, and what there is instead."""
-
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
 UNIT_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+MOST_SECONDS = 30 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +53,8 @@ class Options:
         data_root: where the images are looked for.
         download: whether to fetch them there first.
         unsteady: measures of steadiness that are left out.
+        resume: whether to go on with the journal of a run that was cut off.
+        retry: whether cases with a fault are then tried again.
     """
 
     models: tuple[str, ...]
@@ -84,6 +70,8 @@ class Options:
     data_root: Path
     download: bool
     unsteady: tuple[str, ...]
+    resume: bool
+    retry: bool
 
     def dtypes_for(self, device: str) -> Sequence[str]:
         """Return the dtypes to take on a device."""
@@ -166,6 +154,8 @@ def add_options(parser: pytest.Parser) -> None:
         help="limit for preparing a case, and for one slice of it (default: %(default)s)",
     )
     add("--unsteady", metavar="NAMES", default="", help=f"leave out measures of steadiness: {', '.join(MEASURES)}")
+    add("--resume", action="store_true", help="go on with the journal of a run that was cut off; give the same options")
+    add("--retry", action="store_true", help="with --resume: try again what crashed, timed out or failed")
     data = parser.getgroup("accelbench-data", "accelbench: what the network is fed")
     add = data.addoption
     add(
@@ -195,7 +185,7 @@ def read_options(config: pytest.Config) -> Options:
     option = Options(
         models=_names("--model", get("model"), MODELS),
         steps=_names("--step", get("step"), STEPS),
-        batches=tuple(_whole("--batch", one, least=1) for one in _list("--batch", get("batch"))),
+        batches=tuple(dict.fromkeys(_whole("--batch", one, least=1) for one in _list("--batch", get("batch")))),
         devices=_devices("--device", get("device")),
         dtypes=None if get("dtype") is None else _names("--dtype", get("dtype"), DTYPES),
         compiles=tuple(_checked("--compile", check_compile, one) for one in _list("--compile", get("compile"))),
@@ -204,7 +194,7 @@ def read_options(config: pytest.Config) -> Options:
             launches=_whole("--launches", get("launches"), least=1),
             seed=_whole("--seed", get("seed"), least=0),
             quick=bool(get("quick") or (get("benchmark_disable") and not get("benchmark_enable"))),
-            case_seconds=float(get("benchmark_max_time")),
+            case_seconds=_duration("--benchmark-max-time", str(get("benchmark_max_time"))),
             min_slices=int(get("benchmark_min_rounds")),
             budget_seconds=None if get("budget") is None else _duration("--budget", get("budget")),
             timeout_seconds=_duration("--case-timeout", get("case_timeout")),
@@ -214,7 +204,15 @@ def read_options(config: pytest.Config) -> Options:
         data_root=get("data_root"),
         download=bool(get("download")),
         unsteady=_names("--unsteady", get("unsteady"), MEASURES) if get("unsteady") else (),
+        resume=bool(get("resume")),
+        retry=bool(get("retry")),
     )
+    if option.retry and not option.resume:
+        raise pytest.UsageError("--retry goes with --resume: it tries again what an earlier part of the run saw fail")
+    if option.resume and not get("benchmark_json"):
+        raise pytest.UsageError("--resume: name the run with --benchmark-json; its journal lies beside it as .jsonl")
+    if option.resume and option.settings.quick:
+        raise pytest.UsageError("--resume with --quick: a quick pass has nothing to go on with")
     if option.data == "fashion-mnist" and not option.download and dataset.find(option.data_root) is None:
         raise pytest.UsageError(dataset.missing(option.data_root))
     if option.data == "random" and option.download:
@@ -222,27 +220,6 @@ def read_options(config: pytest.Config) -> Options:
     if {"auto", "all"} & set(option.devices) and len(option.devices) > 1:
         raise pytest.UsageError("--device auto and all stand alone; name the devices, or use one of the two words")
     return option
-
-
-def refuse_foreign(config: pytest.Config) -> None:
-    """Refuse what other plugins offer and this suite cannot honour.
-
-    Raises:
-        pytest.UsageError: naming the option and why.
-    """
-    if not config.pluginmanager.hasplugin("benchmark"):
-        raise pytest.UsageError("pytest-benchmark records the results of this suite: leave out -p no:benchmark")
-    if config.getoption("numprocesses", None) or config.getoption("dist", "no") != "no":
-        raise pytest.UsageError("under xdist the workers would disturb each other: leave out -n and --dist")
-    given = [
-        *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
-        *config.getini("addopts"),
-        *config.invocation_params.args,
-    ]
-    for argument in given:
-        name = str(argument).partition("=")[0]
-        if name in REFUSED:
-            raise pytest.UsageError(f"{name} has no meaning here: {REFUSED[name]}")
 
 
 def _list(option: str, text: str) -> tuple[str, ...]:
@@ -285,6 +262,6 @@ def _whole(option: str, text: str, *, least: int) -> int:
 def _duration(option: str, text: str) -> float:
     matched = DURATION.fullmatch(text.strip())
     seconds = float(matched[1]) * UNIT_SECONDS[matched[2]] if matched else 0.0
-    if seconds <= 0:
-        raise pytest.UsageError(f"{option}: {text!r} is not a length of time such as 90s, 10m or 1h")
+    if not 0 < seconds <= MOST_SECONDS:
+        raise pytest.UsageError(f"{option}: {text!r} is not a length of time such as 90s, 10m or 1h, at most 30 days")
     return seconds

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+
+from bench.recorder import JsonTarget
+from bench.scratch import LockedError, lock, scratch_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: what is timed is imported from here, and reports are written here."""
@@ -19,6 +24,29 @@ class Output:
         self.folder = ROOT / "reports" / "out" / stem
         self.json_path = json_path or self.folder / "run.json"
         self.journal_path = self.json_path.with_suffix(".jsonl")
+        self._stack = ExitStack()
+
+    def target(self) -> JsonTarget:
+        """Return where pytest-benchmark is to write its JSON: aside, until `close`."""
+        return JsonTarget(self.json_path, self._stack.enter_context(scratch_folder()) / "benchmark.json")
+
+    def lock(self) -> None:
+        """Keep other runs out of the places this one writes to, until `close`.
+
+        Raises:
+            pytest.UsageError: if another run is there.
+        """
+        for path in (self.folder / ".lock", self.json_path.with_name(f".{self.json_path.name}.lock")):
+            try:
+                self._stack.enter_context(lock(path, remove=True))
+            except LockedError as error:
+                raise pytest.UsageError(
+                    f"another run is writing to {path.parent}: wait for it, or choose another --benchmark-json"
+                ) from error
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._stack.close()
 
     def prepare(self) -> None:
         """Make sure that everything can be written before anything is timed.
@@ -28,15 +56,20 @@ class Output:
         """
         if self.json_path.suffix == ".jsonl":
             raise pytest.UsageError(f"--benchmark-json {self.json_path}: .jsonl is the journal's name; use .json")
+        if self.json_path.is_dir():
+            raise pytest.UsageError(f"--benchmark-json {self.json_path} is a folder; name a file")
         try:
+            if self.json_path.parent != self.folder:
+                _try_to_write(self.json_path.parent)
             self.folder.mkdir(parents=True, exist_ok=True)
-            for folder in (self.folder, self.json_path.parent):
-                trial = folder / f".{self.json_path.name}.trial"
-                trial.touch()
-                trial.unlink()
+            _try_to_write(self.folder)
         except OSError as error:
             raise pytest.UsageError(
                 f"{error.filename}: cannot write there ({error.strerror}); choose another folder"
             ) from error
-        if self.json_path.is_dir():
-            raise pytest.UsageError(f"--benchmark-json {self.json_path} is a folder; name a file")
+
+
+def _try_to_write(folder: Path) -> None:
+    trial = folder / f".accelbench-{os.getpid()}.trial"
+    trial.touch()
+    trial.unlink()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from bench.case import Case
-from bench.record import Settings
+from bench.record import Preparation, Settings
 
 MIN_SETS = 3
 """Fewest slices of a case in a launch: its value is a median, and the median of one or two hides nothing."""
@@ -32,11 +32,11 @@ class Pace:
     slice_seconds: dict[Case, float] = field(default_factory=dict)
     scale: float = 1.0
 
-    def fix(self, case: Case, *, estimate_seconds: float, clock_seconds: float) -> None:
-        """Fix a case's iterations per slice from the pilot's estimate of its seconds per iteration."""
-        aim = max(self.settings.slice_seconds, clock_seconds / CLOCK_SHARE)
-        self.iterations[case] = max(1, round(aim / estimate_seconds))
-        self.slice_seconds[case] = self.iterations[case] * estimate_seconds
+    def fix(self, case: Case, pilot: Preparation) -> None:
+        """Fix a case's iterations per slice from what the pilot saw."""
+        aim = max(self.settings.slice_seconds, pilot.clock_seconds / CLOCK_SHARE)
+        self.iterations[case] = max(1, round(aim / pilot.estimate_seconds))
+        self.slice_seconds[case] = self.iterations[case] * pilot.estimate_seconds
 
     def sets(self, case: Case) -> int:
         """Return the number of slices of a case in the next launch."""
@@ -69,10 +69,12 @@ class Pace:
             sliced_seconds: what the slices of a launch cost at the present scale.
         """
         budget, left = self.settings.budget_seconds, self.settings.launches - done
-        if budget is None or left < 1 or sliced_seconds <= 0:
+        planned = sum(self.sets(case) * seconds for case, seconds in self.slice_seconds.items())
+        if budget is None or left < 1 or sliced_seconds <= 0 or planned <= 0:
             return
         room = (budget - elapsed_seconds) / left - overhead_seconds
-        self.scale *= max(0.0, room) / sliced_seconds
+        at_default = len(self.slice_seconds) * self.settings.case_seconds / self.settings.launches
+        self.scale = max(0.0, room) / (at_default * sliced_seconds / planned)
 
     def exhausted(self, *, elapsed_seconds: float, last_launch_seconds: float, done: int) -> str | None:
         """Return why no further launch is begun: it would end after the budget; None if it is begun."""

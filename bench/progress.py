@@ -64,8 +64,9 @@ class Progress:
                     self._case, self._current = event.case, []
                 self._current.append(event.seconds)
                 self._redraw(event.case, [*self._medians[event.case], median(self._current)])
-            case Measurement():
-                self._finished(event)
+            case tuple():
+                for measurement in event:
+                    self._finished(measurement)
             case Finish():
                 self._line(
                     f"{'done' if event.complete else 'stopped'} in {clock_text(event.wall_seconds)}"
@@ -117,7 +118,7 @@ class Progress:
             self._terminal.rewrite("", erase=True)
             self._terminal.rewrite(text + "\n", erase=True)
         else:
-            self._terminal.write_line(text)
+            self._terminal.write(text + "\n", flush=True)
 
 
 def clock_text(seconds: float) -> str:

@@ -9,9 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import isfinite
 
 from bench.case import Case
+from bench.observed import Preparation, Slices, not_negative, positive
+
+__all__ = [
+    "FAULTS",
+    "SCHEMA",
+    "Environment",
+    "Finish",
+    "Measurement",
+    "Outcome",
+    "Preparation",
+    "Run",
+    "Scalar",
+    "Settings",
+    "Slices",
+]
 
 SCHEMA = 1
 """The version of every file's content. Raise it whenever a field changes its meaning."""
@@ -40,87 +54,6 @@ class Outcome(StrEnum):
 
 FAULTS = (Outcome.WRONG_RESULT, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.FAILED)
 """Worst first: the first of these that any launch saw is the case's outcome."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slices:
-    """The timed slices of one case in one launch, all in run order and of equal length.
-
-    Attributes:
-        iterations: iterations in each slice, the same for the whole run.
-        seconds: wall time per iteration, one value per slice.
-        set_index: which interleaved set of this launch each slice belongs to, counted from 0.
-        started_seconds: when each slice began, on the run's monotonic clock.
-        yardstick_seconds: the fixed yardstick's time in the same set, per product.
-        stolen_seconds: time the hypervisor took from this machine while the slice ran, all cores together;
-            None where the system does not tell.
-        minor_faults: page faults without input or output while the slice ran.
-        involuntary_switches: times the worker was taken off its core while the slice ran.
-        clock_seconds: what one pair of clock reads costs by itself, synchronising included.
-    """
-
-    iterations: int
-    seconds: tuple[float, ...]
-    set_index: tuple[int, ...]
-    started_seconds: tuple[float, ...]
-    yardstick_seconds: tuple[float, ...]
-    stolen_seconds: tuple[float, ...] | None
-    minor_faults: tuple[int, ...]
-    involuntary_switches: tuple[int, ...]
-    clock_seconds: float
-
-    def __post_init__(self) -> None:
-        if self.iterations < 1:
-            raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
-        if not self.seconds:
-            raise ValueError("seconds is empty; a measured case has at least one slice")
-        for name in ("seconds", "yardstick_seconds"):
-            if not all(isfinite(value) and value > 0 for value in getattr(self, name)):
-                raise ValueError(f"{name} holds a value that is not a positive number of seconds")
-        if not (isfinite(self.clock_seconds) and self.clock_seconds >= 0):
-            raise ValueError("clock_seconds is not a number of seconds")
-        for name in PER_SLICE:
-            values = getattr(self, name)
-            if values is not None and len(values) != len(self.seconds):
-                raise ValueError(f"{name} has {len(values)} values for {len(self.seconds)} slices")
-
-
-PER_SLICE = (
-    "seconds",
-    "set_index",
-    "started_seconds",
-    "yardstick_seconds",
-    "stolen_seconds",
-    "minor_faults",
-    "involuntary_switches",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
-    """What a worker saw while it made a case ready, before anything was timed.
-
-    Attributes:
-        first_call_seconds: the very first iteration in this process, eager or compiled, lazy set-up included.
-        compile_seconds: the part of the first call that torch.compile spent compiling; None for eager cases.
-        cache_was_warm: whether the compiler's disk cache already held this case; None for eager cases.
-        warmup_seconds: time spent iterating until slice medians settled.
-        settled: whether they did before the limit.
-        verify_seconds: time spent on the reference and the comparison with it.
-        total_seconds: the whole preparation, everything above included.
-        relative_errors: norm of the difference over norm of the reference, by quantity.
-        flops: floating-point operations of one iteration, counted on the eager network; None if not countable.
-    """
-
-    first_call_seconds: float
-    compile_seconds: float | None
-    cache_was_warm: bool | None
-    warmup_seconds: float
-    settled: bool
-    verify_seconds: float
-    total_seconds: float
-    relative_errors: Mapping[str, float]
-    flops: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +134,10 @@ class Settings:
     budget_seconds: float | None = None
     timeout_seconds: float = 300.0
 
+    def __post_init__(self) -> None:
+        positive(self, "launches", "min_slices", "slice_seconds", "budget_seconds", "timeout_seconds")
+        not_negative(self, "case_seconds")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
@@ -208,7 +145,8 @@ class Finish:
 
     Attributes:
         complete: whether every planned launch was carried out.
-        reason: why not; None if complete.
+        stopped: whether it was broken off, by a signal or because results could not be written, rather than ended.
+        reason: why it is not complete; None if it is.
         wall_seconds: from the first worker's start to the last one's end.
         slice_seconds: inside timed slices.
         warmup_seconds: warming up.
@@ -216,11 +154,19 @@ class Finish:
     """
 
     complete: bool
+    stopped: bool
     reason: str | None
     wall_seconds: float
     slice_seconds: float
     warmup_seconds: float
     compile_seconds: float
+
+    def __post_init__(self) -> None:
+        not_negative(self, "wall_seconds", "slice_seconds", "warmup_seconds", "compile_seconds")
+        if self.complete != (self.reason is None):
+            raise ValueError("a complete run has no reason, every other has one")
+        if self.complete and self.stopped:
+            raise ValueError("a complete run was not stopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +194,8 @@ class Run:
         if len(set(self.cases)) != len(self.cases):
             raise ValueError("the plan holds a case twice")
         planned = set(self.cases)
+        if strangers := {case for _, case in self.started} - planned:
+            raise ValueError(f"{min(strangers).id} was begun but not planned")
         seen: set[tuple[int, Case]] = set()
         for measurement in self.measurements:
             if measurement.case not in planned:

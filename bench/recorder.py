@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -12,22 +14,32 @@ import pytest
 
 from bench.case import Case
 from bench.journal import Journal, write_whole
-from bench.record import Environment, Finish, Measurement, Outcome, Run, Settings
+from bench.record import Finish, Measurement, Outcome, Run
+from bench.resume import Resumption
 from bench.schedule import Event, Sliced, Started
 
 
 class Recorder:
     """Collects a run's events, each on disk before the next is asked for."""
 
-    def __init__(self, journal: Journal, environment: Environment, settings: Settings, cases: Sequence[Case]) -> None:
+    def __init__(self, journal: Journal, begun: Run, *, resumption: Resumption | None) -> None:
+        """Write what is known before anything is measured.
+
+        Args:
+            journal: where events go.
+            begun: the run so far: environment, settings and plan, and if it is continued, what was measured.
+            resumption: what of that is kept; None for a run that starts from nothing.
+        """
         self._journal = journal
-        self._environment = environment
-        self._settings = settings
-        self._cases = tuple(cases)
+        self._begun = begun
+        self._started = list(begun.started)
         self._measurements: list[Measurement] = []
-        self._started: list[tuple[int, Case]] = []
         self._finish: Finish | None = None
-        journal.begin(environment, settings, cases)
+        if resumption is None:
+            journal.begin(begun.environment, begun.settings, begun.cases)
+        else:
+            self._measurements += resumption.kept
+            journal.resumed(resumption.dropped)
 
     def record(self, event: Event) -> None:
         """Write an event to the journal and keep it.
@@ -39,9 +51,9 @@ class Recorder:
             case Started():
                 self._journal.started(event.launch, event.cases)
                 self._started += [(event.launch, case) for case in event.cases]
-            case Measurement():
-                self._measurements.append(event)
-                self._journal.measurement(event)
+            case tuple():
+                self._measurements += event
+                self._journal.measured(event)
             case Finish():
                 self._finish = event
                 self._journal.finish(event)
@@ -52,14 +64,16 @@ class Recorder:
 
     def run(self) -> Run:
         """Return the run as far as it got."""
-        return Run(
-            environment=self._environment,
-            settings=self._settings,
-            cases=self._cases,
+        return replace(
+            self._begun,
             measurements=tuple(self._measurements),
             started=tuple(self._started),
             finish=self._finish,
         )
+
+    def broken_off(self, finish: Finish) -> None:
+        """Keep in memory how the run ended, since the journal cannot be written."""
+        self._finish = finish
 
 
 class Tape:
@@ -123,15 +137,23 @@ class JsonTarget(os.PathLike[str]):
     def __str__(self) -> str:
         return str(self.final)
 
-    def publish(self, empty_document: Callable[[], dict[str, Any]]) -> None:
-        """Write the final JSON whole: the document that pytest-benchmark wrote aside.
+    def publish(self, empty_document: Callable[[], dict[str, Any]]) -> Path:
+        """Write the final JSON whole, the document that pytest-benchmark wrote aside, and return where it is.
+
+        If that fails, it is written into the system's temporary folder instead, so that nothing is lost.
 
         Args:
             empty_document: makes the same document without a benchmark, for when it wrote none.
 
         Raises:
-            OSError: if it cannot be written; an earlier file is then untouched.
+            OSError: if it can be written in neither place; an earlier file is then untouched.
         """
         content = self.aside.read_bytes() if self.aside.exists() else json.dumps(empty_document(), indent=1).encode()
-        write_whole(self.final, content)
-        self.aside.unlink(missing_ok=True)
+        try:
+            self.final.parent.mkdir(parents=True, exist_ok=True)  # it was there when the run began
+            write_whole(self.final, content)
+        except OSError:
+            rescued = Path(tempfile.mkdtemp(prefix=f"rescued-{self.final.stem}-")) / self.final.name
+            write_whole(rescued, content)
+            return rescued
+        return self.final

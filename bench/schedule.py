@@ -12,9 +12,11 @@ from random import Random
 from time import monotonic
 
 from bench.case import Case
-from bench.operator import Operator, Ready, StoppedError, Timing, Workers
+from bench.clocks import Clocks
+from bench.operator import Operator, StoppedError, Timing, Workers
 from bench.pace import Pace
-from bench.record import Finish, Measurement, Outcome, Settings, Slices
+from bench.record import Finish, Measurement, Outcome, Preparation, Settings, Slices
+from bench.resume import Resumption
 
 Group = tuple[str, str, int, str]
 
@@ -36,14 +38,15 @@ class Sliced:
     seconds: float
 
 
-Event = Started | Sliced | Measurement | Finish
+Event = Started | Sliced | tuple[Measurement, ...] | Finish
+"""A tuple holds measurements that belong together: all variants of one group in one launch, or one that went wrong."""
 
 
 @dataclass(slots=True)
 class _Gathered:
     """The slices of one case in one launch, while they are being timed."""
 
-    ready: Ready
+    preparation: Preparation
     timings: list[Timing] = field(default_factory=list)
     yardsticks: list[float] = field(default_factory=list)
     sets: list[int] = field(default_factory=list)
@@ -70,15 +73,18 @@ class Schedule:
         stop: Callable[[], str | None],
         begin: float,
         interleaved: bool = True,
+        resumption: Resumption | None = None,
     ) -> None:
         self._settings = settings
         self._operator = Operator(workers, settings, stop)
         self._interleaved = interleaved
-        self._random = Random(settings.seed)  # noqa: S311  an order, not a secret
+        self._random = _order(settings.seed, 0)
         self._pace = Pace(settings)
+        self._resumption = resumption or Resumption()
         self._groups: dict[Group, list[Case]] = defaultdict(list)
         for case in cases:
-            self._groups[case.group].append(case)
+            if case not in self._resumption.ended:
+                self._groups[case.group].append(case)
         self._begin = begin
         self._workers = workers
         self._slice_seconds = self._warmup_seconds = self._compile_seconds = 0.0
@@ -89,17 +95,28 @@ class Schedule:
         Raises:
             LaunchError: if no worker can be started at all.
         """
-        reason = None
+        reason, stopped = None, False
         try:
             yield from self._pilot()
             if not self._settings.quick:
                 reason = yield from self._launches()
-        except StoppedError as stopped:
-            reason = str(stopped)
+        except StoppedError as asked:
+            reason, stopped = str(asked), True
         finally:
             self._operator.end()
-        yield Finish(
+        yield self.finish(reason, stopped=stopped)
+
+    def finish(self, reason: str | None, *, stopped: bool) -> Finish:
+        """End the worker and return where the time went.
+
+        Args:
+            reason: why the run is not complete; None if it is.
+            stopped: whether it was broken off.
+        """
+        self._operator.end()
+        return Finish(
             complete=reason is None,
+            stopped=stopped,
             reason=reason,
             wall_seconds=monotonic() - self._begin,
             slice_seconds=self._slice_seconds,
@@ -109,17 +126,20 @@ class Schedule:
 
     def _pilot(self) -> Iterator[Event]:
         """Prepare every case once: skips, faults and first compiles show here; its timings only fix the iterations."""
+        for case, seen in self._resumption.pilot.items():
+            self._pace.fix(case, seen)
         for _, groups in self._by_device():
             for group in groups:
-                cases = tuple(self._groups[group])
-                yield Started(launch=0, cases=cases)
+                cases = tuple(case for case in self._groups[group] if case not in self._resumption.pilot)
+                if cases:
+                    yield Started(launch=0, cases=cases)
                 for case in cases:
-                    ready = self._prepare(case, 0)
-                    if isinstance(ready, Measurement):
-                        yield self._out(ready)
+                    preparation = self._prepare(case, 0)
+                    if isinstance(preparation, Measurement):
+                        yield self._out(preparation)
                         continue
-                    self._pace.fix(case, estimate_seconds=ready.estimate_seconds, clock_seconds=ready.clock_seconds)
-                    yield Measurement(case=case, launch=0, outcome=Outcome.MEASURED, preparation=ready.preparation)
+                    self._pace.fix(case, preparation)
+                    yield (Measurement(case=case, launch=0, outcome=Outcome.MEASURED, preparation=preparation),)
                 self._operator.forget()
             self._operator.end()
 
@@ -145,16 +165,19 @@ class Schedule:
 
     def _launch(self, launch: int) -> Iterator[Event]:
         """Time every live case in fresh workers, one for each device."""
+        self._random = _order(self._settings.seed, launch)
         devices = self._by_device()
         self._random.shuffle(devices)
         for _, groups in devices:
             for group in self._random.sample(groups, len(groups)):
-                yield from self._group(group, launch)
+                if (launch, group) not in self._resumption.done:
+                    yield from self._group(group, launch)
             self._operator.end()
 
     def _group(self, group: Group, launch: int) -> Iterator[Event]:
         """Time one group's variants; if one of them breaks the worker, the others again without it."""
         yield Started(launch=launch, cases=tuple(self._groups[group]))
+        clocks = Clocks.now()
         while cases := self._groups[group]:
             gathered = yield from self._prepare_all(self._random.sample(cases, len(cases)), launch)
             if gathered is None:
@@ -164,8 +187,11 @@ class Schedule:
                 yield self._out(broken)
                 self._operator.forget()
                 continue
-            for case in list(cases):
-                yield _measurement(case, launch, self._pace.iterations[case], gathered[case], self._begin)
+            notes = Clocks.now().oddities_since(clocks)
+            yield tuple(
+                _measurement(case, launch, self._pace.iterations[case], gathered[case], self._begin, notes)
+                for case in cases
+            )
             break
         self._operator.forget()
 
@@ -173,11 +199,11 @@ class Schedule:
         """Return every case ready to be timed; None if one of them took the worker, and so the others, with it."""
         gathered = {}
         for case in cases:
-            ready = self._prepare(case, launch)
-            if isinstance(ready, Ready):
-                gathered[case] = _Gathered(ready)
+            preparation = self._prepare(case, launch)
+            if isinstance(preparation, Preparation):
+                gathered[case] = _Gathered(preparation)
                 continue
-            yield self._out(ready)
+            yield self._out(preparation)
             if self._operator.lost and gathered:
                 return None
         return gathered
@@ -206,18 +232,18 @@ class Schedule:
             yield Sliced(launch=launch, case=case, seconds=timing.seconds)
         return None
 
-    def _prepare(self, case: Case, launch: int) -> Ready | Measurement:
-        ready = self._operator.prepare(case, launch)
-        if isinstance(ready, Ready):
-            self._warmup_seconds += ready.preparation.warmup_seconds
+    def _prepare(self, case: Case, launch: int) -> Preparation | Measurement:
+        preparation = self._operator.prepare(case, launch)
+        if isinstance(preparation, Preparation):
+            self._warmup_seconds += preparation.warmup_seconds
             if case.compiled:
-                self._compile_seconds += ready.preparation.first_call_seconds
-        return ready
+                self._compile_seconds += preparation.first_call_seconds
+        return preparation
 
-    def _out(self, measurement: Measurement) -> Measurement:
+    def _out(self, measurement: Measurement) -> tuple[Measurement]:
         """Take a case out of the run: what is wrong with it now would be wrong with it in the next launch."""
         self._groups[measurement.case.group].remove(measurement.case)
-        return measurement
+        return (measurement,)
 
     def _by_device(self) -> list[tuple[str, list[Group]]]:
         found: dict[str, list[Group]] = defaultdict(list)
@@ -235,14 +261,21 @@ class Schedule:
         }
 
 
-def _measurement(case: Case, launch: int, iterations: int, gathered: _Gathered, begin: float) -> Measurement:
-    timings, ready = gathered.timings, gathered.ready
+def _order(seed: int, launch: int) -> Random:
+    """Return the source of a launch's order: the same whether the run went through or was resumed."""
+    return Random(f"{seed}-{launch}")  # noqa: S311  an order, not a secret
+
+
+def _measurement(
+    case: Case, launch: int, iterations: int, gathered: _Gathered, begin: float, notes: tuple[str, ...]
+) -> Measurement:
+    timings = gathered.timings
     stolen = tuple(one.stolen_seconds for one in timings if one.stolen_seconds is not None)
     return Measurement(
         case=case,
         launch=launch,
         outcome=Outcome.MEASURED,
-        preparation=ready.preparation,
+        preparation=gathered.preparation,
         slices=Slices(
             iterations=iterations,
             seconds=tuple(one.seconds for one in timings),
@@ -252,6 +285,7 @@ def _measurement(case: Case, launch: int, iterations: int, gathered: _Gathered, 
             stolen_seconds=stolen if len(stolen) == len(timings) else None,
             minor_faults=tuple(one.minor_faults for one in timings),
             involuntary_switches=tuple(one.involuntary_switches for one in timings),
-            clock_seconds=ready.clock_seconds,
+            clock_seconds=gathered.preparation.clock_seconds,
         ),
+        notes=notes,
     )

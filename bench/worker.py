@@ -23,7 +23,7 @@ from torch._dynamo import config as dynamo_config
 from bench import devices
 from bench.case import Case
 from bench.environment import torch_facts
-from bench.guard import die_with_parent, ignore_terminal
+from bench.guard import die_first, die_with_parent, ignore_terminal, limit_memory
 from bench.prepare import RECOMPILE_LIMIT, CompileCounts, Prepared, SilentEagerError, prepare, right_answer
 from bench.probe import SkipError, try_case
 from bench.record import Outcome
@@ -43,9 +43,13 @@ class Worker:
         seed: of weights and random images.
         data_root: torchvision's root of the real images; None for random ones.
         left_out: names in `steady.MEASURES` that are switched off.
+        memory_bytes: what this process may allocate; None for no limit of ours.
     """
 
-    def __init__(self, *, device: str, seed: int, data_root: str | None, left_out: Collection[str]) -> None:
+    def __init__(
+        self, *, device: str, seed: int, data_root: str | None, left_out: Collection[str], memory_bytes: int | None
+    ) -> None:
+        limit_memory(memory_bytes)
         self._device = devices.load(device)
         self._clock = devices.clock(self._device)
         self._clock_seconds = devices.clock_cost(self._clock)
@@ -60,7 +64,7 @@ class Worker:
         dynamo_config.fail_on_recompile_limit_hit = True
 
     def prepare(self, case: dict[str, Any], *, warm: bool, probe: bool) -> Reply:
-        """Make a case ready; answer what that showed, its estimated seconds per iteration, and the clock's cost."""
+        """Make a case ready; answer what that showed."""
         wanted = Case(**case)
         if probe:
             try_case(wanted, self._device)
@@ -68,13 +72,18 @@ class Worker:
         key = (wanted.model, wanted.step, wanted.batch)
         if key not in self._right:
             self._right[key] = right_answer(wanted, data, seed=self._seed)
-        ready = prepare(wanted, self._device, self._clock, data, self._right[key], seed=self._seed, warm=warm)
+        ready = prepare(
+            wanted,
+            self._device,
+            self._clock,
+            self._clock_seconds,
+            data,
+            self._right[key],
+            seed=self._seed,
+            warm=warm,
+        )
         self._ready[wanted.id] = ready
-        return {
-            "preparation": asdict(ready.preparation),
-            "estimate_seconds": ready.estimate_seconds,
-            "clock_seconds": self._clock_seconds,
-        }
+        return asdict(ready.preparation)
 
     def probe(self, case: dict[str, Any]) -> Reply:
         """Try whether a case's dtype and compile mode work on this device at all."""
@@ -182,6 +191,7 @@ def main(descriptor: int, parent: int) -> None:
     """Bind this process to its parent's life, keep its output off the terminal, and serve."""
     die_with_parent(parent)
     ignore_terminal()
+    die_first()
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     with socket.socket(fileno=descriptor) as channel:
         serve(channel)

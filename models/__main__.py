@@ -36,7 +36,7 @@ def fetch(root: Path) -> int:
     try:
         download(root)
     except (RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         print(f"download failed ({reason}). {dataset.missing(root)}", file=sys.stderr)
         return 2
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import shutil
 from pathlib import Path
@@ -48,5 +49,8 @@ def torchvision_root(folder: Path, scratch: Path) -> Path:
     for name in FILES:
         plain, packed = folder / name, folder / f"{name}.gz"
         with plain.open("rb") if plain.is_file() else gzip.open(packed) as source, (raw / name).open("wb") as target:
-            shutil.copyfileobj(source, target)
+            try:
+                shutil.copyfileobj(source, target)
+            except EOFError as error:
+                raise OSError(errno.EIO, "the packed file ends too early", str(packed)) from error
     return scratch

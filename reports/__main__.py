@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from bench.journal import UnreadableError, read
+from bench.read import UnreadableError, read
 from reports.escape import plain
 from reports.reference import Reference, parse_reference
 from reports.render import Format, render

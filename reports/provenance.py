@@ -84,7 +84,7 @@ def headlines(run: Run) -> list[str]:
     if run.finish is None:
         lines.append("The run died before it could say how it ended: what follows is what was on disk.")
     elif not run.finish.complete:
-        lines.append(f"The run is incomplete: {plain(run.finish.reason or 'for an unknown reason')}.")
+        lines.append(f"The run is incomplete: {plain(str(run.finish.reason))}.")
     return lines
 
 

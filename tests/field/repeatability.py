@@ -19,7 +19,7 @@ from statistics import mean, median, stdev
 from time import monotonic
 
 from bench.case import Case
-from bench.journal import read
+from bench.read import read
 from models import dataset
 from reports.frame import speedups
 
@@ -59,7 +59,8 @@ def ours(path: Path, seconds: float, root: Path | None) -> float | None:
     if path.exists():
         return None
     data = ["--data-root", str(root)] if root else []
-    command = ["bench", "--device", "cpu", "--budget", f"{seconds}s", "--benchmark-json", str(path), *data]
+    command = ["bench", "--device", "cpu", "--launches", "6", "--budget", f"{seconds}s", *data]
+    command += ["--benchmark-json", str(path)]
     return _pytest(command, path.with_suffix(".log"), {})
 
 

@@ -29,7 +29,13 @@ FACTS: dict[str, Scalar] = {
     "run.started": "2030-01-01T00:00:00Z",
 }
 FINISH = Finish(
-    complete=True, reason=None, wall_seconds=200.0, slice_seconds=100.0, warmup_seconds=40.0, compile_seconds=30.0
+    complete=True,
+    stopped=False,
+    reason=None,
+    wall_seconds=200.0,
+    slice_seconds=100.0,
+    warmup_seconds=40.0,
+    compile_seconds=30.0,
 )
 YARDSTICK = 18e-6
 
@@ -93,6 +99,8 @@ def preparation(
         verify_seconds=0.05,
         total_seconds=0.2 + (compile_seconds or 0.0),
         relative_errors={"logits": 1e-7},
+        estimate_seconds=1e-3,
+        clock_seconds=1e-7,
         flops=flops,
     )
 

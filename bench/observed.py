@@ -1,0 +1,130 @@
+"""What a worker saw: the preparation of a case, and its timed slices.
+
+Standard library only. Seconds throughout; absent is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+
+def positive(record: object, *names: str) -> None:
+    """Raise ValueError unless each of these fields is None or a finite number above 0."""
+    for name in names:
+        value = getattr(record, name)
+        if value is not None and not (isfinite(value) and value > 0):
+            raise ValueError(f"{name} is {value}; it must be above 0")
+
+
+def not_negative(record: object, *names: str) -> None:
+    """Raise ValueError unless each of these fields is None or a finite number of at least 0."""
+    for name in names:
+        value = getattr(record, name)
+        if value is not None and not (isfinite(value) and value >= 0):
+            raise ValueError(f"{name} is {value}; it must not be below 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slices:
+    """The timed slices of one case in one launch, all in run order and of equal length.
+
+    Attributes:
+        iterations: iterations in each slice, the same for the whole run.
+        seconds: wall time per iteration, one value per slice.
+        set_index: which interleaved set of this launch each slice belongs to, counted from 0.
+        started_seconds: when each slice began, on the run's monotonic clock.
+        yardstick_seconds: the fixed yardstick's time in the same set, per product.
+        stolen_seconds: time the hypervisor took from this machine while the slice ran, all cores together;
+            None where the system does not tell.
+        minor_faults: page faults without input or output while the slice ran.
+        involuntary_switches: times the worker was taken off its core while the slice ran.
+        clock_seconds: what one pair of clock reads costs by itself, synchronising included.
+    """
+
+    iterations: int
+    seconds: tuple[float, ...]
+    set_index: tuple[int, ...]
+    started_seconds: tuple[float, ...]
+    yardstick_seconds: tuple[float, ...]
+    stolen_seconds: tuple[float, ...] | None
+    minor_faults: tuple[int, ...]
+    involuntary_switches: tuple[int, ...]
+    clock_seconds: float
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
+        if not self.seconds:
+            raise ValueError("seconds is empty; a measured case has at least one slice")
+        for name in ("seconds", "yardstick_seconds"):
+            if not all(isfinite(value) and value > 0 for value in getattr(self, name)):
+                raise ValueError(f"{name} holds a value that is not a positive number of seconds")
+        not_negative(self, "clock_seconds")
+        for name in PER_SLICE:
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.seconds):
+                raise ValueError(f"{name} has {len(values)} values for {len(self.seconds)} slices")
+            if values is not None and name not in SIGNED and min(values) < 0:
+                raise ValueError(f"{name} holds a negative value")
+
+
+SIGNED = ("started_seconds",)
+"""The part of a run that was resumed begins its clock anew, and a slice may have begun before that."""
+
+PER_SLICE = (
+    "seconds",
+    "set_index",
+    "started_seconds",
+    "yardstick_seconds",
+    "stolen_seconds",
+    "minor_faults",
+    "involuntary_switches",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What a worker saw while it made a case ready, before anything was timed.
+
+    Attributes:
+        first_call_seconds: the very first iteration in this process, eager or compiled, lazy set-up included.
+        compile_seconds: the part of the first call that torch.compile spent compiling; None for eager cases.
+        cache_was_warm: whether the compiler's disk cache already held this case; None for eager cases.
+        warmup_seconds: time spent iterating until slice medians settled.
+        settled: whether they did before the limit.
+        verify_seconds: time spent on the reference and the comparison with it.
+        total_seconds: the whole preparation, everything above included.
+        relative_errors: norm of the difference over norm of the reference, by quantity.
+        estimate_seconds: per iteration, when warm-up ended; the pilot's fixes the iterations of a slice.
+        clock_seconds: cost of one pair of clock reads in this process.
+        flops: floating-point operations of one iteration, counted on the eager network; None if not countable.
+    """
+
+    first_call_seconds: float
+    compile_seconds: float | None
+    cache_was_warm: bool | None
+    warmup_seconds: float
+    settled: bool
+    verify_seconds: float
+    total_seconds: float
+    relative_errors: Mapping[str, float]
+    estimate_seconds: float
+    clock_seconds: float
+    flops: int | None
+
+    def __post_init__(self) -> None:
+        positive(self, "estimate_seconds")
+        not_negative(self, *PREPARATION_AMOUNTS)
+
+
+PREPARATION_AMOUNTS = (
+    "first_call_seconds",
+    "compile_seconds",
+    "warmup_seconds",
+    "verify_seconds",
+    "total_seconds",
+    "clock_seconds",
+    "flops",
+)

@@ -1,0 +1,230 @@
+"""Reads a run back from its journal or its JSON: one strict reader for every file that comes in.
+
+Standard library only. What a file says is data: no path in it is opened, nothing in it is evaluated, and whatever
+is wrong with it ends in one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bench.case import Case
+from bench.decode import DecodeError, decode
+from bench.journal import SECTION
+from bench.record import SCHEMA, Environment, Finish, Measurement, Run, Settings
+
+MAX_BYTES = 1 << 28
+"""A file larger than this is refused unread; an hour of slices of the default matrix is a tenth of it."""
+
+MAX_LINE_BYTES = 1 << 25
+"""A line of a journal holds one group in one launch: kilobytes, or a few megabytes of very many slices."""
+
+
+class UnreadableError(Exception):
+    """A result file cannot be used; the message says which, where and what to do."""
+
+
+def read(path: Path) -> Run:
+    """Return the run that a ``.json`` or ``.jsonl`` file holds.
+
+    A journal's torn last line, left by a kill in the middle of a write, is dropped.
+
+    Raises:
+        UnreadableError: if the file is missing, too large, not JSON, foreign, of another schema, or inconsistent.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise UnreadableError(f"{path}: {size} bytes; files over {MAX_BYTES} are not read")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror or error}; name a result file of `pytest bench`") from error
+    try:
+        return _read_journal(path, content) if path.suffix == ".jsonl" else _read_json(path, content)
+    except DecodeError as error:
+        raise UnreadableError(f"{path}: {error}; the file is damaged or not ours: measure again") from error
+
+
+def _read_json(path: Path, content: bytes) -> Run:
+    document = _parse(content, str(path))
+    ours = document.get(SECTION) if isinstance(document, dict) else None
+    if not isinstance(ours, dict):
+        what = (
+            "made by pytest-benchmark alone" if isinstance(document, dict) and "benchmarks" in document else "foreign"
+        )
+        raise UnreadableError(f"{path}: no {SECTION!r} section ({what}); make it with `pytest bench --benchmark-json`")
+    _check_schema(ours, str(path))
+    started = [
+        (launch, case)
+        for index, mark in enumerate(_list(ours, "started"))
+        for launch, case in _started(mark, f"started[{index}]")
+    ]
+    return _run(
+        source=str(path),
+        environment=decode(Environment, ours.get("environment"), "environment"),
+        settings=decode(Settings, ours.get("settings"), "settings"),
+        cases=_cases(ours),
+        measurements=[
+            decode(Measurement, one, f"measurements[{index}]") for index, one in enumerate(_list(ours, "measurements"))
+        ],
+        started=started,
+        finish=None if ours.get("finish") is None else decode(Finish, ours["finish"], "finish"),
+    )
+
+
+def _read_journal(path: Path, content: bytes) -> Run:
+    lines = content.split(b"\n")
+    if max(map(len, lines)) > MAX_LINE_BYTES:
+        raise UnreadableError(f"{path}: a line of over {MAX_LINE_BYTES} bytes; the file is damaged or not ours")
+    lines.pop()  # what follows the last newline: nothing, or a torn line
+    if not lines:
+        raise UnreadableError(f"{path}: empty; the run ended before anything was written: measure again")
+    begin = _parse(lines[0], f"{path}:1")
+    if not isinstance(begin, dict) or begin.get("event") != "begin":
+        raise UnreadableError(f"{path}:1: not a journal of `pytest bench`; name one of its .json or .jsonl files")
+    _check_schema(begin, f"{path}:1")
+    events = _Events()
+    for number, line in enumerate(lines[1:], start=2):
+        events.take(_parse(line, f"{path}:{number}"), f"line {number}")
+    return _run(
+        source=str(path),
+        environment=decode(Environment, begin.get("environment"), "line 1: environment"),
+        settings=decode(Settings, begin.get("settings"), "line 1: settings"),
+        cases=_cases(begin),
+        measurements=list(events.measurements.values()),
+        started=events.started,
+        finish=events.finish,
+    )
+
+
+class _Events:
+    """What the lines of a journal add up to."""
+
+    def __init__(self) -> None:
+        self.measurements: dict[tuple[int, Case], Measurement] = {}
+        self.started: list[tuple[int, Case]] = []
+        self.finish: Finish | None = None
+
+    def take(self, event: object, where: str) -> None:
+        """Add one line."""
+        match event:
+            case {"event": "started", **mark}:
+                self.started += _started(mark, where)
+            case {"event": "measured", "measurements": list(some)}:
+                for index, one in enumerate(some):
+                    self._add(decode(Measurement, one, f"{where}: measurements[{index}]"), where)
+            case {"event": "resumed", "dropped": list(some)}:
+                self.finish = None
+                for index, one in enumerate(some):
+                    self.measurements.pop(_dropped(one, f"{where}: dropped[{index}]"), None)
+            case {"event": "finish", "finish": one}:
+                self.finish = decode(Finish, one, where)
+            case _:
+                raise DecodeError(f"{where}: not an event of a journal")
+
+    def _add(self, measurement: Measurement, where: str) -> None:
+        key = (measurement.launch, measurement.case)
+        if key in self.measurements:
+            raise DecodeError(f"{where}: {measurement.case.id} stands twice in launch {measurement.launch}")
+        self.measurements[key] = measurement
+
+
+def _run(
+    *,
+    source: str,
+    environment: Environment,
+    settings: Settings,
+    cases: list[Case],
+    measurements: list[Measurement],
+    started: list[tuple[int, Case]],
+    finish: Finish | None,
+) -> Run:
+    try:
+        return Run(
+            environment=environment,
+            settings=settings,
+            cases=tuple(cases),
+            measurements=tuple(measurements),
+            started=tuple(started),
+            finish=finish,
+            source=source,
+        )
+    except ValueError as error:
+        raise DecodeError(str(error)) from error
+
+
+def _parse(content: bytes, where: str) -> Any:
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is not a number a result can hold")
+
+    try:
+        return json.loads(content, parse_constant=refuse)
+    except RecursionError as error:
+        raise UnreadableError(f"{where}: nested too deeply; the file is damaged or not ours") from error
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise UnreadableError(
+            f"{where}: not JSON ({error}); truncated files have a journal (.jsonl) beside them"
+        ) from error
+
+
+def _check_schema(holder: dict[str, Any], where: str) -> None:
+    schema = holder.get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        raise UnreadableError(
+            f"{where}: schema {str(schema)[:20]}, this reader knows {SCHEMA}; "
+            "measure again or use the version that wrote it"
+        )
+
+
+def _list(holder: dict[str, Any], name: str) -> list[Any]:
+    value = holder.get(name)
+    if not isinstance(value, list):
+        raise DecodeError(f"{name}: expected a list")
+    return value
+
+
+def _cases(holder: dict[str, Any]) -> list[Case]:
+    return [decode(Case, one, f"cases[{index}]") for index, one in enumerate(_list(holder, "cases"))]
+
+
+def _started(mark: object, where: str) -> list[tuple[int, Case]]:
+    match mark:
+        case {"launch": int(launch), "cases": list(cases)} if type(launch) is int and launch >= 0:
+            return [(launch, decode(Case, one, where)) for one in cases]
+        case _:
+            raise DecodeError(f"{where}: not a mark of a started case")
+
+
+def _dropped(mark: object, where: str) -> tuple[int, Case]:
+    match mark:
+        case {"launch": int(launch), "case": case} if type(launch) is int:
+            return launch, decode(Case, case, where)
+        case _:
+            raise DecodeError(f"{where}: not a mark of a dropped measurement")
+
+
+def whole_lines(path: Path) -> int:
+    """Return the length of a journal up to and including its last newline, in bytes.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    return path.read_bytes().rfind(b"\n") + 1
+
+
+def keep_aside(path: Path) -> Path | None:
+    """Rename a died run's or unreadable journal to the first free ``NAME.1``, ``NAME.2``; return its new name."""
+    if not path.exists():
+        return None
+    try:
+        if read(path).finish is not None and path.with_suffix(".json").exists():
+            return None  # its JSON holds the same and stays until the new one is whole
+    except UnreadableError:
+        pass  # not ours to judge: keep it
+    number = 1
+    while (aside := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    path.rename(aside)
+    return aside

@@ -1,0 +1,75 @@
+"""A run's temporary folder: compiler caches, unpacked images, the workers' log. Gone when the run ends.
+
+A run that was killed cannot remove its own: the next run finds such folders, whose owner no longer holds their lock,
+and removes them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PREFIX = "accelbench-"
+OWNER = "owner.lock"
+"""The file in a scratch folder that its run keeps locked; the kernel lets go of it with the run."""
+
+
+class LockedError(Exception):
+    """Somebody else holds a lock."""
+
+
+@contextmanager
+def lock(path: Path, *, remove: bool) -> Iterator[None]:
+    """Hold a lock on a file, made if it is not there, for the length of the block.
+
+    Args:
+        path: the file.
+        remove: whether to remove it at the end.
+
+    Raises:
+        LockedError: at once, if another process holds it.
+        OSError: if the file cannot be made.
+    """
+    with path.open("a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LockedError(str(path)) from error
+        try:
+            yield
+        finally:
+            if remove:
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Make a scratch folder, and remove it at the end together with those that killed runs left."""
+    sweep(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        with lock(folder / OWNER, remove=False):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(parent: Path) -> list[Path]:
+    """Remove the scratch folders below `parent` that belong to no living run of this user; return them."""
+    removed = []
+    for folder in parent.glob(f"{PREFIX}*"):
+        owner = folder / OWNER
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid() or not owner.is_file():
+                continue
+            with lock(owner, remove=False):
+                shutil.rmtree(folder, ignore_errors=True)
+        except (LockedError, OSError):  # alive, or gone meanwhile
+            continue
+        removed.append(folder)
+    return removed

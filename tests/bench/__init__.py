@@ -1,0 +1,1 @@
+"""Proof that a number is made as it says."""

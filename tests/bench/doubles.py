@@ -1,0 +1,131 @@
+"""A crew without processes and a machine without a clock, so that the schedule is tested in no time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from bench.case import Case
+from bench.launch import WorkerDiedError, WorkerTimeoutError
+from tests.reports.runs import preparation
+
+Reply = dict[str, Any]
+Script = Callable[["FakeWorker", Reply], Reply | Exception | None]
+
+
+def as_planned(_worker: FakeWorker, _request: Reply) -> None:
+    """Script in which nothing goes wrong."""
+
+
+@dataclass
+class FakeWorker:
+    """A worker that answers as scripted, and is as strict as a real one about what it was not asked before."""
+
+    crew: FakeCrew
+    device: str
+    launch: int
+    number: int
+    alive: bool = True
+    ready: set[str] = field(default_factory=set)
+
+    def ask(self, request: Reply, timeout_seconds: float) -> Reply:
+        assert self.alive, "a worker that is gone was asked"
+        assert timeout_seconds == self.crew.timeout_seconds
+        self.crew.asked.append((self, request))
+        self.crew.now += self.crew.seconds.get(request["do"], 0.0)
+        reply = self.crew.script(self, request)
+        if isinstance(reply, WorkerDiedError | WorkerTimeoutError):
+            self.alive = False
+        if isinstance(reply, Exception):
+            raise reply
+        return self.usual(request) if reply is None else reply
+
+    def usual(self, request: Reply) -> Reply:
+        match request:
+            case {"do": "prepare", "case": case}:
+                self.ready.add(Case(**case).id)
+                return asdict(replace(preparation(), estimate_seconds=0.001, clock_seconds=1e-9))
+            case {"do": "slice", "case_id": name, "iterations": iterations}:
+                assert name in self.ready, "a case that was not prepared in this worker was timed"
+                return {
+                    "seconds": 0.001,
+                    "started": self.crew.now,
+                    "wall_seconds": 0.001 * iterations,
+                    "stolen_seconds": 0.0,
+                    "minor_faults": 1,
+                    "involuntary_switches": 2,
+                }
+            case {"do": "yardstick"}:
+                return {"seconds": 2e-5}
+            case {"do": "probe"}:
+                return {}
+            case {"do": "facts"}:
+                return {"facts": {"torch.threads": 2, f"device.{self.device}.description": "Imaginary"}}
+            case {"do": "drop"}:
+                self.ready.clear()
+                return {}
+        raise AssertionError(request)
+
+    def end(self) -> None:
+        self.alive = False
+
+
+@dataclass
+class FakeCrew:
+    """Makes fake workers, one at a time.
+
+    Attributes:
+        script: what a worker answers; None for the usual.
+        absent: devices that cannot be used, and why.
+        seconds: what each request takes on the crew's own clock, `now`.
+    """
+
+    script: Script = as_planned
+    absent: dict[str, str] = field(default_factory=dict)
+    timeout_seconds: float = 300.0
+    compile_seconds: float = 0.0
+    now: float = 0.0
+    seconds: dict[str, float] = field(default_factory=lambda: {"prepare": 0.1, "slice": 0.01, "yardstick": 0.001})
+    opened: list[FakeWorker] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    asked: list[tuple[FakeWorker, Reply]] = field(default_factory=list)
+
+    def open(self, device: str, launch: int) -> tuple[FakeWorker | None, str | None]:
+        assert not any(worker.alive for worker in self.opened), "two workers at a time"
+        if device in self.absent:
+            self.refused.append(device)
+            return None, self.absent[device]
+        worker = FakeWorker(self, device, launch, number=len(self.opened))
+        self.opened.append(worker)
+        return worker, None
+
+    def clock(self) -> float:
+        return self.now
+
+    def requests(self, name: str) -> list[tuple[FakeWorker, Reply]]:
+        """Return the requests of one kind, in order, with the worker that got each."""
+        return [(worker, request) for worker, request in self.asked if request["do"] == name]
+
+    def order(self) -> list[tuple[int, str]]:
+        """Return the launch and case of every slice, in order."""
+        return [(worker.launch, request["case_id"]) for worker, request in self.requests("slice")]
+
+
+def breaks(case: Case, how: Reply | Exception, *, doing: str, launch: int, after: int = 0) -> Script:
+    """Return a script in which one case breaks in one launch, `after` that many good replies there."""
+    left = [after]
+
+    def script(worker: FakeWorker, request: Reply) -> Reply | Exception | None:
+        mine = request.get("case_id") == case.id or (request["do"] == "prepare" and Case(**request["case"]) == case)
+        if not mine or request["do"] != doing or worker.launch != launch:
+            return None
+        left[0] -= 1
+        return how if left[0] < 0 else None
+
+    return script
+
+
+def ids(cases: Sequence[Case]) -> set[str]:
+    """Return the cases' ids."""
+    return {case.id for case in cases}

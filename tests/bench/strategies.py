@@ -1,0 +1,129 @@
+"""Any record that may exist, for hypothesis."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from bench.case import COMPILE_MODES, DTYPES, STEPS, Case
+from bench.record import Environment, Finish, Measurement, Outcome, Preparation, Run, Settings, Slices
+
+texts = st.text(max_size=20)
+names = st.text(min_size=1, max_size=10)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+lengths = st.floats(min_value=0.0, allow_infinity=False)
+positive = st.floats(min_value=0.0, exclude_min=True, allow_infinity=False)
+counts = st.integers(min_value=0, max_value=2**53)
+scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | finite | texts
+
+cases = st.builds(
+    Case,
+    model=names,
+    step=st.sampled_from(STEPS),
+    batch=st.integers(1, 2**31),
+    device=names,
+    dtype=st.sampled_from(DTYPES),
+    compile=st.sampled_from(COMPILE_MODES) | names.map(lambda name: f"backend:{name}"),
+)
+
+
+@st.composite
+def slices(draw: st.DrawFn) -> Slices:
+    """Draw slices whose lists are of equal length."""
+    count = draw(st.integers(1, 4))
+
+    def row(values: st.SearchStrategy[float]) -> tuple[float, ...]:
+        return tuple(draw(st.lists(values, min_size=count, max_size=count)))
+
+    return Slices(
+        iterations=draw(st.integers(1, 2**31)),
+        seconds=row(positive),
+        set_index=row(counts),  # type: ignore[arg-type]
+        started_seconds=row(lengths),
+        yardstick_seconds=row(positive),
+        stolen_seconds=row(lengths) if draw(st.booleans()) else None,
+        minor_faults=row(counts),  # type: ignore[arg-type]
+        involuntary_switches=row(counts),  # type: ignore[arg-type]
+        clock_seconds=draw(lengths),
+    )
+
+
+preparations = st.builds(
+    Preparation,
+    first_call_seconds=lengths,
+    compile_seconds=st.none() | lengths,
+    cache_was_warm=st.none() | st.booleans(),
+    warmup_seconds=lengths,
+    settled=st.booleans(),
+    verify_seconds=lengths,
+    total_seconds=lengths,
+    relative_errors=st.dictionaries(texts, lengths, max_size=3),
+    estimate_seconds=positive,
+    clock_seconds=lengths,
+    flops=st.none() | counts,
+)
+
+
+def measurements(case: st.SearchStrategy[Case] = cases) -> st.SearchStrategy[Measurement]:
+    """Return measured and failed ones of the given cases."""
+    notes = st.lists(texts, max_size=2).map(tuple)
+    measured = st.builds(
+        Measurement,
+        case=case,
+        launch=st.integers(1, 1000),
+        outcome=st.just(Outcome.MEASURED),
+        preparation=st.none() | preparations,
+        slices=slices(),
+        notes=notes,
+    )
+    holes = st.builds(
+        Measurement,
+        case=case,
+        launch=st.integers(0, 1000),
+        outcome=st.sampled_from([outcome for outcome in Outcome if outcome is not Outcome.MEASURED]),
+        reason=texts,
+        preparation=st.none() | preparations,
+        notes=notes,
+    )
+    return measured | holes
+
+
+settings = st.builds(
+    Settings,
+    launches=st.integers(1, 1000),
+    seed=counts,
+    quick=st.booleans(),
+    case_seconds=positive,
+    min_slices=st.integers(1, 1000),
+    slice_seconds=positive,
+    budget_seconds=st.none() | positive,
+    timeout_seconds=positive,
+)
+
+finishes = st.builds(
+    lambda reason, stopped, **rest: Finish(
+        complete=reason is None, stopped=stopped and reason is not None, reason=reason, **rest
+    ),
+    reason=st.none() | texts,
+    stopped=st.booleans(),
+    wall_seconds=lengths,
+    slice_seconds=lengths,
+    warmup_seconds=lengths,
+    compile_seconds=lengths,
+)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Run:
+    """Draw a run whose measurements and marks are of planned cases."""
+    planned = draw(st.lists(cases, min_size=1, max_size=3, unique=True))
+    one_of = st.sampled_from(planned)
+    return Run(
+        environment=Environment(facts=draw(st.dictionaries(texts, scalars, max_size=4))),
+        settings=draw(settings),
+        cases=tuple(planned),
+        measurements=tuple(
+            draw(st.lists(measurements(one_of), max_size=4, unique_by=lambda one: (one.launch, one.case)))
+        ),
+        started=tuple(draw(st.lists(st.tuples(counts, one_of), max_size=3))),
+        finish=draw(st.none() | finishes),
+    )

@@ -1,0 +1,118 @@
+"""Small real subjects: the tutorial's network on the CPU, right or with one thing wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from bench.case import Case
+from bench.devices import Clock
+from bench.steps import STEP_CLASSES, Step, build
+from bench.verify import Answer, reference
+from models import MODELS, Model
+from models.inputs import random_images
+
+torch.set_num_threads(1)
+"""These networks are tiny, and the tests may share their cores."""
+
+BATCH = 4
+CPU = torch.device("cpu")
+
+
+def case_of(step: str = "forward", dtype: str = "float32", compile_: str = "off", batch: int = BATCH) -> Case:
+    """Return a case of the tutorial's network."""
+    return Case(model="mlp", step=step, batch=batch, device="cpu", dtype=dtype, compile=compile_)
+
+
+def no_clock() -> float:
+    """Answer nothing that could be trusted."""
+    return 0.0
+
+
+def broken_model(break_it: Callable[[nn.Module], None] | None) -> Model:
+    """Return the tutorial's network with one thing wrong with it; its seed gives the same weights as ever."""
+
+    def make() -> nn.Module:
+        network = MODELS["mlp"].build()
+        if break_it is not None:
+            break_it(network)
+        return network
+
+    return replace(MODELS["mlp"], build=make)
+
+
+def step_of(
+    case: Case, *, seed: int = 0, clock: Clock = no_clock, break_it: Callable[[nn.Module], None] | None = None
+) -> Step:
+    """Return the step of a case, on random images."""
+    data = random_images(case.batch, seed)
+    return STEP_CLASSES[case.step](build(case, broken_model(break_it), CPU, *data, seed=seed, compiled=False), clock)
+
+
+def right_of(case: Case, *, seed: int = 0) -> Answer:
+    """Return the reference's answer."""
+    torch.manual_seed(seed)
+    return reference(MODELS["mlp"].build(), *random_images(case.batch, seed), MODELS["mlp"].loss, step=case.step)
+
+
+def answer_of(step: Step) -> Answer:
+    """Return what one iteration computes."""
+    return step.answer(*step.iterate())
+
+
+def stack(network: nn.Module) -> nn.Sequential:
+    """Return the layers of the tutorial's network."""
+    found = network.linear_relu_stack
+    assert isinstance(found, nn.Sequential)
+    return found
+
+
+def missing_relu(network: nn.Module) -> None:
+    """Compute one layer less."""
+    stack(network)[1] = nn.Identity()
+
+
+def transposed_weight(network: nn.Module) -> None:
+    """Read a square matrix the wrong way around."""
+    layer = stack(network)[2]
+    with torch.no_grad():
+        layer.weight.copy_(layer.weight.T.clone())
+
+
+def dropped_bias(network: nn.Module) -> None:
+    """Forget to add the last layer's bias."""
+    with torch.no_grad():
+        stack(network)[4].bias.zero_()
+
+
+def dropped_first_bias(network: nn.Module) -> None:
+    """Forget to add the first layer's bias."""
+    with torch.no_grad():
+        stack(network)[0].bias.zero_()
+
+
+def not_a_number(network: nn.Module) -> None:
+    """Hold one weight that is not a number."""
+    with torch.no_grad():
+        stack(network)[0].weight[0, 0] = torch.nan
+
+
+def swapped_classes(network: nn.Module) -> None:
+    """Answer with two classes exchanged."""
+
+    def swap(_module: nn.Module, _inputs: object, logits: Tensor) -> Tensor:
+        return logits[:, [1, 0, *range(2, 10)]]
+
+    network.register_forward_hook(swap)
+
+
+def first_image_only(network: nn.Module) -> None:
+    """Compute one image instead of the batch, which would be fast."""
+
+    def repeat(_module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        return (inputs[0][:1].expand_as(inputs[0]),)
+
+    network.register_forward_pre_hook(repeat)

@@ -1,0 +1,109 @@
+"""Where a run was made is on record, and what could not be found is None with its reason."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import asdict
+from json import dumps
+from pathlib import Path
+
+import pytest
+
+from bench import environment
+from bench.environment import commit, digest, gather, package_version, processor
+from bench.output import ROOT
+from bench.steady import MEASURES
+
+
+def gathered(root: Path = ROOT, **facts: str) -> dict[str, object]:
+    """Return the facts of this machine."""
+    found = gather(root, data_source="random", data_reason="asked for", left_out=["no-gc"], worker_facts=facts)
+    return dict(found.facts)
+
+
+def test_environment_holds_what_can_move_a_figure() -> None:
+    """Versions, machine, data, and each measure of steadiness."""
+    found = gathered(**{"torch.threads": "2"})
+    assert found["machine.cpu"] == processor()
+    assert found["torch.threads"] == "2"
+    assert found["data.source"] == "random"
+    assert {name: found[f"steady.{name.replace('-', '_')}"] for name in MEASURES} == {
+        name: name != "no-gc" for name in MEASURES
+    }
+    assert found["torch.version"] == package_version("torch")
+    dumps(found, allow_nan=False)
+
+
+def test_user_variables_are_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set by somebody, forgotten by everybody."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("TORCH_COMPILE_DISABLE", raising=False)
+    found = gathered()
+    assert found["variable.OMP_NUM_THREADS"] == "1"
+    assert found["variable.TORCH_COMPILE_DISABLE"] is None
+
+
+def test_package_that_is_not_installed_is_none() -> None:
+    """Absent is None."""
+    assert package_version("no-such-package-here") is None
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git as nobody in particular."""
+    author = ["-c", "user.name=n", "-c", "user.email=e"]
+    subprocess.run(["git", "-C", str(folder), *author, *arguments], check=True, capture_output=True)
+
+
+def test_commit_is_known_and_whether_the_checkout_differs(tmp_path: Path) -> None:
+    """A figure of code that is in no commit says so."""
+    git(tmp_path, "init")
+    (tmp_path / "file").write_text("one")
+    git(tmp_path, "add", "file")
+    git(tmp_path, "commit", "-m", "one")
+    clean = commit(tmp_path)
+    assert clean["commit.dirty"] is False
+    assert len(str(clean["commit.id"])) == 40
+    (tmp_path / "file").write_text("two")
+    assert commit(tmp_path) == {**clean, "commit.dirty": True}
+
+
+def test_checkout_without_git_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No repository, or no git at all."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    found = commit(tmp_path)
+    assert found["commit.id"] is None
+    assert "CalledProcessError" in str(found["commit.id.reason"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "FileNotFoundError" in str(commit(tmp_path)["commit.id.reason"])
+
+
+def test_processor_has_a_name_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no /proc, the platform tells something."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(environment, "open", fail, raising=False)
+    assert processor()
+
+
+def test_code_has_a_fingerprint_of_its_names_and_contents(tmp_path: Path) -> None:
+    """What a run was made with decides whether it may be continued; other files do not matter."""
+    (tmp_path / "a.py").write_text("one")
+    (tmp_path / "note.txt").write_text("one")
+    prints = [digest(tmp_path)]
+    (tmp_path / "note.txt").write_text("two")
+    assert digest(tmp_path) == prints[0]
+    (tmp_path / "a.py").write_text("two")
+    prints.append(digest(tmp_path))
+    (tmp_path / "a.py").rename(tmp_path / "b.py")
+    prints.append(digest(tmp_path))
+    assert len(set(prints)) == 3
+
+
+def test_environment_is_scalars() -> None:
+    """A reader prints and compares them."""
+    found = gather(ROOT, data_source="random", data_reason="", left_out=[], worker_facts={})
+    assert all(
+        value is None or isinstance(value, str | int | float | bool) for value in asdict(found)["facts"].values()
+    )

@@ -1,0 +1,288 @@
+"""Everything that is wrong with a command line is found before anything is timed, in a process without torch."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bench.options import Options, add_options, read_options, refuse_foreign
+from bench.output import ROOT
+from bench.refusals import REFUSED
+from models import dataset
+
+SUITE = str(ROOT / "bench")
+Read = Callable[..., Options]
+
+
+@pytest.fixture
+def read(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Parses a command line of ``pytest bench`` as pytest itself does, and reads our part of it."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    return lambda *arguments: read_options(pytester.parseconfig(SUITE, *arguments))
+
+
+def pytest_bench(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run ``pytest bench`` on the real checkout."""
+    command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"} | variables
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_defaults_are_the_main_job(read: Read) -> None:
+    """``pytest bench`` alone: one network, forward and backward, three batches, compile off and on."""
+    found = read()
+    assert (found.models, found.steps, found.batches) == (("mlp",), ("forward", "backward"), (1, 64, 1024))
+    assert (found.devices, found.compiles) == (("auto",), ("off", "on"))
+    assert found.dtypes_for("cpu") == ("float32", "bfloat16")
+    assert found.dtypes_for("cuda") == ("float32", "bfloat16", "float16")
+    assert found.data == "auto"
+    assert (found.settings.launches, found.settings.quick, found.settings.budget_seconds) == (8, False, None)
+
+
+def test_comma_lists_name_the_matrix(read: Read) -> None:
+    """Spaces and repetitions are forgiven, the order is kept."""
+    found = read(
+        "--batch", "64, 1,64", "--dtype=float16,float64", "--device", "cpu,cuda:1", "--compile", "backend:x,on"
+    )
+    assert found.batches == (64, 1)
+    assert found.dtypes_for("cpu") == found.dtypes_for("cuda") == ("float16", "float64")
+    assert found.devices == ("cpu", "cuda:1")
+    assert found.compiles == ("backend:x", "on")
+
+
+def test_batch_that_is_written_in_two_ways_is_one_case(read: Read) -> None:
+    """Otherwise its test and its figures stand there twice."""
+    assert read("--batch", "1,01").batches == (1,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--model", "resnet"], "--model: unknown model 'resnet'; known: mlp, mlp-wide"),
+        (["--step", "forward,sideways"], "--step: unknown step 'sideways'; known: forward, backward, train"),
+        (["--dtype", "float8"], "--dtype: unknown dtype 'float8'; known: float32, bfloat16, .*amp-float16"),
+        (["--compile", "fast"], "--compile: unknown compile 'fast'; known: off, on, .*backend:NAME"),
+        (["--compile", "backend:"], "--compile: unknown compile 'backend:'"),
+        (["--device", "Cuda"], "--device: unknown device 'Cuda'; known: cpu, cuda, .*auto, all"),
+        (["--device", "cuda:"], "--device: unknown device 'cuda:'"),
+        (["--require-device", "../x"], "--require-device: unknown device '../x'"),
+        (["--unsteady", "noise"], "--unsteady: unknown unsteady 'noise'; known: bound-threads, .*interleaved"),
+        (["--device", "auto,cpu"], "--device auto and all stand alone"),
+        (["--device", "cpu,all"], "--device auto and all stand alone"),
+        (["--batch", "0"], "--batch: '0' is not a whole number of at least 1"),
+        (["--batch", "-1"], "--batch: '-1' is not a whole number"),
+        (["--batch", "1.5"], "--batch: '1.5' is not a whole number"),
+        (["--batch", "1" * 5000], "--batch: .* is not a whole number"),
+        (["--batch", ""], "--batch is empty"),
+        (["--model", ","], "--model is empty"),
+        (["--launches", "0"], "--launches: '0' is not a whole number of at least 1"),
+        (["--launches", "many"], "--launches: 'many' is not a whole number"),
+        (["--seed", "-1"], "--seed: '-1' is not a whole number of at least 0"),
+        (["--budget", "soon"], "--budget: 'soon' is not a length of time such as 90s"),
+        (["--budget", "0s"], "--budget: '0s' is not a length of time"),
+        (["--budget=-5m"], "--budget: '-5m' is not a length of time"),
+        (["--budget", "5 days"], "--budget: '5 days' is not a length of time"),
+        (["--budget", "9" * 400], "--budget: .* is not a length of time"),
+        (["--case-timeout", ""], "--case-timeout: '' is not a length of time"),
+        (["--case-timeout", "1e3"], "--case-timeout: '1e3' is not a length of time"),
+        (["--case-timeout", "nan"], "--case-timeout: 'nan' is not a length of time"),
+        (["--benchmark-max-time", "nan"], "--benchmark-max-time"),
+        (["--benchmark-max-time", "inf"], "--benchmark-max-time"),
+        (["--benchmark-max-time", "-1"], "--benchmark-max-time"),
+        (["--data", "random", "--download"], "--download with --data random"),
+        (["--retry"], "--retry goes with --resume"),
+        (["--resume"], "--resume: name the run with --benchmark-json"),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",
+)
+def test_wrong_value_is_a_usage_error_that_says_what_is_known(read: Read, arguments: list[str], sentence: str) -> None:
+    """What, where and what to do, in one line."""
+    with pytest.raises(pytest.UsageError, match=sentence) as caught:
+        read(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90.0), ("90s", 90.0), ("1.5m", 90.0), ("10 m", 600.0), (" 1h ", 3600.0)]
+)
+def test_length_of_time_is_read_as_people_write_it(read: Read, text: str, seconds: float) -> None:
+    """Seconds inside."""
+    settings = read("--budget", text, "--case-timeout", text).settings
+    assert settings.budget_seconds == settings.timeout_seconds == seconds
+
+
+@pytest.mark.parametrize("option", REFUSED)
+@pytest.mark.parametrize("way", ["argument", "with-value", "PYTEST_ADDOPTS", "ini"])
+def test_option_without_a_meaning_here_is_refused_by_name(
+    option: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silently ignored, it would be believed to have worked; the sentence says what there is instead."""
+    arguments = {"argument": [option], "with-value": [f"{option}=1"]}.get(way, [])
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"-q {option}=1" if way == "PYTEST_ADDOPTS" else "")
+    config = a_config(arguments=arguments, addopts=[f"{option}=1"] if way == "ini" else [])
+    with pytest.raises(pytest.UsageError, match=f"^{option} has no meaning here: .") as caught:
+        refuse_foreign(config)
+    assert REFUSED[option] in str(caught.value)
+
+
+def a_config(*, arguments: Sequence[str] = (), addopts: Sequence[str] = (), **values: object) -> Any:
+    """Return what `refuse_foreign` asks a pytest.Config, which only another plugin could make real."""
+    return SimpleNamespace(
+        pluginmanager=SimpleNamespace(hasplugin=lambda name: name == "benchmark"),
+        getoption=values.get,
+        getini={"addopts": addopts}.__getitem__,
+        invocation_params=SimpleNamespace(args=arguments),
+    )
+
+
+@pytest.mark.parametrize("values", [{"numprocesses": 2}, {"numprocesses": "auto"}, {"dist": "load"}], ids=str)
+def test_xdist_is_refused(values: dict[str, object]) -> None:
+    """Its workers would disturb each other, and pytest-benchmark disables itself there."""
+    with pytest.raises(pytest.UsageError, match="under xdist the workers would disturb each other: leave out -n"):
+        refuse_foreign(a_config(**values))
+
+
+def test_ordinary_command_line_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is one with pytest-benchmark's other options, nor xdist that is installed and idle."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-q --benchmark-columns=median")
+    arguments = ["bench", "--benchmark-json=out.json", "--benchmark-group-by=param:dtype", "-k", "cpu"]
+    refuse_foreign(a_config(arguments=arguments, dist="no", numprocesses=None))
+
+
+def test_every_refused_option_exists() -> None:
+    """A renamed one would be ignored again."""
+    text = pytest_bench("--help").stdout
+    assert [option for option in REFUSED if option not in text] == []
+
+
+def test_quick_is_what_disabled_benchmarks_mean(read: Read) -> None:
+    """--benchmark-disable is pytest-benchmark's word for it."""
+    assert read("--quick").settings.quick
+    assert read("--benchmark-disable").settings.quick
+    assert not read("--benchmark-disable", "--benchmark-enable").settings.quick
+
+
+def test_pytest_benchmarks_limits_are_the_budget_of_a_case(read: Read) -> None:
+    """-max-time and -min-rounds keep their meaning."""
+    settings = read("--benchmark-max-time", "0.25", "--benchmark-min-rounds", "40").settings
+    assert (settings.case_seconds, settings.min_slices) == (0.25, 40)
+
+
+def test_missing_images_are_a_usage_error_with_three_ways_to_get_them(
+    read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is timed; --data auto takes random images instead."""
+    monkeypatch.setattr(dataset, "DEBIAN", tmp_path / "debian")
+    with pytest.raises(pytest.UsageError, match=r"--download.*--data-root.*dataset-fashion-mnist"):
+        read("--data", "fashion-mnist", "--data-root", str(tmp_path))
+    assert read("--data-root", str(tmp_path)).data_root == tmp_path
+    assert read("--data", "fashion-mnist", "--data-root", str(tmp_path), "--download").download
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--device", "cpu"], False),
+        (["--device", "cpu,cuda:3,vulkan"], False),
+        (["--device", "cpu", "--require-device", "cuda"], False),
+        ([], True),
+        (["--device", "all"], True),
+        (["--device", "npu"], True),
+        (["--device", "cpu", "--require-device", "npu"], True),
+    ],
+    ids=lambda value: " ".join(value) or "default" if isinstance(value, list) else "",
+)
+def test_probe_process_is_asked_only_where_names_do_not_say(
+    read: Read, arguments: list[str], *, expected: bool
+) -> None:
+    """Named devices are collected in half a second, without torch."""
+    assert read(*arguments).needs_probe == expected
+
+
+def test_help_names_every_option() -> None:
+    """With its default and the known values."""
+    done = pytest_bench("--help")
+    assert done.returncode == 0, done.stderr
+    parser = pytest.Parser(_ispytest=True)
+    add_options(parser)
+    names = [name for group in parser._groups for option in group.options for name in option.names()]
+    assert len(names) > 15
+    assert [name for name in names if name not in done.stdout] == []
+    assert "max-autotune" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--step", "sideways"], "unknown step 'sideways'; known: forward, backward, train"),
+        (["-p", "no:benchmark"], "pytest-benchmark records the results of this suite: leave out -p no:benchmark"),
+        (["--benchmark-warmup=on"], "--benchmark-warmup has no meaning here"),
+        (["--device", "npu", "--collect-only"], "npu is not usable here: .*; found here: cpu"),
+        (["--device", "cpu", "--benchmark-json", "{file}/test-options.json"], "cannot write there"),
+        (["--device", "cpu", "--benchmark-json", "{absent}/test-options.json"], "cannot write there|No such file"),
+        (
+            ["--device", "cpu", "--benchmark-json", "{folder}/test-options"],
+            "is a folder|not a file|Is a directory|directory",
+        ),
+        (["--device", "cpu", "--benchmark-json", "{folder}/test-options.jsonl"], "use .json"),
+    ],
+    ids=["unknown", "no-benchmark", "refused", "strange-device", "unwritable", "absent", "folder", "jsonl"],
+)
+def test_usage_error_is_exit_code_4_and_one_line(
+    arguments: list[str], sentence: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Found before anything is timed, without a traceback and without a file."""
+    (tmp_path / "file").touch()
+    (tmp_path / "test-options").mkdir()
+    request.addfinalizer(remove_reports)
+    places = {"file": tmp_path / "file", "absent": tmp_path / "absent", "folder": tmp_path}
+    before = sorted(tmp_path.rglob("*"))
+    done = pytest_bench(*(argument.format(**places) for argument in arguments))
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert re.search(f"^(ERROR|error|.*error): .*({sentence})", done.stderr, flags=re.MULTILINE), done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def remove_reports() -> None:
+    """Remove what a refused run made beside the program to see whether it could write there."""
+    for folder in (ROOT / "reports" / "out").glob("test-options*"):
+        shutil.rmtree(folder)
+
+
+COLLECT = """
+import sys
+import pytest
+
+code = pytest.main(sys.argv[1:])
+print(code, sorted({"torch", "torchvision", "numpy", "pandas"} & set(sys.modules)))
+"""
+
+
+def test_collecting_named_devices_imports_nothing_heavy() -> None:
+    """Under a second, where torch alone takes three; the default matrix is there."""
+    arguments = ["bench", "--collect-only", "-q", "--device", "cpu", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECT, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "0 []"
+    assert len([line for line in lines if "::test_steps[mlp-" in line]) == 2 * 3 * 2 * 2
+
+
+def test_options_hold_what_they_say(read: Read) -> None:
+    """Each switch reaches its field."""
+    found = read("--plan", "--unsteady", "no-gc,interleaved", "--require-device", "cpu", "--seed", "7", "--launches=3")
+    assert found.plan
+    assert found.unsteady == ("no-gc", "interleaved")
+    assert found.required == ("cpu",)
+    assert (found.settings.seed, found.settings.launches) == (7, 3)

@@ -1,0 +1,322 @@
+"""Can a result file do harm? Thousands of damaged and hostile ones are read and rendered.
+
+``python -m tests.field.hostile [--files 2000] [--seed 0]``
+
+Each goes through ``python -m reports`` as table (text, Markdown, CSV) and, for some, as plots. Whatever happens must
+be exit code 0 or 2 with one line, within 5 s, without a traceback, without a write outside the output folder; and
+what is accepted must come out escaped. Prints a table; exits with 1 if a count that must be 0 is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from random import Random
+from time import perf_counter
+from typing import Any
+
+import matplotlib.font_manager
+
+from bench.journal import SECTION, section
+from reports.__main__ import main as reports_main
+from tests.reports.runs import realistic_run
+
+LIMIT_SECONDS = 5.0
+
+NASTY = (
+    "<script>alert(1)</script>",
+    '=cmd|"/c calc"!A1',
+    "+1+1",
+    "-2+3",
+    "@SUM(A1)",
+    "../../../../tmp/x",
+    "/etc/passwd",
+    "\x1b[2J\x1b[31mred\x07",
+    "\x00\r\n\t",
+    "\u202eright to left",
+    "\ud800",
+    "a|b`c*d_e[f](g)",
+    "%s%n{0}${HOME}$(id)",
+    "x" * 20_000,
+    "\U0001f4a9" * 50,
+    "",
+)
+"""Texts that some reader somewhere takes for code."""
+
+VALUES = (
+    None,
+    True,
+    0,
+    -1,
+    10**400,
+    2**63,
+    1e308,
+    -1e308,
+    5e-324,
+    float("nan"),
+    float("inf"),
+    [],
+    {},
+    [[]] * 10,
+    {"a": {"b": {}}},
+    *NASTY,
+)
+"""What a field may suddenly hold."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was seen; everything after `accepted` must be 0."""
+
+    files: int = 0
+    refused: int = 0
+    accepted: int = 0
+    tracebacks: int = 0
+    other_exit_codes: int = 0
+    refusals_of_several_lines: int = 0
+    over_five_seconds: int = 0
+    writes_outside: int = 0
+    unescaped: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def faults(self) -> int:
+        """Return the sum of what must be 0."""
+        return sum(getattr(self, one.name) for one in fields(self)[3:-1])
+
+
+class Watch:
+    """Notes every file that this process opens for writing, renames, makes or removes, through an audit hook."""
+
+    EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.symlink", "os.link", "subprocess.Popen")
+
+    def __init__(self) -> None:
+        self.allowed: Path | None = None
+        self.outside: list[str] = []
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.allowed is None or event not in self.EVENTS:
+            return
+        if event == "open" and not (isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")):
+            return
+        if isinstance(arguments[0], int):
+            return
+        path = str(arguments[0])
+        if not str(Path(path).absolute()).startswith(str(self.allowed)):
+            self.outside.append(f"{event} {path}")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Make files, read them, count; return 1 if harm was done."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(argv)
+    matplotlib.font_manager._load_fontmanager()  # its cache is made at its first use, wherever that is
+    tally, watch = Tally(), Watch()
+    with tempfile.TemporaryDirectory(prefix="field-hostile-") as name:
+        folder = Path(name)
+        for number, (suffix, content) in enumerate(files(options.files, Random(options.seed))):
+            path = folder / f"file{suffix}"
+            path.write_bytes(content)
+            look(path, folder / "out", tally, watch, plots=number % 25 == 0)
+    print("| | |", "|---|--:|", sep="\n")
+    for one in fields(tally)[:-1]:
+        print(f"| {one.name.replace('_', ' ')} | {getattr(tally, one.name)} |")
+    print(*tally.examples[:20], sep="\n")
+    return 1 if tally.faults() or not tally.accepted or not tally.refused else 0
+
+
+def look(path: Path, out: Path, tally: Tally, watch: Watch, *, plots: bool) -> None:
+    """Read and render one file in every form, and count what happened."""
+    commands = [["table", str(path), "--format", form] for form in ("text", "markdown")]
+    commands.append(["table", str(path), "--format", "csv", "--table", "summary"])
+    commands.append(["table", str(path), "--out", str(out)])
+    if plots:
+        commands.append(["plot", str(path), "--out", str(out)])
+    tally.files += 1
+    accepted = False
+    for command in commands:
+        printed, complained = io.StringIO(), io.StringIO()
+        begin = perf_counter()
+        watch.allowed = path.parent
+        try:
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
+                code = reports_main(command)
+        except Exception as error:  # noqa: BLE001  this is what must not happen
+            tally.tracebacks += 1
+            tally.examples.append(f"{command[0]} {command[2:]}: {type(error).__name__}: {str(error)[:200]}")
+            break
+        finally:
+            watch.allowed = None
+        tally.over_five_seconds += perf_counter() - begin > LIMIT_SECONDS
+        if code == 0:
+            accepted = True
+            if bad := unescaped(printed.getvalue(), command):
+                tally.unescaped += 1
+                tally.examples.append(bad)
+            continue
+        if code != 2:
+            tally.other_exit_codes += 1
+            tally.examples.append(f"exit code {code}: {complained.getvalue()[:200]}")
+        elif len(complained.getvalue().strip().splitlines()) != 1 or "\x1b" in complained.getvalue():
+            tally.refusals_of_several_lines += 1
+            tally.examples.append(repr(complained.getvalue()[:300]))
+        break
+    tally.accepted += accepted
+    tally.refused += not accepted
+    if watch.outside:
+        tally.writes_outside += 1
+        tally.examples += watch.outside[:2]
+        watch.outside.clear()
+
+
+def unescaped(text: str, command: Sequence[str]) -> str | None:
+    """Return what in an output could be taken for code, None if nothing."""
+    for character in text:
+        if (ord(character) < 32 and character != "\n") or character == "\x7f" or 0x80 <= ord(character) < 0xA0:
+            return f"control character {character!r} in {command}"
+        if 0x202A <= ord(character) <= 0x202E or 0x2066 <= ord(character) <= 0x2069:
+            return f"direction override {character!r} in {command}"
+    if "markdown" in command and "<script" in text:
+        return f"HTML in {command}"
+    if "csv" in command:
+        for line in text.splitlines()[1:]:
+            if line[:1] in ("=", "@"):
+                return f"formula in {command}: {line[:80]}"
+        if ",=" in text or ",@" in text or ',"=' in text:
+            return f"formula in {command}"
+    return None
+
+
+def files(count: int, random: Random) -> Iterator[tuple[str, bytes]]:
+    """Yield suffix and content of `count` files: hand-made ones first, then mutations of real ones."""
+    run = realistic_run()
+    document = {"benchmarks": [], "version": "5.3.1", SECTION: section(run)}
+    journal = journal_lines(run)
+    made = list(hand_made(document, journal))
+    yield from made[:count]
+    small = trimmed(document)
+    for _ in range(max(0, count - len(made))):
+        if random.random() < 0.3:
+            yield ".json", damaged_bytes(json.dumps(small).encode(), random)
+        elif random.random() < 0.3:
+            yield ".jsonl", damaged_bytes(b"".join(journal[:12]), random)
+        else:
+            changed = json.loads(json.dumps(small))
+            for _ in range(random.choice((1, 1, 2, 5))):
+                mutate(changed, random)
+            yield ".json", json.dumps(changed).encode()
+
+
+def trimmed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with few measurements, so that a mutation is likely to hit something that matters."""
+    small: dict[str, Any] = json.loads(json.dumps(document))
+    ours = small[SECTION]
+    kept = [one for one in ours["measurements"] if one["launch"] < 4][:40]
+    ours["measurements"] = kept
+    return small
+
+
+def journal_lines(run: Any) -> list[bytes]:
+    """Return the lines of the journal that a run would have left."""
+    from dataclasses import asdict
+
+    from bench.record import SCHEMA
+
+    begin = {
+        "event": "begin",
+        "schema": SCHEMA,
+        "environment": asdict(run.environment),
+        "settings": asdict(run.settings),
+        "cases": [asdict(case) for case in run.cases],
+    }
+    events: list[dict[str, Any]] = [begin]
+    events += [{"event": "measured", "measurements": [asdict(one)]} for one in run.measurements]
+    return [json.dumps(event).encode() + b"\n" for event in events]
+
+
+def mutate(document: Any, random: Random) -> None:
+    """Change one random place of a parsed file: another value, a missing field, a new field, a repeated entry."""
+    node, parents = document[SECTION], []
+    while True:
+        entries = list(node.items()) if isinstance(node, dict) else list(enumerate(node))
+        if not entries:
+            break
+        key, value = random.choice(entries)
+        parents.append((node, key))
+        if not isinstance(value, dict | list) or random.random() < 0.1:
+            break
+        node = value
+    if not parents:
+        return
+    node, key = parents[-1]
+    actions: list[Callable[[], Any]] = [
+        lambda: node.__setitem__(key, random.choice(VALUES)),
+        lambda: node.__setitem__(key, random.choice(NASTY)),
+        lambda: node.__delitem__(key),
+        lambda: node.append(node[key]) if isinstance(node, list) else node.__setitem__(random.choice(NASTY)[:50], 1),
+    ]
+    random.choice(actions)()
+
+
+def damaged_bytes(content: bytes, random: Random) -> bytes:
+    """Return content cut off, with bytes flipped, with a stretch removed or doubled."""
+    at = random.randrange(len(content))
+    match random.randrange(4):
+        case 0:
+            return content[:at]
+        case 1:
+            changed = bytearray(content)
+            for _ in range(random.choice((1, 3, 30))):
+                changed[random.randrange(len(changed))] = random.randrange(256)
+            return bytes(changed)
+        case 2:
+            return content[:at] + content[at + random.randrange(1, 500) :]
+        case _:
+            return content[:at] + content[max(0, at - 300) :]
+
+
+def hand_made(document: dict[str, Any], journal: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Yield files that somebody thought of."""
+    text = json.dumps(document)
+    yield ".json", text.encode()
+    yield ".jsonl", b"".join(journal)
+    yield ".json", b""
+    yield ".jsonl", b""
+    yield ".json", b"\xff\xfe\x00"
+    yield ".json", b"[" * 100_000
+    yield ".json", b'{"a":' * 100_000
+    yield ".jsonl", b"[" * 1_000_000 + b"\n"
+    yield ".json", b'{"accelbench": {"schema": 1e400}}'
+    yield ".json", b'{"accelbench": {"schema": NaN}}'
+    yield ".json", b'{"accelbench": {"schema": ' + b"9" * 100_000 + b"}}"
+    yield ".json", b'{"accelbench": {"schema": 2}}'
+    yield ".json", b'{"benchmarks": [{"name": "x", "stats": {"data": [1.0]}}]}'
+    yield ".jsonl", journal[0] + b'{"event": "' + b"x" * (200 << 20) + b'"}\n'
+    yield ".jsonl", journal[0] + b"not json\n" + journal[1]
+    yield ".jsonl", b"".join(journal[:3]) + journal[2]
+    yield ".json", text.replace('"mlp"', '"\\ud800"').encode()
+    for nasty in NASTY[:14]:
+        escaped = json.dumps(nasty)
+        yield ".json", text.replace('"mlp"', escaped).encode()
+        yield ".json", text.replace('"cpu"', escaped).encode()
+        changed = json.loads(text)
+        for name in changed[SECTION]["environment"]["facts"]:
+            changed[SECTION]["environment"]["facts"][name] = nasty
+        for one in changed[SECTION]["measurements"]:
+            one["notes"] = [nasty]
+            if one["reason"] is not None:
+                one["reason"] = nasty
+        yield ".json", json.dumps(changed).encode()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Proof that what is timed is the tutorial's network."""

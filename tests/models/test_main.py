@@ -1,0 +1,101 @@
+"""``python -m models``: the tutorial's walk as tables."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.output import ROOT
+from models import MODELS
+from models import __main__ as program
+from tests.models.test_mlp import TUTORIAL
+
+GOLDEN = Path(__file__).with_name("walk.txt")
+"""What the program prints for the tutorial's network, stars for the first values and the predicted classes."""
+
+
+def walked(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return what the program prints."""
+    assert program.main(arguments) == 0
+    return capsys.readouterr().out
+
+
+def test_walk_is_golden(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a reader sees, to the letter; figures that depend on torch's random numbers are tested below."""
+    printed = walked(capsys, "mlp")
+    masked = re.sub(r"[+-]\d\.\d{4}", "*", re.sub(r"\[\d, \d, \d\]", "*", printed))
+    assert masked == GOLDEN.read_text()
+    assert TUTORIAL in printed
+
+
+def test_first_values_are_the_parameters_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in the tutorial's own list."""
+    torch.manual_seed(0)
+    for name, parameter in MODELS["mlp"].build().named_parameters():
+        (line,) = [line for line in walked(capsys, "mlp").splitlines() if line.startswith(f"{name} ")]
+        assert line.endswith(" ".join(f"{value:+.4f}" for value in parameter.flatten()[:3].tolist()))
+
+
+def test_program_shows_every_network_the_same_each_time() -> None:
+    """The command of the README, run as a reader runs it."""
+    command = [sys.executable, "-m", "models"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout == "\n\n".join(program.walk(name) for name in MODELS) + "\n"
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["mlp", "nonsense"]], ids=str)
+def test_unknown_model_lists_the_known_ones(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Unknown is an error that says what is known."""
+    with pytest.raises(SystemExit) as ended:
+        program.main(arguments)
+    assert ended.value.code == 2
+    assert "unknown model 'nonsense'; known: mlp, mlp-wide" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("Error downloading train-images\nfrom any mirror"), OSError("no route to host"), RuntimeError("")],
+    ids=["mirrors", "network", "silent"],
+)
+def test_download_that_fails_is_one_sentence(
+    error: Exception, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what to do instead."""
+
+    def fail(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(program, "download", fail)
+    assert program.main(["--download", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("download failed (")
+    assert "dataset-fashion-mnist" in err
+
+
+def test_download_goes_where_it_was_asked_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing else is shown."""
+    seen: list[Path] = []
+    monkeypatch.setattr(program, "download", seen.append)
+    assert program.main(["--download", str(tmp_path)]) == 0
+    assert seen == [tmp_path]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_download_leaves_files_that_are_there_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library is asked for the test images, to be fetched below the root, and looks for them itself."""
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(
+        "models.inputs.FashionMNIST", lambda root, train, download: asked.append((root, train, download))
+    )
+    program.download(tmp_path)
+    assert asked == [(str(tmp_path), False, True)]
