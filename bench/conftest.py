@@ -101,7 +101,10 @@ def named_devices(options: Options) -> Sequence[str]:
         for name in strange:
             if name in refused and name.partition(":")[0] not in KNOWN_DEVICES:
                 raise pytest.UsageError(f"--device: {refused[name]}; found here: {', '.join(found)}")
-        devices = {("all",): found, ("auto",): found[:2]}.get(options.devices, devices)
+        if devices == ("all",):
+            devices = found
+        elif devices == ("auto",):
+            devices = found[:2]
     for name in options.required:
         if name not in devices:
             raise pytest.UsageError(f"--require-device {name}: this run is for {', '.join(devices)}; see --device")
