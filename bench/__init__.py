@@ -4,7 +4,7 @@ The path of one number:
 
 1. `case` and `options` turn the command line into the planned cases; `test_steps` is parametrised with them.
 2. `schedule` decides which fresh process times which case when, and in which random order within a set.
-3. `launch` starts that process, stops whoever is not being timed, and speaks the line protocol with it.
+3. `launch` starts that process and speaks the line protocol with it.
 4. `worker`, inside it, asks `steady` to hold the machine still and `steps` to prepare the case:
    build, verify against float64, warm up.
 5. It then times one slice: `steps` runs the iterations between two reads of the clock in `devices`.

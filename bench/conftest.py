@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
@@ -11,14 +12,15 @@ import pytest
 from bench.case import AXES, Case, select
 from bench.journal import SECTION, section
 from bench.launch import LaunchError
-from bench.measuring import Session, SetupError, probe_devices, stoppable
+from bench.measuring import Session, SetupError, probe_devices
 from bench.options import KNOWN_DEVICES, Options, add_options, read_options
 from bench.output import Output
 from bench.pace import expected_seconds
 from bench.progress import Progress, clock_text
 from bench.read import keep_aside
 from bench.record import Run
-from bench.recorder import JsonTarget, Tape, replay
+from bench.recorder import JsonTarget, Tape, meets, replay
+from bench.stopping import StopSwitch, stoppable
 
 OPTIONS = pytest.StashKey[Options]()
 DEVICES = pytest.StashKey[Sequence[str]]()
@@ -54,9 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     config.add_cleanup(output.close)
     output.prepare()
-    config.stash[TARGET] = output.target()
-    if config.option.benchmark_json:
-        config.option.benchmark_json = config.stash[TARGET]
+    config.option.benchmark_json = config.stash[TARGET] = output.target()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -106,7 +106,7 @@ def named_devices(options: Options) -> Sequence[str]:
         elif devices == ("auto",):
             devices = found[:2]
     for name in options.required:
-        if name not in devices:
+        if not any(meets(device, name) for device in devices):
             raise pytest.UsageError(f"--require-device {name}: this run is for {', '.join(devices)}; see --device")
     return devices
 
@@ -144,10 +144,11 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         return (yield)
     options = config.stash[OPTIONS]
     try:
+        if options.plan:
+            plan_only(config, cases)
+            session.items.clear()  # nothing is left to run
+            return (yield)
         with stoppable() as switch:
-            if options.plan:
-                plan_only(config, cases)
-                return True
             config.stash[OUTPUT].lock()
             config.stash[RUN] = measure(config, cases, switch)
             result = yield
@@ -170,7 +171,7 @@ def selected(items: list[pytest.Item]) -> list[Case]:
     return list(found)
 
 
-def measure(config: pytest.Config, cases: list[Case], stop: Callable[[], str | None]) -> Run:
+def measure(config: pytest.Config, cases: list[Case], stop: StopSwitch) -> Run:
     """Measure the cases with progress on the terminal and every event in the journal."""
     from reports import stats, units
 
@@ -184,7 +185,7 @@ def measure(config: pytest.Config, cases: list[Case], stop: Callable[[], str | N
     if not options.resume and (aside := keep_aside(output.journal_path)):
         _say(config, f"a run that was cut off was there: its journal is kept as {aside}; --resume goes on with one")
     compiled = any(case.compiled for case in cases)
-    with Session(options, compiled=compiled) as session:
+    with Session(options, compiled=compiled, wake=stop.wake) as session:
         return session.measure(cases, output.journal_path, progress.show, stop)
 
 
@@ -211,9 +212,19 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Publish the JSON and write the reports; pytest-benchmark has written its part by now."""
-    config = session.config
-    if RUN not in config.stash:
-        return
+    if RUN in session.config.stash and not publish(session.config):
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Publish what was measured even if another plugin broke the end of the session."""
+    if RUN in config.stash and not config.stash[MESSAGES]:
+        publish(config)
+        print(*config.stash[MESSAGES], sep="\n", file=sys.stderr)
+
+
+def publish(config: pytest.Config) -> bool:
+    """Write the JSON and the reports, and note where they are; return whether all is where it was asked for."""
     from reports import write
 
     run, output = config.stash[RUN], config.stash[OUTPUT]
@@ -221,14 +232,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         written = config.stash[TARGET].publish(lambda: empty_document(config))
         journal = f"  (journal: {output.journal_path})" if output.journal_path.exists() else ""
         _say(config, f"results: {written}{journal}")
-        if written != output.json_path:
-            _say(config, f"they could not be written to {output.json_path}")
-            session.exitstatus = pytest.ExitCode.INTERRUPTED
         write.write_reports(run, output.folder)
         _say(config, f"tables and plots: {output.folder}")
     except OSError as error:
         _say(config, f"{error.filename}: {error.strerror}; what is on disk is in {output.journal_path}")
-        session.exitstatus = pytest.ExitCode.INTERRUPTED
+        return False
+    if written != output.json_path:
+        _say(config, f"they could not be written to {output.json_path}")
+    return written == output.json_path
 
 
 def empty_document(config: pytest.Config) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.launch import Launcher, WorkerProcess
+from bench.operator import OpenError
+from bench.record import Outcome
 from bench.steady import variables
 
 LAUNCHES_PER_LAUNCHER = 4
@@ -26,6 +28,7 @@ class Crew:
         left_out: names in `steady.MEASURES` that are switched off.
         timeout_seconds: for opening a device.
         memory_bytes: what a worker for the CPU may allocate; None for no limit of ours.
+        wake: a descriptor that becomes readable when the run should stop: nobody waits for a worker then.
         compile_seconds: what the launchers so far spent on their first compile.
     """
 
@@ -37,6 +40,7 @@ class Crew:
     left_out: Collection[str]
     timeout_seconds: float
     memory_bytes: int | None
+    wake: int | None = None
     compile_seconds: float = 0.0
     _launcher: Launcher | None = None
     _generation: int = field(default=-1)
@@ -45,12 +49,15 @@ class Crew:
         """Return a fresh worker for a launch with its device opened, or None and why the device cannot be used.
 
         Raises:
+            OpenError: if the device is there and cannot be opened, or was there in the pilot.
             LaunchError: if no worker can be made at all.
         """
-        generation = 0 if launch == 0 else 1 + (launch - 1) // LAUNCHES_PER_LAUNCHER
-        if self._launcher is None or generation != self._generation:
+        generation = max(0, launch - 1) // LAUNCHES_PER_LAUNCHER  # the pilot's is as fresh as any: it only forks
+        if self._launcher is None or not self._launcher.alive or generation != self._generation:
             self.close()
-            self._launcher = launcher(self.root, self.scratch, compiled=self.compiled, left_out=self.left_out)
+            self._launcher = launcher(
+                self.root, self.scratch, compiled=self.compiled, left_out=self.left_out, wake=self.wake
+            )
             self._generation = generation
             self.compile_seconds += self._launcher.compile_seconds
         worker = self._launcher.start(fork=device == "cpu" and self._launcher.may_fork)
@@ -63,10 +70,13 @@ class Crew:
             "memory_bytes": self.memory_bytes if device == "cpu" else None,
         }
         reply = worker.ask(opening, self.timeout_seconds)
-        if "outcome" in reply:
-            worker.end()
-            return None, str(reply["reason"])
-        return worker, None
+        if "outcome" not in reply:
+            return worker, None
+        worker.end()
+        outcome = Outcome(reply["outcome"])
+        if outcome is not Outcome.SKIPPED or launch > 0:
+            raise OpenError(outcome if outcome.fault else Outcome.FAILED, str(reply["reason"]))
+        return None, str(reply["reason"])
 
     def close(self) -> None:
         """End the launcher and with it every worker."""
@@ -75,12 +85,18 @@ class Crew:
             self._launcher = None
 
 
-def launcher(root: Path, scratch: Path, *, compiled: bool, left_out: Collection[str] = ()) -> Launcher:
+def launcher(
+    root: Path, scratch: Path, *, compiled: bool, left_out: Collection[str] = (), wake: int | None = None
+) -> Launcher:
     """Return a launcher whose workers are held steady and keep the compiler's caches in `scratch`."""
     caches = {
         "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
         "TRITON_CACHE_DIR": str(scratch / "triton"),
     }
     return Launcher(
-        root=root, variables={**variables(left_out), **caches}, compiled=compiled, log=scratch / "workers.log"
+        root=root,
+        variables={**variables(left_out), **caches},
+        compiled=compiled,
+        log=scratch / "workers.log",
+        wake=wake,
     )

@@ -45,6 +45,8 @@ def load(name: str) -> torch.device:
         device = torch.device(name)
         (torch.ones(2, device=device) + 1).sum().item()
     except Exception as error:
+        if is_out_of_memory(error):  # it is there, and somebody else fills it
+            raise
         raise UnknownDeviceError(f"{name} is not usable here: {first_line(error)}") from error
     return device
 

@@ -3,11 +3,14 @@
 The reference is the same network with the same weights in float64, eager, on the CPU.
 With unit roundoff u of the dtype that the products are computed in:
 
-- Logits, loss, weights. Every layer rounds its weights and its activations once, each a random relative error of
+- Logits, loss. Every layer rounds its weights and its activations once, each a random relative error of
   about u / 2; products accumulate in float32 or better, so a sum of K terms adds at most about sqrt(K) * 2**-24.
   Three layers and a softmax give a relative error in norm of about 3 u for the 16-bit types, whose own rounding
   dominates, and up to sqrt(784) u / 3, about 10 u, for float32 and float64, which accumulate in themselves.
   We allow 16 u and 64 u.
+- Updated weights. A step moves them by the learning rate times the gradient, so they may be off by that much of the
+  gradient's allowance, and by the rounding of the dtype they are kept in, before and after: 2 u of it. In float32 and
+  float64, amp included, a step that is not taken is beyond that; in 16 bits a step of 1e-3 is below the rounding.
 - Gradients. Rounding also flips the ReLU of units that are nearly zero: a relative error e of a pre-activation
   flips a share of about e of the units, and each flipped unit contributes wholly wrong entries, so the error in
   norm is about sqrt(e), with e about u for random signs. We allow 5 sqrt(u). Flips are whole numbers, though:
@@ -35,7 +38,7 @@ class Dtype:
     Attributes:
         compute: the dtype in which products are computed.
         storage: the dtype of weights and images.
-        rounding_steps: tolerance of logits, loss and weights, in units of roundoff.
+        rounding_steps: tolerance of logits and loss, in units of roundoff.
     """
 
     compute: torch.dtype
@@ -53,8 +56,13 @@ class Dtype:
         return torch.finfo(self.compute).eps / 2
 
     @property
+    def storage_roundoff(self) -> float:
+        """Unit roundoff of the dtype that weights are kept in."""
+        return torch.finfo(self.storage).eps / 2
+
+    @property
     def tolerance(self) -> float:
-        """Allowed relative error of logits, loss and updated weights."""
+        """Allowed relative error of logits and loss."""
         return self.rounding_steps * self.roundoff
 
     def gradient_tolerance(self, batch: int) -> float:

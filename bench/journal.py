@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Self
 
 from bench.case import Case
@@ -36,10 +35,10 @@ class Journal:
             resume_at: length of the whole lines that stand; what follows, a torn line, is cut off.
         """
         self.path = path
-        self.seconds = 0.0
-        self._file = path.open("r+b" if resume_at else "wb")
+        self._file = path.open("r+b" if resume_at else "wb", buffering=0)  # a buffer would write again when closed
         self._file.truncate(resume_at)
         self._file.seek(resume_at)
+        sync_folder(path.parent)
 
     def begin(self, environment: Environment, settings: Settings, cases: Iterable[Case]) -> None:
         """Write what is known before anything is measured."""
@@ -73,16 +72,15 @@ class Journal:
         self.close()
 
     def _append(self, event: str, **content: object) -> None:
-        begin = perf_counter()
         line = json.dumps({"event": event, **content}, allow_nan=False) + "\n"
-        self._file.write(line.encode())
-        self._file.flush()
+        rest = memoryview(line.encode())
+        while rest:
+            rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
         if not self.path.exists():
             raise FileNotFoundError(
                 errno.ENOENT, "the journal was removed while the run was writing it", str(self.path)
             )
-        self.seconds += perf_counter() - begin
 
 
 def section(run: Run) -> dict[str, Any]:
@@ -115,6 +113,16 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        sync_folder(path.parent)
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a new or renamed file's name on the disk, not only its content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

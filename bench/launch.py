@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -35,6 +36,10 @@ class WorkerTimeoutError(Exception):
     """The worker did not answer in time; it has been killed."""
 
 
+class AskedToStopError(Exception):
+    """The run was asked to stop while a worker was busy; it has been killed."""
+
+
 class LaunchError(Exception):
     """No worker could be started: nothing can be measured."""
 
@@ -43,7 +48,14 @@ class Launcher:
     """One executed launcher: an interpreter and its environment variables, from which workers are made."""
 
     def __init__(
-        self, *, root: Path, variables: Mapping[str, str], compiled: bool, python: str = sys.executable, log: Path
+        self,
+        *,
+        root: Path,
+        variables: Mapping[str, str],
+        compiled: bool,
+        log: Path,
+        python: str = sys.executable,
+        wake: int | None = None,
     ) -> None:
         """Execute it and wait until it is ready.
 
@@ -53,6 +65,7 @@ class Launcher:
             compiled: whether workers will compile.
             python: the interpreter.
             log: where whatever the workers print is appended.
+            wake: a descriptor that becomes readable when nobody should wait for a worker any longer.
 
         Raises:
             LaunchError: if it does not come up.
@@ -60,17 +73,22 @@ class Launcher:
         ours, theirs = socket.socketpair()
         self._channel = ours
         self._log = log
+        self._wake = wake
         with theirs, log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [python, "-m", "bench.launcher", str(theirs.fileno()), str(os.getpid())],
-                pass_fds=(theirs.fileno(),),
-                cwd=root,
-                env={**os.environ, **variables},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [python, "-m", "bench.launcher", str(theirs.fileno()), str(os.getpid())],
+                    pass_fds=(theirs.fileno(),),
+                    cwd=root,
+                    env={**os.environ, **variables},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise LaunchError(f"{python} cannot be executed: {error.strerror}") from error
         ready = self.call({"do": "warm", "compiled": compiled})
         self.compile_seconds: float = ready["compile_seconds"]
         self.may_fork: bool = ready["may_fork"]
@@ -96,6 +114,11 @@ class Launcher:
         reply: dict[str, Any] = json.loads(message)
         return reply
 
+    @property
+    def alive(self) -> bool:
+        """Whether the launcher can be asked for workers."""
+        return self._process.poll() is None and self._channel.fileno() >= 0
+
     def start(self, *, fork: bool) -> WorkerProcess:
         """Return a fresh worker.
 
@@ -105,7 +128,7 @@ class Launcher:
         ours, theirs = socket.socketpair()
         with theirs:
             pid = self.call({"do": "start", "fork": fork}, theirs.fileno())["pid"]
-        return WorkerProcess(self, pid, ours)
+        return WorkerProcess(self, pid, ours, self._wake)
 
     def close(self) -> None:
         """End the launcher and with it every worker that is left."""
@@ -132,7 +155,7 @@ class Launcher:
 class WorkerProcess:
     """A worker, seen from here: asked one thing at a time."""
 
-    def __init__(self, launcher: Launcher, pid: int, channel: socket.socket) -> None:
+    def __init__(self, launcher: Launcher, pid: int, channel: socket.socket, wake: int | None = None) -> None:
         self.pid = pid
         self._launcher = launcher
         self._channel = channel
@@ -140,6 +163,8 @@ class WorkerProcess:
         self._alive = True
         self._selector = selectors.DefaultSelector()
         self._selector.register(channel, selectors.EVENT_READ)
+        if wake is not None:
+            self._selector.register(wake, selectors.EVENT_READ)
 
     def ask(self, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
         """Return the reply to a request.
@@ -147,6 +172,7 @@ class WorkerProcess:
         Raises:
             WorkerDiedError: if the worker ended instead.
             WorkerTimeoutError: if it took longer than `timeout_seconds`.
+            AskedToStopError: if the run was asked to stop meanwhile; the worker is gone then.
         """
         deadline = monotonic() + timeout_seconds
         try:
@@ -155,7 +181,11 @@ class WorkerProcess:
             raise WorkerDiedError(self._reaped()) from error
         while b"\n" not in self._buffer:
             left = max(0.0, deadline - monotonic())
-            if not self._selector.select(min(left, WAIT_SECONDS)):
+            ready = [key.fileobj for key, _ in self._selector.select(min(left, WAIT_SECONDS))]
+            if ready and self._channel not in ready:
+                self.kill()
+                raise AskedToStopError
+            if not ready:
                 if left > WAIT_SECONDS:
                     continue
                 self.kill()
@@ -193,7 +223,8 @@ class WorkerProcess:
     def kill(self) -> None:
         """Kill the process and wait until it is gone."""
         if self._alive:
-            self._signal("kill")
+            with suppress(LaunchError):  # it took its workers with it
+                self._signal("kill")
             self._reaped()
 
     def _signal(self, name: str) -> None:
@@ -206,5 +237,8 @@ class WorkerProcess:
         self._alive = False
         self._selector.close()
         self._channel.close()
-        ended = self._launcher.call({"do": "reap", "pid": self.pid})["ended"]
+        try:
+            ended = self._launcher.call({"do": "reap", "pid": self.pid})["ended"]
+        except LaunchError as error:  # it took its workers with it
+            return str(error)
         return f"the worker's process ended with {ended}"

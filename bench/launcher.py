@@ -14,7 +14,8 @@ import signal
 import socket
 import subprocess
 import sys
-from time import monotonic
+import traceback
+from time import monotonic, sleep
 from typing import Any
 
 from bench.guard import die_with_parent, ignore_terminal
@@ -24,6 +25,9 @@ MESSAGE_BYTES = 1 << 16
 
 WORKERS: dict[int, subprocess.Popen[bytes] | None] = {}
 """Workers that have not been reaped, so that nobody else can have been given their process id; None for a fork."""
+
+LEAVE_SECONDS = 10.0
+"""How long a worker that closed its channel may take to leave; a runtime's clean-up can hang."""
 
 SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT, "kill": signal.SIGKILL}
 
@@ -62,6 +66,8 @@ def fork(descriptor: int, channel: socket.socket) -> int:
 
         serve(descriptor, launcher)
         code = 0
+    except BaseException:  # noqa: BLE001  the child must not go on as a second launcher
+        traceback.print_exc()
     finally:
         os._exit(code)
 
@@ -73,10 +79,23 @@ def spawn(descriptor: int) -> subprocess.Popen[bytes]:
 
 
 def reap(pid: int) -> str:
-    """Wait for a dead worker and return how it ended: ``exit code 1`` or ``SIGSEGV``."""
-    spawned = WORKERS.pop(pid)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if spawned is None else spawned.wait()
+    """Wait for a worker that is leaving, kill it if it does not; return how it ended: ``SIGSEGV``, ``exit code 1``."""
+    deadline = monotonic() + LEAVE_SECONDS
+    while (code := ended(pid)) is None:
+        if monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+        sleep(0.002)
+    del WORKERS[pid]
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def ended(pid: int) -> int | None:
+    """Return a worker's exit code, negative for a signal; None while it lives."""
+    spawned = WORKERS[pid]
+    if spawned is not None:
+        return spawned.poll()
+    gone, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if gone else None
 
 
 def answer(request: dict[str, Any], descriptors: list[int], channel: socket.socket) -> dict[str, Any]:
@@ -102,14 +121,16 @@ def main(descriptor: int, parent: int) -> None:
     """Answer requests until the other side closes its end; the workers die with this process."""
     die_with_parent(parent)
     ignore_terminal()
-    with socket.socket(fileno=descriptor) as channel:
-        while True:
-            message, descriptors, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, 1)
-            if not message:
-                break
-            channel.sendall(json.dumps(answer(json.loads(message), descriptors, channel)).encode())
-    for pid in WORKERS:
-        os.kill(pid, signal.SIGKILL)  # the kernel does it on Linux; elsewhere nobody else would
+    try:
+        with socket.socket(fileno=descriptor) as channel:
+            while True:
+                message, descriptors, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, 1)
+                if not message:
+                    return
+                channel.sendall(json.dumps(answer(json.loads(message), descriptors, channel)).encode())
+    finally:
+        for pid in WORKERS:
+            os.kill(pid, signal.SIGKILL)  # the kernel does it on Linux; elsewhere nobody else would
 
 
 if __name__ == "__main__":

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from types import FrameType
 from typing import Self
 
 import psutil
@@ -21,8 +18,8 @@ from bench.case import Case
 from bench.crew import Crew
 from bench.environment import gather
 from bench.journal import Journal
-from bench.launch import WorkerDiedError, WorkerTimeoutError
-from bench.operator import Operator
+from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
+from bench.operator import OpenError, Operator
 from bench.options import Options
 from bench.output import ROOT
 from bench.read import UnreadableError, read, whole_lines
@@ -66,45 +63,18 @@ def probe_devices(named: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 
 
 @dataclass(slots=True)
-class StopSwitch:
-    """Turned by SIGINT and SIGTERM; asked between requests to a worker."""
-
-    reason: str | None = None
-
-    def __call__(self) -> str | None:
-        """Return why the run should stop now, None to go on."""
-        return self.reason
-
-    def turn(self, number: int, _frame: FrameType | None) -> None:
-        """Ask for an end in order; the second signal ends at once, since the journal has it all."""
-        if self.reason is not None:
-            os._exit(2)
-        self.reason = f"stopped by {signal.Signals(number).name}"
-
-
-@contextmanager
-def stoppable() -> Iterator[StopSwitch]:
-    """Turn SIGINT and SIGTERM into a switch for the length of the block."""
-    switch = StopSwitch()
-    before = {number: signal.signal(number, switch.turn) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield switch
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@dataclass(slots=True)
 class Session:
     """What a run needs besides its cases; entered, it owns a scratch folder and workers, and removes both.
 
     Attributes:
         options: the command line.
         compiled: whether any case compiles.
+        wake: a descriptor that becomes readable when the run should stop; None if nobody will ask.
     """
 
     options: Options
     compiled: bool
+    wake: int | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _crew: Crew | None = None
     _data_root: str | None = None
@@ -123,6 +93,7 @@ class Session:
             compiled=self.compiled,
             left_out=self.options.unsteady,
             timeout_seconds=settings.timeout_seconds,
+            wake=self.wake,
             memory_bytes=psutil.virtual_memory().total,
         )
         self._stack.callback(self._crew.close)
@@ -166,6 +137,7 @@ class Session:
             OSError: if the journal cannot be begun.
         """
         begin = monotonic()
+        show = _while_it_can_be_seen(show)
         options = self.options
         environment = gather(
             ROOT,
@@ -183,37 +155,56 @@ class Session:
             recorder = Recorder(journal, begun, resumption=kept)
             schedule = Schedule(
                 begun.cases,
-                options.settings,
+                begun.settings,
                 self.crew,
                 stop=stop,
                 begin=begin,
                 interleaved="interleaved" not in options.unsteady,
                 resumption=kept,
             )
-            for event in schedule.events():
-                try:
-                    recorder.record(event)
-                except OSError as error:
-                    where = error.filename or journal_path
-                    reason = f"the journal cannot be written: {error.strerror or error} ({where})"
-                    recorder.broken_off(schedule.finish(reason, stopped=True))
-                    break
-                show(event)
+            if kept is not None:
+                show(kept.kept)
+            try:
+                for event in schedule.events():
+                    if not recorder.keep(event):
+                        recorder.broken_off(schedule.finish(recorder.trouble, stopped=True))
+                        break
+                    show(event)
+            except LaunchError as error:
+                if not recorder.run().measurements:
+                    raise
+                finish = schedule.finish(str(error), stopped=True)
+                if not recorder.keep(finish):
+                    recorder.broken_off(finish)
             return recorder.run()
 
     def _worker_facts(self, cases: Sequence[Case]) -> dict[str, Scalar]:
         facts: dict[str, Scalar] = {}
         for device in dict.fromkeys(case.device for case in cases):
-            try:
-                worker, reason = self.crew.open(device, 0)
-                if worker is not None:
-                    facts |= worker.ask({"do": "facts"}, self.options.settings.timeout_seconds)["facts"]
-                    worker.end()
-                    continue
-            except (WorkerDiedError, WorkerTimeoutError) as error:
-                reason = str(error)
+            told, reason = self._ask_facts(device)
+            if told is not None:
+                facts |= told
+                continue
             facts |= {f"device.{device}.description": None, f"device.{device}.description.reason": reason}
         return facts
+
+    def _ask_facts(self, device: str) -> tuple[dict[str, Scalar] | None, str | None]:
+        """Return what a worker knows about torch and a device, or None and why it does not tell."""
+        reason = None
+        for _ in range(2):  # once more in a fresh worker: a resume is refused where facts are missing
+            try:
+                worker, reason = self.crew.open(device, 0)
+                if worker is None:
+                    return None, reason
+                told: dict[str, Scalar] = worker.ask({"do": "facts"}, self.options.settings.timeout_seconds)["facts"]
+                worker.end()
+            except (WorkerDiedError, WorkerTimeoutError, OpenError) as error:
+                reason = str(error)
+            except AskedToStopError:
+                return None, "the run was stopped"
+            else:
+                return told, None
+        return None, reason
 
     def _locate(self, scratch: Path) -> tuple[str | None, str, str]:
         """Return torchvision's root or None, the source's name, and why it was chosen."""
@@ -258,6 +249,20 @@ def continued(journal_path: Path, now: Run, *, retry: bool) -> tuple[Run, Resump
         raise SetupError(f"--resume: {error}") from error
     if found := differences(earlier, now.environment, now.settings, now.cases):
         raise SetupError(f"--resume: {journal_path} cannot be continued here: {'; '.join(found)}")
-    return replace(now, cases=earlier.cases, environment=earlier.environment, started=earlier.started), resumption(
-        earlier, retry=retry
-    )
+    return replace(earlier, measurements=(), finish=None), resumption(earlier, retry=retry)
+
+
+def _while_it_can_be_seen(show: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Return `show`, except that it falls silent once the terminal is gone: progress is not worth a run."""
+    gone = False
+
+    def quietly(event: Event) -> None:
+        nonlocal gone
+        if gone:
+            return
+        try:
+            show(event)
+        except OSError:
+            gone = True
+
+    return quietly

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
+LEAST_SECONDS, MOST_SECONDS = 1e-12, 1e9
+"""No iteration is shorter than a light wave's path through a chip, or longer than a career."""
+
 
 def positive(record: object, *names: str) -> None:
     """Raise ValueError unless each of these fields is None or a finite number above 0."""
@@ -59,8 +62,8 @@ class Slices:
         if not self.seconds:
             raise ValueError("seconds is empty; a measured case has at least one slice")
         for name in ("seconds", "yardstick_seconds"):
-            if not all(isfinite(value) and value > 0 for value in getattr(self, name)):
-                raise ValueError(f"{name} holds a value that is not a positive number of seconds")
+            if not all(LEAST_SECONDS <= value <= MOST_SECONDS for value in getattr(self, name)):
+                raise ValueError(f"{name} holds a value that is not a positive number of seconds of sane size")
         not_negative(self, "clock_seconds")
         for name in PER_SLICE:
             values = getattr(self, name)
@@ -89,13 +92,14 @@ class Preparation:
     """What a worker saw while it made a case ready, before anything was timed.
 
     Attributes:
-        first_call_seconds: the very first iteration in this process, eager or compiled, lazy set-up included.
+        first_call_seconds: this case's first iteration in its process, eager or compiled; lazy set-up that cases before
+            it in the same process did already is not in it.
         compile_seconds: the part of the first call that torch.compile spent compiling; None for eager cases.
         cache_was_warm: whether the compiler's disk cache already held this case; None for eager cases.
         warmup_seconds: time spent iterating until slice medians settled.
         settled: whether they did before the limit.
-        verify_seconds: time spent on the reference and the comparison with it.
-        total_seconds: the whole preparation, everything above included.
+        verify_seconds: time spent comparing with the reference, which variants share and which is made before.
+        total_seconds: building, first calls, comparing, warming up, counting operations.
         relative_errors: norm of the difference over norm of the reference, by quantity.
         estimate_seconds: per iteration, when warm-up ended; the pilot's fixes the iterations of a slice.
         clock_seconds: cost of one pair of clock reads in this process.
@@ -116,6 +120,8 @@ class Preparation:
 
     def __post_init__(self) -> None:
         positive(self, "estimate_seconds")
+        if not LEAST_SECONDS <= self.estimate_seconds <= MOST_SECONDS:
+            raise ValueError("estimate_seconds is not of sane size")
         not_negative(self, *PREPARATION_AMOUNTS)
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from bench.case import Case, as_params
-from bench.decode import decode
-from bench.launch import WorkerDiedError, WorkerTimeoutError
+from bench.decode import DecodeError, decode
+from bench.launch import AskedToStopError, WorkerDiedError, WorkerTimeoutError
+from bench.observed import positive
 from bench.record import Measurement, Outcome, Preparation, Settings
+
+T = TypeVar("T")
 
 
 class WorkerHandle(Protocol):
@@ -36,6 +39,18 @@ class Workers(Protocol):
         """Return a fresh worker for a launch with its device opened, or None and why the device cannot be used."""
 
 
+class OpenError(Exception):
+    """A device that is there could not be opened; the message says why.
+
+    Attributes:
+        outcome: what this makes of the case that needed it.
+    """
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+
+
 class StoppedError(Exception):
     """The run was asked to stop between two requests; the message says by whom."""
 
@@ -57,6 +72,9 @@ class Timing:
     stolen_seconds: float | None
     minor_faults: int
     involuntary_switches: int
+
+    def __post_init__(self) -> None:
+        positive(self, "seconds")
 
 
 class Operator:
@@ -89,7 +107,7 @@ class Operator:
             "probe": launch == 0,
         }
         reply = self._ask(case, launch, request)
-        return reply if isinstance(reply, Measurement) else decode(Preparation, reply)
+        return self._decoded(Preparation, reply, case, launch)
 
     def probe(self, case: Case) -> str | None:
         """Return why a case cannot be measured here, found by trying its dtype and compile mode; None if it can."""
@@ -100,7 +118,7 @@ class Operator:
         """Return one timed slice, or how the case ended instead."""
         request = {"do": "slice", "case_id": case.id, "iterations": iterations}
         reply = self._ask(case, launch, request)
-        return reply if isinstance(reply, Measurement) else decode(Timing, reply)
+        return self._decoded(Timing, reply, case, launch)
 
     def yardstick(self, case: Case, launch: int) -> float | Measurement:
         """Return the yardstick's seconds; if the worker breaks here, `case`, which is next, is held responsible."""
@@ -111,9 +129,12 @@ class Operator:
         """Have the worker drop every case it holds, if there is one; a worker that cannot is replaced."""
         if self._worker is not None:
             try:
-                self._worker.ask({"do": "drop"}, self._settings.timeout_seconds)
-            except (WorkerDiedError, WorkerTimeoutError):
+                reply = self._worker.ask({"do": "drop"}, self._settings.timeout_seconds)
+            except (WorkerDiedError, WorkerTimeoutError, AskedToStopError):
                 self._worker = None
+                return
+            if "outcome" in reply:
+                self.end()
 
     def end(self) -> None:
         """Let the worker leave."""
@@ -133,12 +154,29 @@ class Operator:
                 reason = self._refused[case.device]
                 return Measurement(case=case, launch=launch, outcome=Outcome.SKIPPED, reason=reason)
             reply = self._worker.ask(request, self._settings.timeout_seconds)
-        except WorkerTimeoutError as error:
+        except OpenError as error:
+            return Measurement(case=case, launch=launch, outcome=error.outcome, reason=str(error))
+        except AskedToStopError as error:
             self._worker = None
-            return Measurement(case=case, launch=launch, outcome=Outcome.TIMEOUT, reason=f"{request['do']}: {error}")
-        except WorkerDiedError as error:
+            raise StoppedError(self._stop() or "asked to stop") from error
+        except (WorkerTimeoutError, WorkerDiedError) as error:
             self._worker = None
-            return Measurement(case=case, launch=launch, outcome=Outcome.CRASHED, reason=f"{request['do']}: {error}")
-        if "outcome" in reply:
-            return Measurement(case=case, launch=launch, outcome=Outcome(reply["outcome"]), reason=reply["reason"])
-        return reply
+            outcome = Outcome.TIMEOUT if isinstance(error, WorkerTimeoutError) else Outcome.CRASHED
+            return Measurement(case=case, launch=launch, outcome=outcome, reason=f"{request['do']}: {error}")
+        if "outcome" not in reply:
+            return reply
+        outcome = Outcome(reply["outcome"])
+        if outcome.fault and case.device != "cpu":
+            self.end()  # after a fault an accelerator's context may fail whoever uses it next
+        return Measurement(case=case, launch=launch, outcome=outcome, reason=reply["reason"])
+
+    @staticmethod
+    def _decoded(kind: type[T], reply: dict[str, Any] | Measurement, case: Case, launch: int) -> T | Measurement:
+        """Return a reply as a record; an impossible figure is the case's failure, not the run's."""
+        if isinstance(reply, Measurement):
+            return reply
+        try:
+            return decode(kind, reply)
+        except DecodeError as error:
+            reason = f"the worker answered with an impossible figure: {error}"
+            return Measurement(case=case, launch=launch, outcome=Outcome.FAILED, reason=reason)

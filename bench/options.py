@@ -25,7 +25,7 @@ from bench.case import (
     check_compile,
     unknown,
 )
-from bench.record import Settings
+from bench.record import MOST_LAUNCHES, Settings
 from bench.refusals import refuse_foreign
 from bench.steady import MEASURES
 from models import MODELS, dataset
@@ -191,7 +191,7 @@ def read_options(config: pytest.Config) -> Options:
         compiles=tuple(_checked("--compile", check_compile, one) for one in _list("--compile", get("compile"))),
         required=_devices("--require-device", get("require_device")) if get("require_device") else (),
         settings=Settings(
-            launches=_whole("--launches", get("launches"), least=1),
+            launches=_whole("--launches", get("launches"), least=1, most=MOST_LAUNCHES),
             seed=_whole("--seed", get("seed"), least=0),
             quick=bool(get("quick") or (get("benchmark_disable") and not get("benchmark_enable"))),
             case_seconds=_duration("--benchmark-max-time", str(get("benchmark_max_time"))),
@@ -253,9 +253,10 @@ def _checked(option: str, check: Callable[[str], str], text: str) -> str:
         raise pytest.UsageError(f"{option}: {error}") from error
 
 
-def _whole(option: str, text: str, *, least: int) -> int:
-    if not re.fullmatch(r"\d{1,9}", text) or int(text) < least:
-        raise pytest.UsageError(f"{option}: {text!r} is not a whole number of at least {least}")
+def _whole(option: str, text: str, *, least: int, most: int = 10**9) -> int:
+    if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
+        above = f" and at most {most}" if most < 10**9 else ""
+        raise pytest.UsageError(f"{option}: {text!r} is not a whole number of at least {least}{above}")
     return int(text)
 
 

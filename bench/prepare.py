@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -14,23 +15,34 @@ from bench.devices import Clock
 from bench.dtypes import TORCH_DTYPES
 from bench.record import Preparation
 from bench.steps import STEP_CLASSES, Step, build
-from bench.verify import Answer, check, reference
+from bench.verify import Answer, check, reference, worse
 from models import MODELS
 
 WARM_SLICE_SECONDS = 0.005
 """Length of a warm-up slice."""
 
-WARM_SLICES = 5
+WARM_SLICES = 3
 """Slices whose median is compared with the median of as many before."""
+
+SLOW_SLICE_SECONDS = 0.05
+"""From here on a single slice is compared with the one before: it holds the warm-up of many short ones."""
 
 SETTLED_WITHIN = 0.02
 """Relative difference of the two medians below which a case counts as warm."""
 
 WARM_LIMIT_SECONDS = 0.3
-"""Warm-up ends here even if medians still move; the measurement is then marked as not settled."""
+"""No slice is begun after this once there are two medians; if they still move, the case is marked as not settled."""
 
 RECOMPILE_LIMIT = 64
 """Compiled variants that may live in one process; torch's default of 8 would silently run the ninth eagerly."""
+
+
+def allow_variants() -> None:
+    """Let as many compiled variants live here as are compared, and have torch fail rather than run one eagerly."""
+    from torch._dynamo import config
+
+    config.recompile_limit = RECOMPILE_LIMIT
+    config.fail_on_recompile_limit_hit = True
 
 
 class SilentEagerError(Exception):
@@ -50,7 +62,7 @@ class Prepared:
     preparation: Preparation
 
 
-def prepare(
+def prepare(  # noqa: PLR0913  everything that makes a case
     case: Case,
     device: torch.device,
     clock: Clock,
@@ -60,6 +72,7 @@ def prepare(
     *,
     seed: int,
     warm: bool,
+    count_flops: bool,
 ) -> Prepared:
     """Return a case ready to be timed.
 
@@ -72,6 +85,7 @@ def prepare(
         right: the reference's answer.
         seed: of the weights.
         warm: whether to warm up; a quick pass does not.
+        count_flops: whether to count operations, on an eager twin; they are the same in every launch.
 
     Raises:
         WrongResultError: if the answer is wrong.
@@ -88,22 +102,28 @@ def prepare(
     if case.compiled and counts.graphs == 0:
         raise SilentEagerError("torch.compile compiled no graph for this case: it ran eagerly")
     verify_begin = perf_counter()
-    errors = check(answer, right, TORCH_DTYPES[case.dtype])
-    eager = step_class(build(case, model, device, *data, seed=seed, compiled=False), clock)
-    flops = eager.flops()
+    dtype = TORCH_DTYPES[case.dtype]
+    errors = check(answer, right, dtype)
     warm_begin = perf_counter()
     estimate, settled = warm_up(step) if warm else (second_seconds, False)
-    end = perf_counter()
+    warm_end = perf_counter()
+    if warm:  # once more, as it will be timed: a replayed graph is another program than the first call
+        step.restore()
+        errors = worse(errors, check(step.answer(*step.iterate()), right, dtype))
+    verify_end = perf_counter()
+    flops = None
+    if count_flops:
+        flops = step_class(build(case, model, device, *data, seed=seed, compiled=False), clock).flops()
     return Prepared(
         step=step,
         preparation=Preparation(
             first_call_seconds=first_seconds,
             compile_seconds=max(0.0, first_seconds - second_seconds) if case.compiled else None,
             cache_was_warm=counts.cache_was_warm if case.compiled else None,
-            warmup_seconds=end - warm_begin,
+            warmup_seconds=warm_end - warm_begin,
             settled=settled,
-            verify_seconds=warm_begin - verify_begin,
-            total_seconds=end - begin,
+            verify_seconds=warm_begin - verify_begin + verify_end - warm_end,
+            total_seconds=perf_counter() - begin,
             relative_errors=errors,
             estimate_seconds=estimate,
             clock_seconds=clock_seconds,
@@ -133,13 +153,17 @@ def warm_up(step: Step) -> tuple[float, bool]:
         iterations = max(
             2 * iterations, min(int(iterations * WARM_SLICE_SECONDS / max(seconds, 1e-9)), 16 * iterations)
         )
-    medians = [seconds / iterations]
+    several = WARM_SLICES if seconds < SLOW_SLICE_SECONDS else 1
+    values = [seconds / iterations]
     while True:
-        medians.append(median(step.timed(iterations) / iterations for _ in range(WARM_SLICES)))
-        if len(medians) > 2 and abs(medians[-1] / medians[-2] - 1) < SETTLED_WITHIN:  # noqa: PLR2004
-            return medians[-1], True
+        values.append(step.timed(iterations) / iterations)
+        if len(values) < 2 * several:
+            continue
+        before, now = median(values[-2 * several : -several]), median(values[-several:])
+        if abs(now / before - 1) < SETTLED_WITHIN:
+            return now, True
         if perf_counter() - begin > WARM_LIMIT_SECONDS:
-            return medians[-1], False
+            return now, False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +182,11 @@ class CompileCounts:
 
     @classmethod
     def now(cls) -> CompileCounts:
-        """Return the totals as they stand."""
-        from torch._dynamo.utils import counters  # the only place where torch counts its graphs
-
+        """Return the totals as they stand; all 0 as long as nothing has loaded the compiler, which takes a second."""
+        dynamo = sys.modules.get("torch._dynamo.utils")
+        if dynamo is None:
+            return cls(graphs=0, hits=0, misses=0)
+        counters = dynamo.counters  # the only place where torch counts its graphs
         return cls(
             graphs=counters["stats"]["unique_graphs"],
             hits=counters["inductor"]["fxgraph_cache_hit"] + counters["aot_autograd"]["autograd_cache_hit"],

@@ -48,5 +48,6 @@ def _refusal(dtype_name: str, compile_: str, device: torch.device) -> str | None
     except Exception as error:  # noqa: BLE001  any refusal means the same: this combination is not to be had
         return first_line(error)
     finally:
-        torch.compiler.reset()
+        if compile_ != "off":
+            torch.compiler.reset()
     return None

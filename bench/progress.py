@@ -46,6 +46,7 @@ class Progress:
         self._width = max((len(case.id) for case in cases), default=0)
         self._describe = describe
         self._medians: dict[Case, list[float]] = defaultdict(list)
+        self._shown: set[Case] = set()
         self._current: list[float] = []
         self._case: Case | None = None
         self._done = 0
@@ -68,6 +69,8 @@ class Progress:
                 for measurement in event:
                     self._finished(measurement)
             case Finish():
+                for case in sorted(self._medians.keys() - self._shown):
+                    self._line(f"{case.id:<{self._width}}  {self._describe(self._medians[case])}")
                 self._line(
                     f"{'done' if event.complete else 'stopped'} in {clock_text(event.wall_seconds)}"
                     + (f": {event.reason}" if event.reason else "")
@@ -89,6 +92,7 @@ class Progress:
         elif event.slices is not None:
             self._medians[event.case].append(median(event.slices.seconds))
             if event.launch == self._settings.launches:
+                self._shown.add(event.case)
                 self._line(f"{event.case.id:<{self._width}}  {self._describe(self._medians[event.case])}")
         elif self._settings.quick:
             self._line(f"{event.case.id:<{self._width}}  right answer; not timed")

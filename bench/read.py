@@ -7,16 +7,18 @@ is wrong with it ends in one sentence.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.case import Case
 from bench.decode import DecodeError, decode
 from bench.journal import SECTION
-from bench.record import SCHEMA, Environment, Finish, Measurement, Run, Settings
+from bench.record import SCHEMA, Environment, Finish, Measurement, Run, Scalar, Settings
 
-MAX_BYTES = 1 << 28
-"""A file larger than this is refused unread; an hour of slices of the default matrix is a tenth of it."""
+MAX_BYTES = 1 << 26
+"""A file larger than this is refused unread; an hour of slices of the default matrix is half of it."""
 
 MAX_LINE_BYTES = 1 << 25
 """A line of a journal holds one group in one launch: kilobytes, or a few megabytes of very many slices."""
@@ -34,17 +36,52 @@ def read(path: Path) -> Run:
     Raises:
         UnreadableError: if the file is missing, too large, not JSON, foreign, of another schema, or inconsistent.
     """
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise UnreadableError(f"{path}: {size} bytes; files over {MAX_BYTES} are not read")
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadableError(f"{path}: {error.strerror or error}; name a result file of `pytest bench`") from error
+    content = _content(path)
     try:
         return _read_journal(path, content) if path.suffix == ".jsonl" else _read_json(path, content)
     except DecodeError as error:
         raise UnreadableError(f"{path}: {error}; the file is damaged or not ours: measure again") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainBenchmark:
+    """One benchmark of a file that pytest-benchmark alone has made.
+
+    Attributes:
+        fullname: the test.
+        params: of its parametrisation, by name.
+        seconds: per iteration, one value a round.
+    """
+
+    fullname: str
+    params: Mapping[str, Scalar]
+    seconds: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.seconds or min(self.seconds) < 0:
+            raise ValueError("seconds is empty or holds a negative value")
+
+
+def read_plain(path: Path) -> list[PlainBenchmark]:
+    """Return the benchmarks of a pytest-benchmark JSON, ours or any other, that holds its raw data.
+
+    Raises:
+        UnreadableError: if the file is missing, too large, not JSON, or not such a file.
+    """
+    document = _parse(_content(path), str(path))
+    try:
+        return [
+            decode(
+                PlainBenchmark,
+                {"fullname": one["fullname"], "params": one["params"] or {}, "seconds": one["stats"]["data"]},
+                f"benchmarks[{index}]",
+            )
+            for index, one in enumerate(document["benchmarks"])
+        ]
+    except (KeyError, TypeError) as error:
+        raise UnreadableError(f"{path}: not a pytest-benchmark file with its data ({error!r})") from error
+    except DecodeError as error:
+        raise UnreadableError(f"{path}: {error}; the file is damaged: measure again") from error
 
 
 def _read_json(path: Path, content: bytes) -> Run:
@@ -155,6 +192,16 @@ def _run(
         raise DecodeError(str(error)) from error
 
 
+def _content(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise UnreadableError(f"{path}: {size} bytes; files over {MAX_BYTES} are not read")
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror or error}; name a result file of `pytest bench`") from error
+
+
 def _parse(content: bytes, where: str) -> Any:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is not a number a result can hold")
@@ -215,12 +262,12 @@ def whole_lines(path: Path) -> int:
 
 
 def keep_aside(path: Path) -> Path | None:
-    """Rename a died run's or unreadable journal to the first free ``NAME.1``, ``NAME.2``; return its new name."""
+    """Rename a journal whose run is not also in the JSON beside it: ``NAME.1``, ``NAME.2``; return its new name."""
     if not path.exists():
         return None
     try:
-        if read(path).finish is not None and path.with_suffix(".json").exists():
-            return None  # its JSON holds the same and stays until the new one is whole
+        if read(path) == read(path.with_suffix(".json")):
+            return None  # the JSON holds the same and stays until the new one is whole
     except UnreadableError:
         pass  # not ours to judge: keep it
     number = 1

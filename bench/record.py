@@ -30,6 +30,9 @@ __all__ = [
 SCHEMA = 1
 """The version of every file's content. Raise it whenever a field changes its meaning."""
 
+MOST_LAUNCHES = 1000
+"""An interval looks at every pair of launches."""
+
 Scalar = str | int | float | bool | None
 
 
@@ -135,6 +138,8 @@ class Settings:
     timeout_seconds: float = 300.0
 
     def __post_init__(self) -> None:
+        if self.launches > MOST_LAUNCHES:
+            raise ValueError(f"launches is {self.launches}; at most {MOST_LAUNCHES} are compared pair by pair")
         positive(self, "launches", "min_slices", "slice_seconds", "budget_seconds", "timeout_seconds")
         not_negative(self, "case_seconds")
 
@@ -144,6 +149,7 @@ class Finish:
     """How a run ended and where its time went.
 
     Attributes:
+        resumed: whether this is the end of a later part of the run, and the seconds are that part's only.
         complete: whether every planned launch was carried out.
         stopped: whether it was broken off, by a signal or because results could not be written, rather than ended.
         reason: why it is not complete; None if it is.
@@ -153,6 +159,7 @@ class Finish:
         compile_seconds: compiling, first calls of compiled cases included.
     """
 
+    resumed: bool = False
     complete: bool
     stopped: bool
     reason: str | None
@@ -198,6 +205,8 @@ class Run:
             raise ValueError(f"{min(strangers).id} was begun but not planned")
         seen: set[tuple[int, Case]] = set()
         for measurement in self.measurements:
+            if measurement.launch > self.settings.launches:
+                raise ValueError(f"launch {measurement.launch} of {self.settings.launches} does not exist")
             if measurement.case not in planned:
                 raise ValueError(f"{measurement.case.id} was measured but not planned")
             if (measurement.launch, measurement.case) in seen:

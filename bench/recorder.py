@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf, nextafter
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -30,6 +31,8 @@ class Recorder:
             begun: the run so far: environment, settings and plan, and if it is continued, what was measured.
             resumption: what of that is kept; None for a run that starts from nothing.
         """
+        self.trouble: str | None = None
+        self._path = journal.path
         self._journal = journal
         self._begun = begun
         self._started = list(begun.started)
@@ -61,6 +64,15 @@ class Recorder:
                 pass
             case _:
                 assert_never(event)
+
+    def keep(self, event: Event) -> bool:
+        """Record an event; return False, and say in `trouble` why, if it is in memory only."""
+        try:
+            self.record(event)
+        except OSError as error:
+            self.trouble = f"the journal cannot be written: {error.strerror or error} ({error.filename or self._path})"
+            return False
+        return True
 
     def run(self) -> Run:
         """Return the run as far as it got."""
@@ -106,18 +118,32 @@ def replay(run: Run, case: Case, benchmark: Any, tape: Tape, *, required: Sequen
     outcome, reason = run.outcomes()[case]
     if outcome.fault:
         pytest.fail(f"{outcome}: {reason}", pytrace=False)
-    if outcome is Outcome.SKIPPED and case.device in required:
+    if outcome is Outcome.SKIPPED and any(meets(case.device, name) for name in required):
         pytest.fail(f"{case.device} is required: {reason}", pytrace=False)
     if outcome is not Outcome.MEASURED:
         pytest.skip(f"{outcome}: {reason}" if outcome is not Outcome.SKIPPED else str(reason))
     slices = [(one.launch, one.slices) for one in run.by_case()[case] if one.slices is not None]
     seconds = [value for _, some in slices for value in some.seconds]
     iterations = slices[0][1].iterations if slices else 1
-    tape.load([value * iterations for value in seconds])
+    tape.load([whole_seconds(value, iterations) for value in seconds])
     benchmark.extra_info["case"] = case.id
     benchmark.extra_info["launches"] = len(slices)
     benchmark.extra_info["launch_of_round"] = [launch for launch, some in slices for _ in some.seconds]
     benchmark.pedantic(_nothing, rounds=max(1, len(seconds)), iterations=iterations)
+
+
+def meets(device: str, required: str) -> bool:
+    """Whether a device is one that is required: ``cuda:1`` is a ``cuda``, but not the other way round."""
+    return device == required or device.partition(":")[0] == required
+
+
+def whole_seconds(seconds: float, iterations: int) -> float:
+    """Return the seconds of a slice that, divided by its iterations, are `seconds` to the last digit."""
+    whole = seconds * iterations
+    for candidate in (whole, nextafter(whole, 0.0), nextafter(whole, inf)):
+        if candidate / iterations == seconds:
+            return candidate
+    return whole
 
 
 def _nothing() -> None:

@@ -7,6 +7,11 @@ import shlex
 
 import pytest
 
+from bench.case import AXES
+
+GROUPINGS = ("group", "name", "fullname", "func", "fullfunc", "param")
+"""What pytest-benchmark groups by; it looks only after the run, when a typo costs everything."""
+
 REFUSED = {
     "--benchmark-timer": "the device decides the clock: the host's, read after the device has caught up",
     "--benchmark-warmup": "every case is warmed up until its slice medians settle",
@@ -34,6 +39,10 @@ def refuse_foreign(config: pytest.Config) -> None:
         raise pytest.UsageError("pytest-benchmark records the results of this suite: leave out -p no:benchmark")
     if config.getoption("numprocesses", None) or config.getoption("dist", "no") != "no":
         raise pytest.UsageError("under xdist the workers would disturb each other: leave out -n and --dist")
+    for label in str(config.getoption("benchmark_group_by")).split(","):
+        if label not in GROUPINGS and label not in {f"param:{axis}" for axis in AXES}:
+            known = ", ".join((*GROUPINGS, *(f"param:{axis}" for axis in AXES)))
+            raise pytest.UsageError(f"--benchmark-group-by: unknown label {label!r}; known: {known}")
     given = [
         *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
         *config.getini("addopts"),

@@ -115,6 +115,7 @@ class Schedule:
         """
         self._operator.end()
         return Finish(
+            resumed=bool(self._resumption.kept),
             complete=reason is None,
             stopped=stopped,
             reason=reason,
@@ -176,6 +177,7 @@ class Schedule:
 
     def _group(self, group: Group, launch: int) -> Iterator[Event]:
         """Time one group's variants; if one of them breaks the worker, the others again without it."""
+        self._random = _order(self._settings.seed, launch, group)
         yield Started(launch=launch, cases=tuple(self._groups[group]))
         clocks = Clocks.now()
         while cases := self._groups[group]:
@@ -188,6 +190,8 @@ class Schedule:
                 self._operator.forget()
                 continue
             notes = Clocks.now().oddities_since(clocks)
+            if not gathered:
+                break
             yield tuple(
                 _measurement(case, launch, self._pace.iterations[case], gathered[case], self._begin, notes)
                 for case in cases
@@ -261,9 +265,9 @@ class Schedule:
         }
 
 
-def _order(seed: int, launch: int) -> Random:
-    """Return the source of a launch's order: the same whether the run went through or was resumed."""
-    return Random(f"{seed}-{launch}")  # noqa: S311  an order, not a secret
+def _order(seed: int, launch: int, group: Group | None = None) -> Random:
+    """Return the source of an order, of a launch's groups or of a group's sets: a resumed run has the same."""
+    return Random(f"{seed}-{launch}-{group}")  # noqa: S311  an order, not a secret
 
 
 def _measurement(

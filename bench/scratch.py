@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 PREFIX = "accelbench-"
@@ -38,6 +38,8 @@ def lock(path: Path, *, remove: bool) -> Iterator[None]:
     with path.open("a+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is(path, file.fileno()):
+                raise LockedError(str(path))  # its holder removed it between our opening and our locking it
         except BlockingIOError as error:
             raise LockedError(str(path)) from error
         try:
@@ -47,16 +49,25 @@ def lock(path: Path, *, remove: bool) -> Iterator[None]:
                 path.unlink(missing_ok=True)
 
 
+def _is(path: Path, descriptor: int) -> bool:
+    """Whether a path still names the file that is open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a scratch folder, and remove it at the end together with those that killed runs left."""
-    sweep(Path(tempfile.gettempdir()))
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    try:
-        with lock(folder / OWNER, remove=False):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Make a scratch folder, and remove it at the end; before that, remove those that killed runs left."""
+    parent = Path(tempfile.gettempdir())
+    sweep(parent)
+    made = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}"))
+    with ExitStack() as stack:
+        stack.enter_context(lock(made / OWNER, remove=False))
+        folder = made.rename(made.with_name(made.name.removeprefix("new-")))  # only now can a sweep see it
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield folder
 
 
 def sweep(parent: Path) -> list[Path]:

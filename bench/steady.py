@@ -17,7 +17,6 @@ MEASURES = {
     "fixed-allocator": "glibc keeps freed memory; by default half the processes pay page faults, 18-20 % at batch 1024",
     "no-gc": "Python's garbage collector does not run inside a slice",
     "interleaved": "variants that are compared take turns within seconds, in random order",
-    "stopped-idle": "a worker that is not being timed is suspended: its spinning threads slow the other 1.5-2 times",
 }
 """Name -> what it does and what leaving it out costs; figures from a shared two-core x86 virtual machine."""
 

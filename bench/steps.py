@@ -103,6 +103,9 @@ class Step(ABC):
     def timed(self, iterations: int) -> float:
         """Return the seconds of `iterations` iterations, after one that is not timed."""
 
+    def restore(self) -> None:  # noqa: B027  most steps change nothing
+        """Undo what iterations changed, so that the next one computes what the first did."""
+
     def answer(self, logits: Tensor, loss: Tensor) -> Answer:
         """Return what the latest iteration computed, given what `iterate` returned."""
         return Answer(logits=exact(logits), loss=exact(loss))
@@ -187,7 +190,7 @@ class Train(Step):
         return logits, loss
 
     def timed(self, iterations: int) -> float:
-        self._restore()
+        self.restore()
         clock, iterate = self.clock, self.iterate
         iterate()
         begin = clock()
@@ -204,7 +207,7 @@ class Train(Step):
             weights=collect(network, gradients=False),
         )
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
         with torch.no_grad():
             for parameter, initial in zip(self.subject.network.parameters(), self.initial, strict=True):
                 parameter.copy_(initial)

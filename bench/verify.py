@@ -92,20 +92,41 @@ def check(answer: Answer, right: Answer, dtype: Dtype) -> dict[str, float]:
         "logits": relative_error("logits", answer.logits, right.logits, dtype.tolerance),
         "loss": relative_error("loss", answer.loss, right.loss, dtype.tolerance),
     }
-    for quantity, tolerance in (
-        ("gradients", dtype.gradient_tolerance(len(right.logits))),
-        ("weights", dtype.tolerance),
-    ):
-        expected: Mapping[str, Tensor] | None = getattr(right, quantity)
-        actual: Mapping[str, Tensor] | None = getattr(answer, quantity)
-        if expected is None:
-            continue
-        if actual is None or actual.keys() != expected.keys():
-            raise WrongResultError(f"{quantity} of other parameters than the reference")
-        errors[quantity] = max(
-            relative_error(f"{quantity} of {name}", actual[name], expected[name], tolerance) for name in expected
-        )
+    if right.gradients is not None:
+        limit = dtype.gradient_tolerance(len(right.logits))
+        limits = dict.fromkeys(right.gradients, limit)
+        errors["gradients"] = _worst("gradients of", answer.gradients, right.gradients, limits)
+        if right.weights is not None:
+            limits = {
+                name: limit * LEARNING_RATE * _ratio(right.gradients[name], weight) + 2 * dtype.storage_roundoff
+                for name, weight in right.weights.items()
+            }
+            errors["weights"] = _worst("weights of", answer.weights, right.weights, limits)
     return errors
+
+
+def worse(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """Return the larger error of each quantity."""
+    return {quantity: max(error, other[quantity]) for quantity, error in one.items()}
+
+
+def _worst(
+    quantity: str, actual: Mapping[str, Tensor] | None, expected: Mapping[str, Tensor], limits: Mapping[str, float]
+) -> float:
+    """Return the worst relative error over the parameters.
+
+    Raises:
+        WrongResultError: if a parameter is missing or beyond its limit.
+    """
+    if actual is None or actual.keys() != expected.keys():
+        raise WrongResultError(f"{quantity} other parameters than the reference")
+    return max(relative_error(f"{quantity} {name}", actual[name], expected[name], limits[name]) for name in expected)
+
+
+def _ratio(part: Tensor, whole: Tensor) -> float:
+    """Return one norm over another, 0 where the other is 0."""
+    scale = float(whole.norm())
+    return float(part.norm()) / scale if scale > 0 else 0.0
 
 
 def relative_error(quantity: str, actual: Tensor, expected: Tensor, tolerance: float) -> float:

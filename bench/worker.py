@@ -18,13 +18,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._dynamo import config as dynamo_config
 
 from bench import devices
 from bench.case import Case
 from bench.environment import torch_facts
 from bench.guard import die_first, die_with_parent, ignore_terminal, limit_memory
-from bench.prepare import RECOMPILE_LIMIT, CompileCounts, Prepared, SilentEagerError, prepare, right_answer
+from bench.prepare import CompileCounts, Prepared, SilentEagerError, allow_variants, prepare, right_answer
 from bench.probe import SkipError, try_case
 from bench.record import Outcome
 from bench.steady import disturbance, no_gc
@@ -60,12 +59,12 @@ class Worker:
         self._data: dict[int, tuple[Tensor, Tensor]] = {}
         self._right: dict[tuple[str, str, int], Answer] = {}
         self._yardstick: Yardstick | None = None
-        dynamo_config.recompile_limit = RECOMPILE_LIMIT
-        dynamo_config.fail_on_recompile_limit_hit = True
 
     def prepare(self, case: dict[str, Any], *, warm: bool, probe: bool) -> Reply:
         """Make a case ready; answer what that showed."""
         wanted = Case(**case)
+        if wanted.compiled:
+            allow_variants()
         if probe:
             try_case(wanted, self._device)
         data = self._images(wanted.batch)
@@ -81,6 +80,7 @@ class Worker:
             self._right[key],
             seed=self._seed,
             warm=warm,
+            count_flops=probe,
         )
         self._ready[wanted.id] = ready
         return asdict(ready.preparation)
@@ -121,9 +121,9 @@ class Worker:
     def drop(self) -> Reply:
         """Forget every case that is ready, its compiled code and its memory."""
         self._ready.clear()
-        self._data.clear()
         self._right.clear()
-        torch.compiler.reset()
+        if CompileCounts.now().graphs:
+            torch.compiler.reset()
         gc.collect()
         devices.release_memory(self._device)
         return {}

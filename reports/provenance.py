@@ -24,6 +24,7 @@ SWITCHES = {
     "steady.bound_threads": "threads not bound",
     "steady.fixed_allocator": "allocator not fixed",
     "steady.no_gc": "garbage collector on",
+    "steady.interleaved": "variants not interleaved",
 }
 """What is held still unless it was turned off, and what to say then."""
 
@@ -123,7 +124,8 @@ def _spent(finish: Finish) -> str:
     }
     shares = [f"{name} {percent(spent / finish.wall_seconds)}" for name, spent in known.items()]
     rest = percent(max(finish.wall_seconds - sum(known.values()), 0.0) / finish.wall_seconds)
-    return f"The run took {seconds(finish.wall_seconds)}: {', '.join(shares)}, rest {rest}."
+    what = "The part after the resume" if finish.resumed else "The run"
+    return f"{what} took {seconds(finish.wall_seconds)}: {', '.join(shares)}, rest {rest}."
 
 
 def _fact(run: Run, name: str) -> str:

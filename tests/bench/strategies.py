@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from bench.case import COMPILE_MODES, DTYPES, STEPS, Case
+from bench.observed import LEAST_SECONDS, MOST_SECONDS
 from bench.record import Environment, Finish, Measurement, Outcome, Preparation, Run, Settings, Slices
 
 texts = st.text(max_size=20)
@@ -12,6 +13,7 @@ names = st.text(min_size=1, max_size=10)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 lengths = st.floats(min_value=0.0, allow_infinity=False)
 positive = st.floats(min_value=0.0, exclude_min=True, allow_infinity=False)
+sane = st.floats(LEAST_SECONDS, MOST_SECONDS)
 counts = st.integers(min_value=0, max_value=2**53)
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | finite | texts
 
@@ -36,10 +38,10 @@ def slices(draw: st.DrawFn) -> Slices:
 
     return Slices(
         iterations=draw(st.integers(1, 2**31)),
-        seconds=row(positive),
+        seconds=row(sane),
         set_index=row(counts),  # type: ignore[arg-type]
         started_seconds=row(lengths),
-        yardstick_seconds=row(positive),
+        yardstick_seconds=row(sane),
         stolen_seconds=row(lengths) if draw(st.booleans()) else None,
         minor_faults=row(counts),  # type: ignore[arg-type]
         involuntary_switches=row(counts),  # type: ignore[arg-type]
@@ -57,19 +59,19 @@ preparations = st.builds(
     verify_seconds=lengths,
     total_seconds=lengths,
     relative_errors=st.dictionaries(texts, lengths, max_size=3),
-    estimate_seconds=positive,
+    estimate_seconds=sane,
     clock_seconds=lengths,
     flops=st.none() | counts,
 )
 
 
-def measurements(case: st.SearchStrategy[Case] = cases) -> st.SearchStrategy[Measurement]:
-    """Return measured and failed ones of the given cases."""
+def measurements(case: st.SearchStrategy[Case] = cases, *, most: int = 1000) -> st.SearchStrategy[Measurement]:
+    """Return measured and failed ones of the given cases, in at most so many launches."""
     notes = st.lists(texts, max_size=2).map(tuple)
     measured = st.builds(
         Measurement,
         case=case,
-        launch=st.integers(1, 1000),
+        launch=st.integers(1, most),
         outcome=st.just(Outcome.MEASURED),
         preparation=st.none() | preparations,
         slices=slices(),
@@ -78,7 +80,7 @@ def measurements(case: st.SearchStrategy[Case] = cases) -> st.SearchStrategy[Mea
     holes = st.builds(
         Measurement,
         case=case,
-        launch=st.integers(0, 1000),
+        launch=st.integers(0, most),
         outcome=st.sampled_from([outcome for outcome in Outcome if outcome is not Outcome.MEASURED]),
         reason=texts,
         preparation=st.none() | preparations,
@@ -117,13 +119,13 @@ def runs(draw: st.DrawFn) -> Run:
     """Draw a run whose measurements and marks are of planned cases."""
     planned = draw(st.lists(cases, min_size=1, max_size=3, unique=True))
     one_of = st.sampled_from(planned)
+    asked = draw(settings)
+    some = measurements(one_of, most=asked.launches)
     return Run(
         environment=Environment(facts=draw(st.dictionaries(texts, scalars, max_size=4))),
-        settings=draw(settings),
+        settings=asked,
         cases=tuple(planned),
-        measurements=tuple(
-            draw(st.lists(measurements(one_of), max_size=4, unique_by=lambda one: (one.launch, one.case)))
-        ),
+        measurements=tuple(draw(st.lists(some, max_size=4, unique_by=lambda one: (one.launch, one.case)))),
         started=tuple(draw(st.lists(st.tuples(counts, one_of), max_size=3))),
         finish=draw(st.none() | finishes),
     )

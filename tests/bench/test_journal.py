@@ -16,7 +16,7 @@ from hypothesis import settings as tuned
 from bench import journal as journal_module
 from bench import read as read_module
 from bench.journal import SECTION, Journal, section, write_whole
-from bench.read import UnreadableError, keep_aside, read, whole_lines
+from bench.read import UnreadableError, keep_aside, read, read_plain, whole_lines
 from bench.record import SCHEMA, Outcome, Run
 from tests.bench.strategies import runs
 from tests.reports.runs import FINISH, TWO, hole, made_run, measured, slices
@@ -28,7 +28,7 @@ RUN = replace(
         [
             measured(CASE, 0, None),
             hole(OTHER, 0, Outcome.SKIPPED, "bfloat16 does not work: größer als ein Zeichen"),
-            measured(CASE, 1, slices([0.1 + 0.2, 1e-300], stolen=None)),
+            measured(CASE, 1, slices([0.1 + 0.2, 1.25e-7], stolen=None)),
         ],
     ),
     started=((0, CASE), (0, OTHER), (1, CASE)),
@@ -104,7 +104,7 @@ def test_each_line_is_on_disk_before_the_call_returns(tmp_path: Path, monkeypatc
         journal.begin(RUN.environment, RUN.settings, RUN.cases)
         journal.started(0, TWO)
         journal.measured(RUN.measurements[:1])
-        assert synced == [1, 2, 3]
+        assert synced == [0, 1, 2, 3]  # the file's name first
         assert read(path).measurements == RUN.measurements[:1]
         assert read(path).started == ((0, CASE), (0, OTHER))
 
@@ -208,7 +208,7 @@ def test_wrong_line_is_an_error_that_names_it(
 def test_number_beyond_a_float_is_an_error(journal_path: Path) -> None:
     """1e400 parses as infinity, which Python's parser does not report."""
     content = journal_path.read_text()
-    journal_path.write_text(content.replace("1e-300", "1e400"))
+    journal_path.write_text(content.replace("1.25e-07", "1e400"))
     with unreadable(journal_path, "line 7.*expected a finite number, found inf"):
         read(journal_path)
 
@@ -400,3 +400,40 @@ def test_mark_of_a_dropped_measurement_is_checked(journal_path: Path, mark: obje
         file.write(json.dumps({"event": "resumed", "dropped": [mark]}) + "\n")
     with unreadable(journal_path, r"line 9: dropped\[0\]"):
         read(journal_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_full_disk_is_told_once_and_not_again_when_the_journal_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second error out of the close would hide the run that is still in memory."""
+    monkeypatch.setattr(journal_module.os, "ftruncate", lambda *_: None)
+    with Journal.__new__(Journal) as journal:
+        journal.path = Path("/dev/full")
+        journal._file = journal.path.open("wb", buffering=0)
+        with pytest.raises(OSError, match="No space left"):
+            journal.measured([RUN.measurements[0]])
+
+
+def test_finished_journal_beside_another_runs_json_is_kept_aside(journal_path: Path) -> None:
+    """It is the only copy of its run, whatever lies beside it."""
+    write_json(journal_path.with_suffix(".json"), replace(RUN, measurements=RUN.measurements[:1]))
+    assert keep_aside(journal_path) is not None
+
+
+def test_plain_benchmark_file_is_read_strictly(tmp_path: Path) -> None:
+    """Its raw data and parameters, or one sentence."""
+    path = tmp_path / "plain.json"
+    good = {"fullname": "t", "params": {"batch": 1}, "stats": {"data": [0.5, 1]}}
+    path.write_text(json.dumps({"benchmarks": [good]}))
+    (one,) = read_plain(path)
+    assert (one.fullname, dict(one.params), one.seconds) == ("t", {"batch": 1}, (0.5, 1.0))
+    for bad in (
+        {"benchmarks": [good | {"stats": {}}]},
+        {"benchmarks": [good | {"stats": {"data": []}}]},
+        {"benchmarks": [good | {"stats": {"data": [-1.0]}}]},
+        {"benchmarks": [good | {"fullname": 7}]},
+        {"benchmarks": 3},
+        [],
+    ):
+        path.write_text(json.dumps(bad))
+        with unreadable(path, "plain.json: "):
+            read_plain(path)

@@ -173,7 +173,7 @@ def test_nobody_survives_the_launcher(how: str, forks: tuple[bool, bool], tmp_pa
         os.kill(running._process.pid, signal.SIGKILL)
     assert wait_until_gone(processes) == []
     if how == "SIGKILL":
-        with pytest.raises(LaunchError):
+        with pytest.raises(WorkerDiedError, match="the launcher ended with code -9"):
             workers[0].ask({"do": "facts"}, SECONDS)
         running.close()
     for worker in workers:

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from bench import measuring
+from bench import measuring, stopping
+from bench.case import Case
 from bench.launch import WorkerDiedError, WorkerTimeoutError
-from bench.measuring import Session, SetupError, StopSwitch, download, probe_devices, stoppable
-from bench.record import Settings
+from bench.measuring import Session, SetupError, download, probe_devices
+from bench.read import read
+from bench.record import Outcome, Run, Settings
+from bench.stopping import StopSwitch, stoppable
 from models import dataset
 from tests.bench.doubles import FakeCrew, FakeWorker, Reply
 from tests.reports.runs import matrix
@@ -169,9 +172,95 @@ def test_signal_turns_the_switch_and_nothing_else(number: signal.Signals) -> Non
 def test_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal has it all."""
     codes: list[int] = []
-    monkeypatch.setattr(measuring.os, "_exit", codes.append)
+    monkeypatch.setattr(stopping.os, "_exit", codes.append)
     switch = StopSwitch()
     switch.turn(signal.SIGINT, None)
     assert codes == []
     switch.turn(signal.SIGTERM, None)
     assert codes == [2]
+
+
+def measure(crew: FakeCrew, path: Path, *, show: Any = None, cases: tuple[Case, ...] = CASES, **options: Any) -> Run:
+    """Carry out a whole run on a fake crew, with a real journal."""
+    values = {"settings": Settings(launches=2), "resume": False, "retry": False} | options
+    mine = session(crew, **values)
+    mine._data = ("random", "asked for")
+    return mine.measure(cases, path, show or (lambda _: None), lambda: None)
+
+
+def test_run_and_journal_say_the_same(tmp_path: Path) -> None:
+    """Each event is on disk before it is shown."""
+    path = tmp_path / "out.jsonl"
+    shown: list[object] = []
+    run = measure(FakeCrew(absent={"cuda": "no card"}), path, show=shown.append)
+    assert read(path) == run
+    assert shown[-1] == run.finish
+    assert run.environment["data.source"] == "random"
+    assert {outcome for outcome, _ in run.outcomes().values()} == {Outcome.MEASURED, Outcome.SKIPPED}
+
+
+def test_journal_that_breaks_ends_the_run_which_keeps_what_it_has(tmp_path: Path) -> None:
+    """A removed folder or a full disk costs no figure that is in memory, and leaves no worker."""
+    path = tmp_path / "out.jsonl"
+    crew = FakeCrew()
+    shown: list[object] = []
+
+    def show(event: object) -> None:
+        shown.append(event)
+        if isinstance(event, tuple) and event[0].launch == 1:
+            path.unlink(missing_ok=True)
+
+    run = measure(crew, path, show=show)
+    assert run.finish is not None
+    assert (run.finish.complete, run.finish.stopped) == (False, True)
+    assert run.finish.reason == (
+        f"the journal cannot be written: the journal was removed while the run was writing it ({path})"
+    )
+    assert [one.launch for one in run.measurements if one.slices] == [1] * 2
+    assert not any(worker.alive for worker in crew.opened)
+
+
+def test_cut_off_run_is_resumed(tmp_path: Path) -> None:
+    """What is finished stays, the rest is measured, and the journal tells both parts as one run."""
+    path = tmp_path / "out.jsonl"
+    cases = CASES[:2]
+    whole = measure(FakeCrew(), path, cases=cases)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-3]) + lines[-3][:20])
+    cut = read(path)
+    assert max(one.launch for one in cut.measurements) == 1
+    crew = FakeCrew()
+    run = measure(crew, path, cases=cases, resume=True)
+    assert {worker.launch for worker, _ in crew.requests("slice")} == {2}
+    assert read(path) == run
+    assert [(one.launch, one.case) for one in run.measurements] == [
+        (one.launch, one.case) for one in whole.measurements
+    ]
+    assert run.measurements[: len(cut.measurements)] == cut.measurements
+    assert run.finish is not None
+    assert run.finish.complete
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"settings": Settings(launches=2, seed=1)}, "cannot be continued here: seed was 0, is 1"),
+        ({"cases": CASES[:1]}, "was planned and is not selected"),
+        ({"unsteady": ("no-gc",)}, "steady.no_gc was True, is False"),
+    ],
+    ids=["seed", "matrix", "steadiness"],
+)
+def test_run_that_was_made_otherwise_is_not_resumed(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
+    """Field by field, and its journal stays as it is."""
+    path = tmp_path / "out.jsonl"
+    measure(FakeCrew(), path)
+    before = path.read_bytes()
+    with pytest.raises(SetupError, match=f"--resume: {path} .*{sentence}"):
+        measure(FakeCrew(), path, **({"resume": True} | changes))
+    assert path.read_bytes() == before
+
+
+def test_journal_that_is_not_there_cannot_be_resumed(tmp_path: Path) -> None:
+    """The name is wrong, or there was no run."""
+    with pytest.raises(SetupError, match=r"--resume: .*out\.jsonl: No such file"):
+        measure(FakeCrew(), tmp_path / "out.jsonl", resume=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bench.decode import DecodeError
 from bench.launch import LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.operator import Operator, StoppedError, Timing
 from bench.record import Measurement, Outcome, Preparation, Settings
@@ -143,10 +142,12 @@ def test_engine_that_cannot_start_workers_is_no_outcome_of_a_case() -> None:
 
 
 def test_reply_that_is_no_record_is_an_error() -> None:
-    """A worker of another version must not be believed."""
+    """A worker of another version must not be believed; that costs its case, not the run."""
     mine = operator(FakeCrew(breaks(CASE, {"seconds": "fast"}, doing="prepare", launch=0)))
-    with pytest.raises(DecodeError):
-        mine.prepare(CASE, 0)
+    refused = mine.prepare(CASE, 0)
+    assert isinstance(refused, Measurement)
+    assert refused.outcome is Outcome.FAILED
+    assert "impossible figure" in str(refused.reason)
 
 
 @pytest.mark.parametrize("error", [None, WorkerDiedError("gone"), WorkerTimeoutError("late")], ids=str)

@@ -138,7 +138,7 @@ def a_config(*, arguments: Sequence[str] = (), addopts: Sequence[str] = (), **va
     """Return what `refuse_foreign` asks a pytest.Config, which only another plugin could make real."""
     return SimpleNamespace(
         pluginmanager=SimpleNamespace(hasplugin=lambda name: name == "benchmark"),
-        getoption=values.get,
+        getoption={"benchmark_group_by": "group", **values}.get,
         getini={"addopts": addopts}.__getitem__,
         invocation_params=SimpleNamespace(args=arguments),
     )
@@ -286,3 +286,11 @@ def test_options_hold_what_they_say(read: Read) -> None:
     assert found.unsteady == ("no-gc", "interleaved")
     assert found.required == ("cpu",)
     assert (found.settings.seed, found.settings.launches) == (7, 3)
+
+
+@pytest.mark.parametrize("label", ["dtype", "param:dtpye", "group,"])
+def test_grouping_that_pytest_benchmark_would_break_on_is_refused(label: str) -> None:
+    """It looks only after the run, when everything has been measured."""
+    with pytest.raises(pytest.UsageError, match="--benchmark-group-by: unknown label"):
+        refuse_foreign(a_config(benchmark_group_by=label))
+    refuse_foreign(a_config(benchmark_group_by="param:dtype,group"))

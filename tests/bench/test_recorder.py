@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from math import ulp
+from math import inf, nextafter, ulp
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from bench.case import Case
 from bench.journal import Journal
 from bench.read import read
 from bench.record import Measurement, Outcome, Run
-from bench.recorder import JsonTarget, Recorder, Tape, replay
+from bench.recorder import JsonTarget, Recorder, Tape, meets, replay, whole_seconds
 from bench.schedule import Event, Sliced, Started
 from tests.reports.runs import FINISH, TWO, hole, made_run, measured, slices
 
@@ -191,3 +191,22 @@ def test_result_that_cannot_be_written_is_rescued(
     assert rescued != target.final
     assert rescued.parent.name.startswith("rescued-out-")
     assert "benchmarks" in rescued.read_text()
+
+
+@given(seconds=st.floats(1e-9, 1e3), iterations=st.integers(1, 10_000))
+def test_whole_slice_divides_back_to_its_seconds(seconds: float, iterations: int) -> None:
+    """What pytest-benchmark stores is what was timed, to the last digit, wherever a float can say it."""
+    whole = whole_seconds(seconds, iterations)
+    assert abs(whole / iterations - seconds) <= ulp(seconds)
+    neighbours = (seconds * iterations, nextafter(seconds * iterations, 0), nextafter(seconds * iterations, inf))
+    if any(one / iterations == seconds for one in neighbours):
+        assert whole / iterations == seconds
+
+
+@pytest.mark.parametrize(
+    ("device", "required", "expected"),
+    [("cuda", "cuda", True), ("cuda:1", "cuda", True), ("cuda", "cuda:1", False), ("cpu", "cuda", False)],
+)
+def test_device_meets_what_is_required(device: str, required: str, *, expected: bool) -> None:
+    """On a machine with several cards each of them is one."""
+    assert meets(device, required) is expected

@@ -143,7 +143,7 @@ def test_iteration_starts_with_cleared_gradients(step: str) -> None:
     mine.iterate()
     first = [gradient.clone() for gradient in gradients(mine) if gradient is not None]
     if step == "train":
-        mine._restore()  # type: ignore[attr-defined]
+        mine.restore()  # type: ignore[attr-defined]
     mine.iterate()
     for before, after in zip(first, gradients(mine), strict=True):
         assert torch.equal(before, after)

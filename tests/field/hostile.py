@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -95,6 +96,7 @@ class Watch:
     """Notes every file that this process opens for writing, renames, makes or removes, through an audit hook."""
 
     EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.symlink", "os.link", "subprocess.Popen")
+    WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
     def __init__(self) -> None:
         self.allowed: Path | None = None
@@ -102,15 +104,32 @@ class Watch:
         sys.addaudithook(self._note)
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.allowed is None or event not in self.EVENTS:
+        allowed = self.allowed
+        if allowed is None or event not in self.EVENTS:
             return
-        if event == "open" and not (isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")):
+        if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & self.WRITING):
             return
-        if isinstance(arguments[0], int):
-            return
-        path = str(arguments[0])
-        if not str(Path(path).absolute()).startswith(str(self.allowed)):
-            self.outside.append(f"{event} {path}")
+        self.allowed = None  # looking at a path makes events of its own
+        places = arguments[:2] if event in ("os.rename", "os.symlink", "os.link") else arguments[:1]
+        for place in places:
+            if isinstance(place, str | bytes | os.PathLike):
+                real = Path(os.path.realpath(os.fsdecode(place)))
+                if real != Path(os.devnull) and not real.is_relative_to(allowed):
+                    self.outside.append(f"{event} {real}")
+        self.allowed = allowed
+
+    def sees(self, folder: Path) -> bool:
+        """Whether a write beside the allowed folder is noted, however its path is spelt: the watch must be awake."""
+        out = folder / "out"
+        out.mkdir()
+        self.allowed = out.resolve()
+        (out / ".." / "beside").touch()
+        (out / "inside").touch()
+        os.close(os.open(folder / "low-level", os.O_CREAT | os.O_WRONLY))
+        self.allowed = None
+        seen = [Path(line.split()[-1]).name for line in self.outside]
+        self.outside.clear()
+        return seen == ["beside", "low-level"]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -123,6 +142,9 @@ def main(argv: Sequence[str]) -> int:
     tally, watch = Tally(), Watch()
     with tempfile.TemporaryDirectory(prefix="field-hostile-") as name:
         folder = Path(name)
+        if not watch.sees(folder):
+            print("the watch does not see a write outside the output folder: nothing below would mean anything")
+            return 1
         for number, (suffix, content) in enumerate(files(options.files, Random(options.seed))):
             path = folder / f"file{suffix}"
             path.write_bytes(content)
@@ -146,7 +168,7 @@ def look(path: Path, out: Path, tally: Tally, watch: Watch, *, plots: bool) -> N
     for command in commands:
         printed, complained = io.StringIO(), io.StringIO()
         begin = perf_counter()
-        watch.allowed = path.parent
+        watch.allowed = out.resolve()
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
                 code = reports_main(command)
@@ -211,8 +233,11 @@ def files(count: int, random: Random) -> Iterator[tuple[str, bytes]]:
             yield ".jsonl", damaged_bytes(b"".join(journal[:12]), random)
         else:
             changed = json.loads(json.dumps(small))
-            for _ in range(random.choice((1, 1, 2, 5))):
-                mutate(changed, random)
+            if random.random() < 0.2:
+                mutate_case(changed, random)
+            else:
+                for _ in range(random.choice((1, 1, 2, 5))):
+                    mutate(changed, random)
             yield ".json", json.dumps(changed).encode()
 
 
@@ -241,6 +266,17 @@ def journal_lines(run: Any) -> list[bytes]:
     events: list[dict[str, Any]] = [begin]
     events += [{"event": "measured", "measurements": [asdict(one)]} for one in run.measurements]
     return [json.dumps(event).encode() + b"\n" for event in events]
+
+
+def mutate_case(document: Any, random: Random) -> None:
+    """Give all slices of one case the same extreme value: the median of one changed value among many is unmoved."""
+    measurements = [one for one in document[SECTION]["measurements"] if one["slices"]]
+    case = random.choice(measurements)["case"]
+    name = random.choice(("seconds", "yardstick_seconds", "started_seconds", "stolen_seconds"))
+    value = random.choice((1e-300, 1e-12, 1e9, 1e50, 1e308, -1.0, 0.0))
+    for one in measurements:
+        if one["case"] == case and one["slices"][name]:
+            one["slices"][name] = [value] * len(one["slices"][name])
 
 
 def mutate(document: Any, random: Random) -> None:

@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from random import Random
@@ -25,18 +26,22 @@ import psutil
 
 from bench.read import UnreadableError, read
 from bench.record import Outcome, Run
-from tests.field.runs import SMALL, Started, start
+from bench.scratch import sweep
+from tests.field.runs import ROOT, SMALL, Started, start
 
 LAUNCHES = 4
 ARGUMENTS = [*SMALL, "--launches", str(LAUNCHES), "-s"]
 ANNOUNCED = re.compile(rb"launch (\d+) of")
+CRASHED = re.compile(rb"^(mlp-\S+) +crashed:", re.MULTILINE)
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was seen over all runs; every field but the first two must end at 0."""
+    """What was seen over all runs; everything from `finished_measurements_lost` on must be 0."""
 
-    runs_killed: int = 0
+    groups_killed: int = 0
+    workers_killed: int = 0
+    over_before_the_kill: int = 0
     resumed: int = 0
     finished_measurements: int = 0
     finished_measurements_lost: int = 0
@@ -45,6 +50,11 @@ class Tally:
     scratch_folders_left: int = 0
     resumed_runs_that_differ: int = 0
     differences: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Add another tally to this one."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def faults(self) -> int:
         """Return the sum of what must be 0."""
@@ -61,6 +71,7 @@ def main(argv: Sequence[str]) -> int:
     """Kill, resume, count; return 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--jobs", type=int, default=3, help="runs at the same time (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
     random, tally = Random(options.seed), Tally()
@@ -73,28 +84,39 @@ def main(argv: Sequence[str]) -> int:
             return 1
         length = monotonic() - begin
         expected = shape(read(folder / "whole.json"))
-        for number in range(options.runs):
-            one_run(folder / f"run-{number}.json", random, length, expected, tally, worker=bool(number % 2))
-            shutil.rmtree(Path("reports/out") / f"run-{number}", ignore_errors=True)
-            if number % 10 == 9:
-                print(f"{number + 1} runs, {tally.faults()} faults", flush=True)
+        moments = [random.uniform(0, length) for _ in range(options.runs)]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            jobs = [
+                pool.submit(one_run, folder / f"run-{number}.json", moment, expected, worker=bool(number % 2))
+                for number, moment in enumerate(moments)
+            ]
+            for number, job in enumerate(jobs, start=1):
+                tally.add(job.result())
+                if number % 10 == 0:
+                    print(f"{number} runs, {tally.faults()} faults", flush=True)
+        tally.scratch_folders_left += len(sweep(Path(tempfile.gettempdir())))
+        for left in (ROOT / "reports" / "out").glob("run-*"):
+            shutil.rmtree(left)
     print(table(tally))
     return 1 if tally.faults() else 0
 
 
-def one_run(path: Path, random: Random, length: float, expected: object, tally: Tally, *, worker: bool) -> None:
+def one_run(path: Path, after_seconds: float, expected: object, *, worker: bool) -> Tally:
     """Start a run, kill it or one of its workers, look at what is left, and resume it."""
+    tally = Tally()
     arguments = [*ARGUMENTS, "--benchmark-json", str(path)]
     run = start(arguments, path.with_suffix(".log"))
-    moment = monotonic() + random.uniform(0, length)
+    moment = monotonic() + after_seconds
     while monotonic() < moment and run.process.poll() is None:
         sleep(0.01)
     if worker:
-        kill_a_worker(run)
+        tally.workers_killed += kill_a_worker(run)
         run.wait()
     elif run.process.poll() is None:
         run.kill_group()
-    tally.runs_killed += 1
+        tally.groups_killed += 1
+    else:
+        tally.over_before_the_kill += 1
     tally.processes_left += len(run.left_over())
     journal = path.with_suffix(".jsonl")
     finished = announced(run, worker=worker)
@@ -113,36 +135,36 @@ def one_run(path: Path, random: Random, length: float, expected: object, tally: 
     code = again.wait()
     tally.resumed += 1
     tally.processes_left += len(again.left_over())
-    tally.scratch_folders_left += len(list(Path(tempfile.gettempdir()).glob("accelbench-*")))
     if code != 0 or shape(read(path)) != expected:
         tally.resumed_runs_that_differ += 1
         tally.differences.append(f"{path.name}: exit code {code}; {again.log.read_text()[-300:]}")
+    return tally
 
 
-def kill_a_worker(run: Started) -> None:
-    """Kill one worker as soon as there is one."""
+def kill_a_worker(run: Started) -> bool:
+    """Kill one worker as soon as there is one; return whether there was."""
     while run.process.poll() is None:
         try:
-            workers = run.workers()
-            if workers:
+            if workers := run.workers():
                 workers[0].kill()
-                return
+                return True
         except psutil.NoSuchProcess:
             continue
         sleep(0.005)
+    return False
 
 
 def announced(run: Started, *, worker: bool) -> set[tuple[int, str]]:
     """Return the (launch, case id) that must be on record: all of every launch before the last one announced.
 
-    Where a worker was killed, the case it worked on takes no part in later launches, so only its siblings' launches
-    are certain; they are compared after the resume instead.
+    Where a worker was killed the run went on to its end, and every case but the one that was named as crashed must
+    be there in all launches.
     """
-    if worker:
-        return set()
-    launches = [int(number) for number in ANNOUNCED.findall(run.log.read_bytes())]
-    ids = [f"mlp-forward-b{batch}-cpu-{dtype}-eager" for batch in (1, 2) for dtype in ("float32", "bfloat16")]
-    return {(launch, case) for launch in range(1, max(launches, default=0)) for case in ids}
+    text = run.log.read_bytes()
+    last = LAUNCHES + 1 if worker else max((int(number) for number in ANNOUNCED.findall(text)), default=0)
+    ids = {f"mlp-forward-b{batch}-cpu-{dtype}-eager" for batch in (1, 2) for dtype in ("float32", "bfloat16")}
+    crashed = {match.decode() for match in CRASHED.findall(text)}
+    return {(launch, case) for launch in range(1, last) for case in ids - crashed}
 
 
 def shape(run: Run) -> object:

@@ -9,7 +9,6 @@ The coefficient of variation (standard deviation over mean, across runs) is prin
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -17,9 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median, stdev
 from time import monotonic
+from typing import Any
 
 from bench.case import Case
-from bench.read import read
+from bench.read import read, read_plain
 from models import dataset
 from reports.frame import speedups
 
@@ -45,13 +45,9 @@ def main(argv: Sequence[str]) -> int:
         took = plain(folder / f"plain-{number}.json", case_seconds, root)
         if took_ours is not None and took is not None:
             print(f"run {number}: ours {took_ours:.0f} s, plain {took:.0f} s", flush=True)
-            case_seconds = max(0.2, case_seconds + (options.seconds - took) / CASES)
+            case_seconds *= min(2.0, max(0.5, took_ours / took))
     print(table(folder, options.runs))
     return 0
-
-
-CASES = 24
-"""Cases of the default matrix on a machine without an accelerator."""
 
 
 def ours(path: Path, seconds: float, root: Path | None) -> float | None:
@@ -102,10 +98,10 @@ def our_ratios(path: Path) -> Ratios:
 
 def plain_ratios(path: Path) -> Ratios:
     """Return the same speed-ups out of a plain run: ratio of medians."""
-    medians: dict[tuple[str, int, str, str], float] = {}
-    for one in json.loads(path.read_bytes())["benchmarks"]:
-        params = one["params"]
-        medians[params["step"], params["batch"], params["dtype"], params["compile_"]] = median(one["stats"]["data"])
+    medians: dict[tuple[Any, ...], float] = {}
+    for one in read_plain(path):
+        axes = (one.params["step"], one.params["batch"], one.params["dtype"], one.params["compile_"])
+        medians[axes] = median(one.seconds)
     return {
         _name(step, batch, dtype, compile_): medians[step, batch, "float32", "off"] / value
         for (step, batch, dtype, compile_), value in medians.items()

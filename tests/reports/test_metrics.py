@@ -113,7 +113,7 @@ def test_case_that_went_wrong_once_has_no_figures() -> None:
     """A fast wrong answer has no time, though seven launches were right."""
     run = steady()
     wrong = hole(FLOAT, 9, Outcome.WRONG_RESULT, "logits differ")
-    broken = replace(run, measurements=(*run.measurements, wrong))
+    broken = replace(run, settings=replace(run.settings, launches=9), measurements=(*run.measurements, wrong))
     seen = examine(broken)[FLOAT]
     assert seen.outcome is Outcome.WRONG_RESULT
     assert all(metric.derive(seen) is None for metric in METRICS.values())

@@ -1,0 +1,52 @@
+"""SIGINT and SIGTERM end a run in order: a switch that is asked between requests, and wakes who waits for one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+
+@dataclass(slots=True)
+class StopSwitch:
+    """Turned by SIGINT and SIGTERM; asked between requests to a worker."""
+
+    reason: str | None = None
+    _pipe: tuple[int, int] = field(default_factory=os.pipe)
+
+    @property
+    def wake(self) -> int:
+        """A descriptor that becomes readable when the switch is turned."""
+        return self._pipe[0]
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        for descriptor in self._pipe:
+            os.close(descriptor)
+
+    def __call__(self) -> str | None:
+        """Return why the run should stop now, None to go on."""
+        return self.reason
+
+    def turn(self, number: int, _frame: FrameType | None) -> None:
+        """Ask for an end in order; the second signal ends at once, since the journal has it all."""
+        if self.reason is not None:
+            os._exit(2)
+        self.reason = f"stopped by {signal.Signals(number).name}"
+        os.write(self._pipe[1], b"!")
+
+
+@contextmanager
+def stoppable() -> Iterator[StopSwitch]:
+    """Turn SIGINT and SIGTERM into a switch for the length of the block."""
+    switch = StopSwitch()
+    before = {number: signal.signal(number, switch.turn) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield switch
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        switch.close()
