@@ -14,7 +14,7 @@ from time import monotonic
 from bench.case import Case
 from bench.clocks import Clocks
 from bench.operator import Operator, StoppedError, Timing, Workers
-from bench.pace import Pace
+from bench.pace import WARM_COMPILE_SECONDS, Pace
 from bench.record import Finish, Measurement, Outcome, Preparation, Settings, Slices
 from bench.resume import Resumption
 
@@ -87,7 +87,7 @@ class Schedule:
                 self._groups[case.group].append(case)
         self._begin = begin
         self._workers = workers
-        self._slice_seconds = self._warmup_seconds = self._compile_seconds = 0.0
+        self._slice_seconds = self._warmup_seconds = self._compile_seconds = self._prepare_seconds = 0.0
 
     def events(self) -> Iterator[Event]:
         """Carry out the run; the last event is its Finish, whatever happens to the cases.
@@ -240,6 +240,8 @@ class Schedule:
         preparation = self._operator.prepare(case, launch)
         if isinstance(preparation, Preparation):
             self._warmup_seconds += preparation.warmup_seconds
+            if launch == 0:
+                self._prepare_seconds += preparation.total_seconds - (preparation.compile_seconds or 0.0)
             if case.compiled:
                 self._compile_seconds += preparation.first_call_seconds
         return preparation
@@ -260,7 +262,7 @@ class Schedule:
         """Return what a launch will cost, as far as the pilot can tell: nothing is known yet about warm compiles."""
         live = [case for cases in self._groups.values() for case in cases]
         return {
-            "overhead_seconds": self._warmup_seconds + 0.3 * sum(case.compiled for case in live),
+            "overhead_seconds": self._prepare_seconds + WARM_COMPILE_SECONDS * sum(case.compiled for case in live),
             "sliced_seconds": sum(self._pace.sets(case) * self._pace.slice_seconds[case] for case in live),
         }
 

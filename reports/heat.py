@@ -57,7 +57,7 @@ def speedup_heat(run: Run, reference: Reference) -> Figure:
     bar.ax.minorticks_off()
     bar.set_label("speed-up (log scale)")
     figure.suptitle(f"Speed-up over {reference}: above 1 is faster", x=0.012, ha="left")
-    below(figure, run, _notes(ratios), width=width)
+    below(figure, run, _notes(ratios, run), width=width)
     return figure
 
 
@@ -115,6 +115,9 @@ def _frame(axes: Axes, rows: list[tuple[str, str, str, str]], columns: list[tupl
     axes.set_yticks(range(len(rows)), labels)
 
 
-def _notes(ratios: DataFrame) -> list[str]:
-    meaning = "In each cell the ratio of interleaved slices and its 95 % interval over launches; bold leaves out 1."
+def _notes(ratios: DataFrame, run: Run) -> list[str]:
+    apart = (
+        " (measured one after the other, not interleaved)" if run.environment.get("steady.interleaved") is False else ""
+    )
+    meaning = f"In each cell the ratio of slices{apart} and its 95 % interval over launches; bold leaves out 1."
     return [meaning, *hole_notes(ratios[ratios["speedup"].isna()], what="not compared")]

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from random import Random
@@ -55,6 +56,18 @@ class Tally:
         """Add another tally to this one."""
         for one in fields(self):
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+    def count_left_over(self, path: Path, run: Started) -> None:
+        """Count the processes that outlive a run, and say which."""
+        for process in run.left_over():
+            self.processes_left += 1
+            with suppress(psutil.NoSuchProcess):
+                self.differences.append(f"{path.name}: left {process.status()} {process.cmdline()}")
+
+    def count_lost(self, path: Path, lost: set[tuple[int, str]]) -> None:
+        """Count finished measurements that are not on record, and say which."""
+        self.finished_measurements_lost += len(lost)
+        self.differences += [f"{path.name}: lost {one}" for one in sorted(lost)]
 
     def faults(self) -> int:
         """Return the sum of what must be 0."""
@@ -117,7 +130,7 @@ def one_run(path: Path, after_seconds: float, expected: object, *, worker: bool)
         tally.groups_killed += 1
     else:
         tally.over_before_the_kill += 1
-    tally.processes_left += len(run.left_over())
+    tally.count_left_over(path, run)
     journal = path.with_suffix(".jsonl")
     finished = announced(run, worker=worker)
     tally.finished_measurements += len(finished)
@@ -125,16 +138,16 @@ def one_run(path: Path, after_seconds: float, expected: object, *, worker: bool)
     if begun:
         try:
             there = {(one.launch, one.case.id) for one in read(journal).measurements}
-            tally.finished_measurements_lost += len(finished - there)
+            tally.count_lost(path, finished - there)
         except UnreadableError as error:
             tally.unreadable_journals += 1
             tally.differences.append(str(error))
     else:
-        tally.finished_measurements_lost += len(finished)
+        tally.count_lost(path, finished)
     again = start([*arguments, *(["--resume", "--retry"] if begun else [])], path.with_suffix(".again.log"))
     code = again.wait()
     tally.resumed += 1
-    tally.processes_left += len(again.left_over())
+    tally.count_left_over(path, again)
     if code != 0 or shape(read(path)) != expected:
         tally.resumed_runs_that_differ += 1
         tally.differences.append(f"{path.name}: exit code {code}; {again.log.read_text()[-300:]}")
