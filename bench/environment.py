@@ -106,7 +106,8 @@ def commit(root: Path) -> dict[str, Scalar]:
         ).stdout.strip()
 
     try:
-        return {"commit.id": git("rev-parse", "HEAD"), "commit.dirty": bool(git("status", "--porcelain"))}
+        changed = git("status", "--porcelain", "--untracked-files=no")  # a result beside the code changes nothing
+        return {"commit.id": git("rev-parse", "HEAD"), "commit.dirty": bool(changed)}
     except (OSError, subprocess.SubprocessError) as error:
         return {
             "commit.id": None,
