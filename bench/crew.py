@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from bench.launch import Launcher, WorkerProcess
 from bench.operator import OpenError
@@ -30,6 +31,7 @@ class Crew:
         memory_bytes: what a worker for the CPU may allocate; None for no limit of ours.
         wake: a descriptor that becomes readable when the run should stop: nobody waits for a worker then.
         compile_seconds: what the launchers so far spent on their first compile.
+        launching_seconds: what executing them took in all, that compile included.
     """
 
     root: Path
@@ -42,6 +44,7 @@ class Crew:
     memory_bytes: int | None
     wake: int | None = None
     compile_seconds: float = 0.0
+    launching_seconds: float = 0.0
     _launcher: Launcher | None = None
     _generation: int = field(default=-1)
 
@@ -52,13 +55,15 @@ class Crew:
             OpenError: if the device is there and cannot be opened, or was there in the pilot.
             LaunchError: if no worker can be made at all.
         """
-        generation = max(0, launch - 1) // LAUNCHES_PER_LAUNCHER  # the pilot's is as fresh as any: it only forks
+        generation = _generation(launch)
         if self._launcher is None or not self._launcher.alive or generation != self._generation:
             self.close()
+            begin = monotonic()
             self._launcher = launcher(
                 self.root, self.scratch, compiled=self.compiled, left_out=self.left_out, wake=self.wake
             )
             self._generation = generation
+            self.launching_seconds += monotonic() - begin
             self.compile_seconds += self._launcher.compile_seconds
         worker = self._launcher.start(fork=device == "cpu" and self._launcher.may_fork)
         opening = {
@@ -78,11 +83,20 @@ class Crew:
             raise OpenError(outcome if outcome.fault else Outcome.FAILED, str(reply["reason"]))
         return None, str(reply["reason"])
 
+    def executions(self, done: int, launches: int) -> int:
+        """Return how many launchers will be executed for the launches after `done`, up to `launches`."""
+        return _generation(launches) - _generation(done)
+
     def close(self) -> None:
         """End the launcher and with it every worker."""
         if self._launcher is not None:
             self._launcher.close()
             self._launcher = None
+
+
+def _generation(launch: int) -> int:
+    """Return which launcher a launch is forked from; the pilot's is as fresh as any, since it only forks."""
+    return max(0, launch - 1) // LAUNCHES_PER_LAUNCHER
 
 
 def launcher(

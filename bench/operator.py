@@ -35,6 +35,13 @@ class Workers(Protocol):
     def compile_seconds(self) -> float:
         """Seconds spent so far on compiling before any case."""
 
+    @property
+    def launching_seconds(self) -> float:
+        """Wall seconds spent so far on executing launchers: imports, and that first compile."""
+
+    def executions(self, done: int, launches: int) -> int:
+        """Return how many launchers will be executed for the launches after `done`, up to `launches`."""
+
     def open(self, device: str, launch: int) -> tuple[WorkerHandle | None, str | None]:
         """Return a fresh worker for a launch with its device opened, or None and why the device cannot be used."""
 

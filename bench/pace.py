@@ -59,7 +59,15 @@ class Pace:
             if (index + 1) * wanted[case] // total > index * wanted[case] // total
         ]
 
-    def rescale(self, *, elapsed_seconds: float, done: int, overhead_seconds: float, sliced_seconds: float) -> None:
+    def rescale(
+        self,
+        *,
+        elapsed_seconds: float,
+        done: int,
+        overhead_seconds: float,
+        sliced_seconds: float,
+        reserved_seconds: float,
+    ) -> None:
         """Fit the remaining launches into what is left of the budget.
 
         Args:
@@ -67,12 +75,14 @@ class Pace:
             done: launches that are finished.
             overhead_seconds: what a launch costs beside its slices.
             sliced_seconds: what the slices of a launch cost at the present scale.
+            reserved_seconds: what only some of the remaining launches cost: theirs is shared by all, so that
+                none of them is starved.
         """
         budget, left = self.settings.budget_seconds, self.settings.launches - done
         planned = sum(self.sets(case) * seconds for case, seconds in self.slice_seconds.items())
         if budget is None or left < 1 or sliced_seconds <= 0 or planned <= 0:
             return
-        room = (budget - elapsed_seconds) / left - overhead_seconds
+        room = (budget - elapsed_seconds - reserved_seconds) / left - overhead_seconds
         at_default = len(self.slice_seconds) * self.settings.case_seconds / self.settings.launches
         self.scale = max(0.0, room) / (at_default * sliced_seconds / planned)
 

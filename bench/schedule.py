@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from time import monotonic
 
 from bench.case import Case
 from bench.clocks import Clocks
-from bench.operator import Operator, StoppedError, Timing, Workers
+from bench.gathered import Gathered
+from bench.operator import Operator, StoppedError, Workers
 from bench.pace import WARM_COMPILE_SECONDS, Pace
-from bench.record import Finish, Measurement, Outcome, Preparation, Settings, Slices
+from bench.record import Finish, Measurement, Outcome, Preparation, Settings
 from bench.resume import Resumption
 
 Group = tuple[str, str, int, str]
@@ -40,16 +41,6 @@ class Sliced:
 
 Event = Started | Sliced | tuple[Measurement, ...] | Finish
 """A tuple holds measurements that belong together: all variants of one group in one launch, or one that went wrong."""
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """The slices of one case in one launch, while they are being timed."""
-
-    preparation: Preparation
-    timings: list[Timing] = field(default_factory=list)
-    yardsticks: list[float] = field(default_factory=list)
-    sets: list[int] = field(default_factory=list)
 
 
 class Schedule:
@@ -146,21 +137,24 @@ class Schedule:
 
     def _launches(self) -> Generator[Event, None, str | None]:
         """Carry out the launches; return why not all of them, None if all."""
-        last_seconds = 0.0
-        for done in range(self._settings.launches):
+        last_seconds, launches = 0.0, self._settings.launches
+        once = self._workers.launching_seconds - self._workers.compile_seconds  # later ones find a warm disk cache
+        for done in range(launches):
             elapsed = monotonic() - self._begin
             if reason := self._pace.exhausted(elapsed_seconds=elapsed, last_launch_seconds=last_seconds, done=done):
                 return reason
-            begin, sliced = monotonic(), self._slice_seconds
+            begin, sliced, launching = monotonic(), self._slice_seconds, self._workers.launching_seconds
             if done == 0:
-                self._pace.rescale(elapsed_seconds=elapsed, done=0, **self._forecast())
+                reserved = once * self._workers.executions(0, launches)
+                self._pace.rescale(elapsed_seconds=elapsed, done=0, reserved_seconds=reserved, **self._forecast())
             yield from self._launch(done + 1)
             last_seconds, sliced = monotonic() - begin, self._slice_seconds - sliced
             self._pace.rescale(
                 elapsed_seconds=monotonic() - self._begin,
                 done=done + 1,
-                overhead_seconds=last_seconds - sliced,
+                overhead_seconds=last_seconds - sliced - (self._workers.launching_seconds - launching),
                 sliced_seconds=sliced,
+                reserved_seconds=once * self._workers.executions(done + 1, launches),
             )
         return None
 
@@ -193,26 +187,26 @@ class Schedule:
             if not gathered:
                 break
             yield tuple(
-                _measurement(case, launch, self._pace.iterations[case], gathered[case], self._begin, notes)
+                gathered[case].measurement(case, launch, self._pace.iterations[case], self._begin, notes)
                 for case in cases
             )
             break
         self._operator.forget()
 
-    def _prepare_all(self, cases: Sequence[Case], launch: int) -> Generator[Event, None, dict[Case, _Gathered] | None]:
+    def _prepare_all(self, cases: Sequence[Case], launch: int) -> Generator[Event, None, dict[Case, Gathered] | None]:
         """Return every case ready to be timed; None if one of them took the worker, and so the others, with it."""
         gathered = {}
         for case in cases:
             preparation = self._prepare(case, launch)
             if isinstance(preparation, Preparation):
-                gathered[case] = _Gathered(preparation)
+                gathered[case] = Gathered(preparation)
                 continue
             yield self._out(preparation)
             if self._operator.lost and gathered:
                 return None
         return gathered
 
-    def _time_all(self, gathered: dict[Case, _Gathered], launch: int) -> Generator[Event, None, Measurement | None]:
+    def _time_all(self, gathered: dict[Case, Gathered], launch: int) -> Generator[Event, None, Measurement | None]:
         """Time a group's sets; return how a case broke, None if all went well."""
         cases = list(gathered)
         total = max((self._pace.sets(case) for case in cases), default=0)
@@ -230,9 +224,7 @@ class Schedule:
             if isinstance(timing, Measurement):
                 return timing
             self._slice_seconds += timing.wall_seconds
-            gathered[case].timings.append(timing)
-            gathered[case].yardsticks.append(reading)
-            gathered[case].sets.append(index)
+            gathered[case].add(timing, reading, index)
             yield Sliced(launch=launch, case=case, seconds=timing.seconds)
         return None
 
@@ -270,28 +262,3 @@ class Schedule:
 def _order(seed: int, launch: int, group: Group | None = None) -> Random:
     """Return the source of an order, of a launch's groups or of a group's sets: a resumed run has the same."""
     return Random(f"{seed}-{launch}-{group}")  # noqa: S311  an order, not a secret
-
-
-def _measurement(
-    case: Case, launch: int, iterations: int, gathered: _Gathered, begin: float, notes: tuple[str, ...]
-) -> Measurement:
-    timings = gathered.timings
-    stolen = tuple(one.stolen_seconds for one in timings if one.stolen_seconds is not None)
-    return Measurement(
-        case=case,
-        launch=launch,
-        outcome=Outcome.MEASURED,
-        preparation=gathered.preparation,
-        slices=Slices(
-            iterations=iterations,
-            seconds=tuple(one.seconds for one in timings),
-            set_index=tuple(gathered.sets),
-            started_seconds=tuple(one.started - begin for one in timings),
-            yardstick_seconds=tuple(gathered.yardsticks),
-            stolen_seconds=stolen if len(stolen) == len(timings) else None,
-            minor_faults=tuple(one.minor_faults for one in timings),
-            involuntary_switches=tuple(one.involuntary_switches for one in timings),
-            clock_seconds=gathered.preparation.clock_seconds,
-        ),
-        notes=notes,
-    )

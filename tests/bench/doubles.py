@@ -79,12 +79,15 @@ class FakeCrew:
         script: what a worker answers; None for the usual.
         absent: devices that cannot be used, and why.
         seconds: what each request takes on the crew's own clock, `now`.
+        execution: what executing a launcher takes on it: for the pilot, and every four launches.
     """
 
     script: Script = as_planned
     absent: dict[str, str] = field(default_factory=dict)
     timeout_seconds: float = 300.0
     compile_seconds: float = 0.0
+    launching_seconds: float = 0.0
+    execution: float = 0.0
     now: float = 0.0
     seconds: dict[str, float] = field(default_factory=lambda: {"prepare": 0.1, "slice": 0.01, "yardstick": 0.001})
     opened: list[FakeWorker] = field(default_factory=list)
@@ -96,9 +99,15 @@ class FakeCrew:
         if device in self.absent:
             self.refused.append(device)
             return None, self.absent[device]
+        if not self.opened or self.executions(self.opened[-1].launch, launch):
+            self.now += self.execution
+            self.launching_seconds += self.execution
         worker = FakeWorker(self, device, launch, number=len(self.opened))
         self.opened.append(worker)
         return worker, None
+
+    def executions(self, done: int, launches: int) -> int:
+        return max(0, launches - 1) // 4 - max(0, done - 1) // 4
 
     def clock(self) -> float:
         return self.now

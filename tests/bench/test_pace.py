@@ -121,19 +121,22 @@ def test_no_sets_have_no_turns() -> None:
     n=launches,
     data=st.data(),
     overhead=st.floats(0, 10),
+    reserved=st.floats(0, 50),
     room=st.floats(5, 500),
 )
 def test_rescale_fits_the_rest_of_the_budget(
-    slice_seconds: list[float], n: int, data: st.DataObject, overhead: float, room: float
+    slice_seconds: list[float], n: int, data: st.DataObject, overhead: float, reserved: float, room: float
 ) -> None:
     """--budget spreads the time: what is left for each launch is filled, to within half a slice of each case."""
     done = data.draw(st.integers(0, n - 1))
     elapsed = data.draw(st.floats(0, 1000))
-    budget = elapsed + (n - done) * (room + overhead)
+    budget = elapsed + reserved + (n - done) * (room + overhead)
     pace = paced(*slice_seconds, launches=n, budget_seconds=budget)
     sliced = launch_seconds(pace)
     assume(all(pace.sets(case) > MIN_SETS for case in pace.slice_seconds))
-    pace.rescale(elapsed_seconds=elapsed, done=done, overhead_seconds=overhead, sliced_seconds=sliced)
+    pace.rescale(
+        elapsed_seconds=elapsed, done=done, overhead_seconds=overhead, sliced_seconds=sliced, reserved_seconds=reserved
+    )
     planned = launch_seconds(pace)
     least = sum(MIN_SETS * seconds for seconds in slice_seconds)
     share = sum(slice_seconds) * max(1.0, room / sliced)
@@ -144,9 +147,13 @@ def test_launch_without_room_does_not_starve_the_later_ones() -> None:
     """The pilot's forecast is pessimistic; once a launch shows that there is room, it is used."""
     pace = paced(0.01, launches=8, budget_seconds=80.0)
     default = pace.sets(CASE)
-    pace.rescale(elapsed_seconds=8.0, done=0, overhead_seconds=20.0, sliced_seconds=default * 0.01)
+    pace.rescale(
+        elapsed_seconds=8.0, done=0, overhead_seconds=20.0, sliced_seconds=default * 0.01, reserved_seconds=0.0
+    )
     assert pace.sets(CASE) == MIN_SETS
-    pace.rescale(elapsed_seconds=10.0, done=1, overhead_seconds=1.0, sliced_seconds=MIN_SETS * 0.01)
+    pace.rescale(
+        elapsed_seconds=10.0, done=1, overhead_seconds=1.0, sliced_seconds=MIN_SETS * 0.01, reserved_seconds=0.0
+    )
     assert pace.sets(CASE) > default
 
 
@@ -158,7 +165,7 @@ def test_launch_without_room_does_not_starve_the_later_ones() -> None:
 def test_scale_stays_where_there_is_nothing_to_fit(budget: float | None, done: int, sliced: float) -> None:
     """One second of slices for each case is the default, and nothing is divided by nothing."""
     pace = Pace(Settings(budget_seconds=budget))
-    pace.rescale(elapsed_seconds=1.0, done=done, overhead_seconds=1.0, sliced_seconds=sliced)
+    pace.rescale(elapsed_seconds=1.0, done=done, overhead_seconds=1.0, sliced_seconds=sliced, reserved_seconds=0.0)
     assert pace.scale == 1.0
 
 

@@ -371,6 +371,17 @@ def test_budget_is_filled_though_the_forecast_was_pessimistic(monkeypatch: pytes
     assert finish.wall_seconds > 45
 
 
+def test_launch_that_executes_a_launcher_starves_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only some launches cost is forecast and shared: every launch is about as long a look at each case."""
+    crew = FakeCrew(execution=6.0)
+    events = carry_out(crew, monkeypatch, settings=Settings(launches=8, budget_seconds=90.0))
+    counts = Counter(launch for launch, _ in crew.order())
+    assert len(counts) == 8
+    assert max(counts.values()) < 1.25 * min(counts.values())
+    assert isinstance(events[-1], Finish)
+    assert 80 < events[-1].wall_seconds < 99
+
+
 def test_finish_accounts_for_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The share outside slices, warm-up and compile is printed; it must be made of what happened."""
     crew = FakeCrew(compile_seconds=2.5)

@@ -1,0 +1,62 @@
+"""The slices of one case in one launch while they are being timed, and the Measurement they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bench.case import Case
+from bench.operator import Timing
+from bench.record import Measurement, Outcome, Preparation, Slices
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What was seen so far of a case in a launch.
+
+    Attributes:
+        preparation: what making it ready showed.
+    """
+
+    preparation: Preparation
+    _timings: list[Timing] = field(default_factory=list)
+    _yardsticks: list[float] = field(default_factory=list)
+    _sets: list[int] = field(default_factory=list)
+
+    def add(self, timing: Timing, yardstick_seconds: float, set_index: int) -> None:
+        """Add a slice with the yardstick's reading in its set."""
+        self._timings.append(timing)
+        self._yardsticks.append(yardstick_seconds)
+        self._sets.append(set_index)
+
+    def measurement(
+        self, case: Case, launch: int, iterations: int, begin: float, notes: tuple[str, ...]
+    ) -> Measurement:
+        """Return all of it as a record.
+
+        Args:
+            case: whose slices these are.
+            launch: which launch, from 1.
+            iterations: per slice.
+            begin: when the run began, on the clock of the timings.
+            notes: what was odd about the clocks meanwhile.
+        """
+        timings = self._timings
+        stolen = tuple(one.stolen_seconds for one in timings if one.stolen_seconds is not None)
+        return Measurement(
+            case=case,
+            launch=launch,
+            outcome=Outcome.MEASURED,
+            preparation=self.preparation,
+            slices=Slices(
+                iterations=iterations,
+                seconds=tuple(one.seconds for one in timings),
+                set_index=tuple(self._sets),
+                started_seconds=tuple(one.started - begin for one in timings),
+                yardstick_seconds=tuple(self._yardsticks),
+                stolen_seconds=stolen if len(stolen) == len(timings) else None,
+                minor_faults=tuple(one.minor_faults for one in timings),
+                involuntary_switches=tuple(one.involuntary_switches for one in timings),
+                clock_seconds=self.preparation.clock_seconds,
+            ),
+            notes=notes,
+        )
