@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from bench.case import AXES, Case, select
+from bench.gate import FLOOR_MARKER, Gate
 from bench.journal import SECTION, section
 from bench.launch import LaunchError
-from bench.measuring import Session, SetupError, probe_devices
-from bench.options import KNOWN_DEVICES, Options, add_options, read_options
+from bench.measuring import Session
+from bench.options import Options, SetupError, add_options, read_options
+from bench.outline import plan_only
 from bench.output import Output
-from bench.pace import expected_seconds
-from bench.progress import Progress, clock_text
+from bench.present import named_devices
+from bench.progress import Progress
 from bench.read import keep_aside
 from bench.record import Run
-from bench.recorder import JsonTarget, Tape, meets, replay
+from bench.recorder import JsonTarget, Tape, empty_document, replay
+from bench.selection import selected
 from bench.stopping import StopSwitch, stoppable
 
 OPTIONS = pytest.StashKey[Options]()
@@ -27,6 +30,7 @@ DEVICES = pytest.StashKey[Sequence[str]]()
 OUTPUT = pytest.StashKey[Output]()
 TARGET = pytest.StashKey[JsonTarget]()
 RUN = pytest.StashKey[Run]()
+GATE = pytest.StashKey[Gate]()
 MESSAGES = pytest.StashKey[list[str]]()
 TAPE = "timer"
 """The keyword of pytest-benchmark's marker under which a test's tape is its clock."""
@@ -57,6 +61,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(output.close)
     output.prepare()
     config.option.benchmark_json = config.stash[TARGET] = output.target()
+    config.addinivalue_line("markers", f"{FLOOR_MARKER}(share): the smallest change of this case that counts")
+    if options.gate is not None:
+        config.stash[GATE] = Gate(config, options, output, config.stash[TARGET])
+        config.pluginmanager.register(config.stash[GATE], "accelbench-gate")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -85,32 +93,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
-def named_devices(options: Options) -> Sequence[str]:
-    """Return the devices to plan for, asking a probe process only where names alone do not say.
-
-    Raises:
-        pytest.UsageError: if a name means nothing here, or a device that is required is not planned for.
-    """
-    devices: Sequence[str] = options.devices
-    if options.needs_probe:
-        strange = [name for name in (*options.devices, *options.required) if name not in ("auto", "all")]
-        try:
-            found, refused = probe_devices(strange)
-        except SetupError as error:
-            raise pytest.UsageError(str(error)) from error
-        for name in strange:
-            if name in refused and name.partition(":")[0] not in KNOWN_DEVICES:
-                raise pytest.UsageError(f"--device: {refused[name]}; found here: {', '.join(found)}")
-        if devices == ("all",):
-            devices = found
-        elif devices == ("auto",):
-            devices = found[:2]
-    for name in options.required:
-        if not any(meets(device, name) for device in devices):
-            raise pytest.UsageError(f"--require-device {name}: this run is for {', '.join(devices)}; see --device")
-    return devices
-
-
 @pytest.fixture
 def case(model: str, step: str, batch: int, device: str, dtype: str, compile: str) -> Case:  # noqa: A002
     """The test's six scalars as a Case."""
@@ -120,9 +102,13 @@ def case(model: str, step: str, batch: int, device: str, dtype: str, compile: st
 @pytest.fixture
 def replay_case(request: pytest.FixtureRequest, case: Case) -> Callable[[Any], None]:
     """Hands the case's slices to pytest-benchmark, or ends the test the way the case ended."""
-    run, options = request.config.stash[RUN], request.config.stash[OPTIONS]
+    stash = request.config.stash
 
     def hand_over(benchmark: Any) -> None:
+        if GATE in stash:
+            stash[GATE].replay(case, benchmark, request.node, _tape(request.node))
+            return
+        run, options = stash[RUN], stash[OPTIONS]
         replay(run, case, benchmark, _tape(request.node), required=options.required)
 
     return hand_over
@@ -145,11 +131,14 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     options = config.stash[OPTIONS]
     try:
         if options.plan:
-            plan_only(config, cases)
+            plan_only(config.stash[OPTIONS], cases, _terminal(config))
             session.items.clear()  # nothing is left to run
             return (yield)
         with stoppable() as switch:
             config.stash[OUTPUT].lock()
+            if GATE in config.stash:
+                config.stash[GATE].measure(session.items, cases, switch)
+                return (yield)
             config.stash[RUN] = measure(config, cases, switch)
             result = yield
     except (SetupError, LaunchError, OSError) as error:
@@ -158,17 +147,6 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     if finish is not None and finish.stopped:
         raise session.Interrupted(finish.reason)
     return result
-
-
-def selected(items: list[pytest.Item]) -> list[Case]:
-    """Return the cases of the tests that will run, in order, skipped ones left out."""
-    found: dict[Case, None] = {}
-    for item in items:
-        callspec = getattr(item, "callspec", None)
-        if callspec is None or not set(AXES) <= callspec.params.keys() or item.get_closest_marker("skip"):
-            continue
-        found[Case(**{axis: callspec.params[axis] for axis in AXES})] = None
-    return list(found)
 
 
 def measure(config: pytest.Config, cases: list[Case], stop: StopSwitch) -> Run:
@@ -187,21 +165,6 @@ def measure(config: pytest.Config, cases: list[Case], stop: StopSwitch) -> Run:
     compiled = any(case.compiled for case in cases)
     with Session(options, compiled=compiled, wake=stop.wake) as session:
         return session.measure(cases, output.journal_path, progress.show, stop)
-
-
-def plan_only(config: pytest.Config, cases: list[Case]) -> None:
-    """Print the plan."""
-    options = config.stash[OPTIONS]
-    with Session(options, compiled=any(case.compiled for case in cases)) as session:
-        refused = session.refusals(cases)
-    terminal = _terminal(config)
-    width = max(len(case.id) for case in cases)
-    terminal.write_line("")
-    for case in cases:
-        terminal.write_line(f"{case.id:<{width}}  {'skipped: ' + refused[case] if case in refused else 'measured'}")
-    live = {case: case.compiled for case in cases if case not in refused}
-    forecast = clock_text(expected_seconds(live, options.settings))
-    terminal.write_line(f"{len(live)} of {len(cases)} cases, {options.settings.launches} launches, about {forecast}")
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
@@ -240,21 +203,6 @@ def publish(config: pytest.Config) -> bool:
     if written != output.json_path:
         _say(config, f"they could not be written to {output.json_path}")
     return written == output.json_path
-
-
-def empty_document(config: pytest.Config) -> dict[str, Any]:
-    """Return pytest-benchmark's document for a run in which no case was measured, made by its own hooks."""
-    hook = config.hook
-    machine = hook.pytest_benchmark_generate_machine_info(config=config)
-    hook.pytest_benchmark_update_machine_info(config=config, machine_info=machine)
-    commit = hook.pytest_benchmark_generate_commit_info(config=config)
-    hook.pytest_benchmark_update_commit_info(config=config, commit_info=commit)
-    arguments = {"config": config, "benchmarks": []}
-    document: dict[str, Any] = hook.pytest_benchmark_generate_json(
-        **arguments, include_data=True, machine_info=machine, commit_info=commit
-    )
-    hook.pytest_benchmark_update_json(**arguments, output_json=document)
-    return document
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from bench.launch import Launcher, WorkerProcess
 from bench.operator import OpenError
@@ -74,14 +75,7 @@ class Crew:
             "left_out": sorted(self.left_out),
             "memory_bytes": self.memory_bytes if device == "cpu" else None,
         }
-        reply = worker.ask(opening, self.timeout_seconds)
-        if "outcome" not in reply:
-            return worker, None
-        worker.end()
-        outcome = Outcome(reply["outcome"])
-        if outcome is not Outcome.SKIPPED or launch > 0:
-            raise OpenError(outcome if outcome.fault else Outcome.FAILED, str(reply["reason"]))
-        return None, str(reply["reason"])
+        return opened(worker, opening, self.timeout_seconds, launch=launch)
 
     def executions(self, done: int, launches: int) -> int:
         """Return how many launchers will be executed for the launches after `done`, up to `launches`."""
@@ -94,6 +88,24 @@ class Crew:
             self._launcher = None
 
 
+def opened(
+    worker: WorkerProcess, opening: Mapping[str, Any], timeout_seconds: float, *, launch: int
+) -> tuple[WorkerProcess | None, str | None]:
+    """Have a worker open its device; return it, or None and why the device cannot be used.
+
+    Raises:
+        OpenError: if the device is there and cannot be opened, or was there in the pilot.
+    """
+    reply = worker.ask(dict(opening), timeout_seconds)
+    if "outcome" not in reply:
+        return worker, None
+    worker.end()
+    outcome = Outcome(reply["outcome"])
+    if outcome is not Outcome.SKIPPED or launch > 0:
+        raise OpenError(outcome if outcome.fault else Outcome.FAILED, str(reply["reason"]))
+    return None, str(reply["reason"])
+
+
 def _generation(launch: int) -> int:
     """Return which launcher a launch is forked from; the pilot's is as fresh as any, since it only forks."""
     return max(0, launch - 1) // LAUNCHES_PER_LAUNCHER
@@ -103,14 +115,19 @@ def launcher(
     root: Path, scratch: Path, *, compiled: bool, left_out: Collection[str] = (), wake: int | None = None
 ) -> Launcher:
     """Return a launcher whose workers are held steady and keep the compiler's caches in `scratch`."""
-    caches = {
-        "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
-        "TRITON_CACHE_DIR": str(scratch / "triton"),
-    }
     return Launcher(
         root=root,
-        variables={**variables(left_out), **caches},
+        variables=steady_variables(scratch, left_out),
         compiled=compiled,
         log=scratch / "workers.log",
         wake=wake,
     )
+
+
+def steady_variables(scratch: Path, left_out: Collection[str]) -> dict[str, str]:
+    """Return what a launcher is executed with: what holds its workers steady, and caches of this run's own."""
+    caches = {
+        "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
+        "TRITON_CACHE_DIR": str(scratch / "triton"),
+    }
+    return {**variables(left_out), **caches}

@@ -114,6 +114,28 @@ def synchronizer(device: torch.device) -> Callable[[], None]:
     raise UnknownDeviceError(f"{device}: its backend cannot synchronise, so nothing can be timed on it")
 
 
+def slowed(read: Clock, share: float) -> Clock:
+    """Return a clock between whose reads, taken in pairs, a busy wait makes everything `share` slower.
+
+    This is how a known slowdown is put where a real one would be: between the two reads, on this processor.
+    """
+    begin: float | None = None
+
+    def slow() -> float:
+        nonlocal begin
+        now = read()
+        if begin is None:
+            begin = now
+            return now
+        until = now + (now - begin) * share
+        begin = None
+        while perf_counter() < until:
+            pass
+        return read()
+
+    return slow
+
+
 def clock_cost(read: Clock, samples: int = 101) -> float:
     """Return what one pair of reads costs when nothing is queued: the median of `samples`, in seconds."""
     read()

@@ -19,6 +19,9 @@ from bench.record import SCHEMA, Environment, Finish, Measurement, Run, Settings
 SECTION = "accelbench"
 """Our section in a pytest-benchmark JSON."""
 
+GATE_SECTION = "accelbench_gate"
+"""Our section in the JSON of a comparison."""
+
 
 class Journal:
     """Appends a run's events to a file, each a whole line that is on disk when the call returns.
@@ -43,23 +46,23 @@ class Journal:
     def begin(self, environment: Environment, settings: Settings, cases: Iterable[Case]) -> None:
         """Write what is known before anything is measured."""
         plan = [asdict(case) for case in cases]
-        self._append("begin", schema=SCHEMA, environment=asdict(environment), settings=asdict(settings), cases=plan)
+        self.append("begin", schema=SCHEMA, environment=asdict(environment), settings=asdict(settings), cases=plan)
 
     def resumed(self, dropped: Iterable[tuple[int, Case]]) -> None:
         """Mark where a run goes on, and which measurements it does not keep."""
-        self._append("resumed", dropped=[{"launch": launch, "case": asdict(case)} for launch, case in dropped])
+        self.append("resumed", dropped=[{"launch": launch, "case": asdict(case)} for launch, case in dropped])
 
     def started(self, launch: int, cases: Iterable[Case]) -> None:
         """Mark cases as in flight."""
-        self._append("started", launch=launch, cases=[asdict(case) for case in cases])
+        self.append("started", launch=launch, cases=[asdict(case) for case in cases])
 
     def measured(self, measurements: Iterable[Measurement]) -> None:
         """Write measurements that belong together, in one line: all of them are on disk, or none."""
-        self._append("measured", measurements=[asdict(one) for one in measurements])
+        self.append("measured", measurements=[asdict(one) for one in measurements])
 
     def finish(self, finish: Finish) -> None:
         """Write how the run ended."""
-        self._append("finish", finish=asdict(finish))
+        self.append("finish", finish=asdict(finish))
 
     def close(self) -> None:
         """Close the file; what was appended is on disk already."""
@@ -71,7 +74,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _append(self, event: str, **content: object) -> None:
+    def append(self, event: str, **content: object) -> None:
+        """Write an event as one line."""
         line = json.dumps({"event": event, **content}, allow_nan=False) + "\n"
         rest = memoryview(line.encode())
         while rest:

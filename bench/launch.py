@@ -119,15 +119,18 @@ class Launcher:
         """Whether the launcher can be asked for workers."""
         return self._process.poll() is None and self._channel.fileno() >= 0
 
-    def start(self, *, fork: bool) -> WorkerProcess:
+    def start(self, *, fork: bool, root: Path | None = None) -> WorkerProcess:
         """Return a fresh worker.
 
         Args:
             fork: whether to fork it from the launcher; otherwise it is executed from nothing.
+            root: where it imports ``models`` from; None for the launcher's own root.
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            pid = self.call({"do": "start", "fork": fork}, theirs.fileno())["pid"]
+            pid = self.call(
+                {"do": "start", "fork": fork, "root": None if root is None else str(root)}, theirs.fileno()
+            )["pid"]
         return WorkerProcess(self, pid, ours, self._wake)
 
     def close(self) -> None:
@@ -161,6 +164,7 @@ class WorkerProcess:
         self._channel = channel
         self._buffer = b""
         self._alive = True
+        self._paused = False
         self._selector = selectors.DefaultSelector()
         self._selector.register(channel, selectors.EVENT_READ)
         if wake is not None:
@@ -204,14 +208,19 @@ class WorkerProcess:
     def pause(self) -> None:
         """Suspend the process, spinning threads and all."""
         self._signal("stop")
+        self._paused = True
 
     def resume(self) -> None:
         """Let a suspended process go on."""
         self._signal("continue")
+        self._paused = False
 
     def end(self) -> None:
-        """Ask the worker to leave and wait until it has; kill it if it does not."""
+        """Ask the worker to leave and wait until it has; kill it if it does not, or cannot since it is suspended."""
         if not self._alive:
+            return
+        if self._paused:
+            self.kill()
             return
         try:
             self._channel.sendall(b'{"do": "exit"}\n')

@@ -40,6 +40,7 @@ def warm(*, compiled: bool) -> dict[str, Any]:
         compiling asks an accelerator's runtime what it is, and no such runtime survives a fork.
     """
     import torch
+    import torchvision.datasets  # noqa: F401  a second of every fork otherwise
 
     begin = monotonic()
     may_fork = sys.platform == "linux" and not torch.accelerator.is_available()
@@ -53,8 +54,8 @@ def warm(*, compiled: bool) -> dict[str, Any]:
     return {"compile_seconds": monotonic() - begin, "may_fork": may_fork}
 
 
-def fork(descriptor: int, channel: socket.socket) -> int:
-    """Return the process id of a new worker that serves `descriptor`."""
+def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:
+    """Return the process id of a new worker that serves `descriptor` and imports ``models`` from `root`."""
     launcher = os.getpid()
     child = os.fork()
     if child:
@@ -62,6 +63,8 @@ def fork(descriptor: int, channel: socket.socket) -> int:
     code = 1
     try:
         channel.close()
+        if root is not None:
+            sys.path[0] = root
         from bench.worker import main as serve
 
         serve(descriptor, launcher)
@@ -72,10 +75,10 @@ def fork(descriptor: int, channel: socket.socket) -> int:
         os._exit(code)
 
 
-def spawn(descriptor: int) -> subprocess.Popen[bytes]:
-    """Return a new worker, executed from nothing, that serves `descriptor`."""
+def spawn(descriptor: int, root: str | None) -> subprocess.Popen[bytes]:
+    """Return a new worker, executed from nothing in `root`, that serves `descriptor`."""
     command = [sys.executable, "-m", "bench.worker", str(descriptor), str(os.getpid())]
-    return subprocess.Popen(command, pass_fds=(descriptor,))
+    return subprocess.Popen(command, pass_fds=(descriptor,), cwd=root)
 
 
 def reap(pid: int) -> str:
@@ -103,9 +106,9 @@ def answer(request: dict[str, Any], descriptors: list[int], channel: socket.sock
     match request:
         case {"do": "warm", "compiled": bool(compiled)}:
             return warm(compiled=compiled)
-        case {"do": "start", "fork": bool(forked)}:
-            spawned = None if forked else spawn(descriptors[0])
-            pid = fork(descriptors[0], channel) if spawned is None else spawned.pid
+        case {"do": "start", "fork": bool(forked), "root": root}:
+            spawned = None if forked else spawn(descriptors[0], root)
+            pid = fork(descriptors[0], channel, root) if spawned is None else spawned.pid
             os.close(descriptors[0])
             WORKERS[pid] = spawned
             return {"pid": pid}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -17,49 +14,19 @@ import psutil
 from bench.case import Case
 from bench.crew import Crew
 from bench.environment import gather
+from bench.images import Images, located
 from bench.journal import Journal
 from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.operator import OpenError, Operator
-from bench.options import Options
+from bench.options import Options, SetupError
 from bench.output import ROOT
-from bench.read import UnreadableError, read, whole_lines
+from bench.parse import UnreadableError
+from bench.read import read, whole_lines
 from bench.record import Run, Scalar
 from bench.recorder import Recorder
 from bench.resume import Resumption, differences, resumption
 from bench.schedule import Event, Schedule
 from bench.scratch import scratch_folder
-from models import dataset
-
-PROBE_SECONDS = 300.0
-"""Limit for a probe process to import torch and try the devices."""
-
-
-class SetupError(Exception):
-    """Nothing can be measured; the message says why and what to do."""
-
-
-def probe_devices(named: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Ask a fresh process which devices there are.
-
-    Args:
-        named: devices to try by name.
-
-    Returns:
-        The devices found, and why each named one that cannot be used is refused.
-
-    Raises:
-        SetupError: if torch does not come up there.
-    """
-    command = [sys.executable, "-m", "bench.devices", *named]
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PROBE_SECONDS, check=True)
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
-    except subprocess.CalledProcessError as error:
-        last = error.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise SetupError(f"torch does not come up in a probe process: {last[0]}") from error
-    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
-        raise SetupError(f"no probe process answers: {error}") from error
-    return answer["found"], answer["refused"]
 
 
 @dataclass(slots=True)
@@ -77,19 +44,17 @@ class Session:
     wake: int | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _crew: Crew | None = None
-    _data_root: str | None = None
-    _data: tuple[str, str] = ("", "")
+    _images: Images | None = None
 
     def __enter__(self) -> Self:
         scratch = self._stack.enter_context(scratch_folder())
-        self._data_root, *source = self._locate(scratch)
-        self._data = (source[0], source[1])
+        self._images = located(self.options, scratch)
         settings = self.options.settings
         self._crew = Crew(
             root=ROOT,
             scratch=scratch,
             seed=settings.seed,
-            data_root=self._data_root,
+            data_root=self._images.root,
             compiled=self.compiled,
             left_out=self.options.unsteady,
             timeout_seconds=settings.timeout_seconds,
@@ -108,6 +73,13 @@ class Session:
         if self._crew is None:
             raise RuntimeError("the session has not been entered")
         return self._crew
+
+    @property
+    def images(self) -> Images:
+        """What the network is fed."""
+        if self._images is None:
+            raise RuntimeError("the session has not been entered")
+        return self._images
 
     def refusals(self, cases: Sequence[Case]) -> dict[Case, str]:
         """Return why cases would be skipped, found by trying each device, dtype and compile mode once."""
@@ -141,8 +113,8 @@ class Session:
         options = self.options
         environment = gather(
             ROOT,
-            data_source=self._data[0],
-            data_reason=self._data[1],
+            data_source=self.images.source,
+            data_reason=self.images.reason,
             left_out=options.unsteady,
             worker_facts=self._worker_facts(cases),
         )
@@ -205,31 +177,6 @@ class Session:
             else:
                 return told, None
         return None, reason
-
-    def _locate(self, scratch: Path) -> tuple[str | None, str, str]:
-        """Return torchvision's root or None, the source's name, and why it was chosen."""
-        options = self.options
-        if options.data == "random":
-            return None, "random", "asked for"
-        if options.download:
-            download(options.data_root)
-        folder = dataset.find(options.data_root)
-        if folder is None:
-            return None, "random", f"no FashionMNIST files in {options.data_root}"
-        root = dataset.torchvision_root(folder, scratch / "data")
-        return str(root), "fashion-mnist", f"found in {folder}"
-
-
-def download(root: Path) -> None:
-    """Fetch FashionMNIST in a process of its own, since that imports torch.
-
-    Raises:
-        SetupError: if it cannot be fetched.
-    """
-    command = [sys.executable, "-m", "models", "--download", str(root.resolve())]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SetupError((done.stderr.strip().splitlines() or ["the download failed"])[-1])
 
 
 def continued(journal_path: Path, now: Run, *, retry: bool) -> tuple[Run, Resumption]:

@@ -5,7 +5,8 @@ A worker that died or hung costs its case an outcome and the run nothing: the ne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -24,12 +25,25 @@ class WorkerHandle(Protocol):
     def ask(self, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
         """Return the reply to a request."""
 
+    def pause(self) -> None:
+        """Suspend it, spinning threads and all."""
+
+    def resume(self) -> None:
+        """Let it go on."""
+
     def end(self) -> None:
         """Let the worker leave."""
 
 
-class Workers(Protocol):
-    """Makes workers; see `crew.Crew`."""
+class Opener(Protocol):
+    """Makes workers for one device after the other."""
+
+    def open(self, device: str, launch: int) -> tuple[WorkerHandle | None, str | None]:
+        """Return a fresh worker for a launch with its device opened, or None and why the device cannot be used."""
+
+
+class Workers(Opener, Protocol):
+    """Makes the workers of a run and says what that costs; see `crew.Crew`."""
 
     @property
     def compile_seconds(self) -> float:
@@ -41,9 +55,6 @@ class Workers(Protocol):
 
     def executions(self, done: int, launches: int) -> int:
         """Return how many launchers will be executed for the launches after `done`, up to `launches`."""
-
-    def open(self, device: str, launch: int) -> tuple[WorkerHandle | None, str | None]:
-        """Return a fresh worker for a launch with its device opened, or None and why the device cannot be used."""
 
 
 class OpenError(Exception):
@@ -93,7 +104,7 @@ class Operator:
         stop: asked before each request; a reason to stop now, None to go on.
     """
 
-    def __init__(self, workers: Workers, settings: Settings, stop: Callable[[], str | None]) -> None:
+    def __init__(self, workers: Opener, settings: Settings, stop: Callable[[], str | None]) -> None:
         self._workers = workers
         self._settings = settings
         self._stop = stop
@@ -105,14 +116,22 @@ class Operator:
         """Whether there is no worker: cases that were prepared have to be prepared again."""
         return self._worker is None
 
-    def prepare(self, case: Case, launch: int) -> Preparation | Measurement:
-        """Make a case ready and return what that showed, or how it ended instead."""
-        request = {
+    def prepare(self, case: Case, launch: int, *, settled_within: float | None = None) -> Preparation | Measurement:
+        """Make a case ready and return what that showed, or how it ended instead.
+
+        Args:
+            case: which.
+            launch: 0 tries the device, dtype and compile mode first, and counts operations.
+            settled_within: when it counts as warm, if otherwise than in a plain run.
+        """
+        request: dict[str, Any] = {
             "do": "prepare",
             "case": as_params(case),
             "warm": not self._settings.quick,
             "probe": launch == 0,
         }
+        if settled_within is not None:
+            request["settled_within"] = settled_within
         reply = self._ask(case, launch, request)
         return self._decoded(Preparation, reply, case, launch)
 
@@ -121,16 +140,48 @@ class Operator:
         reply = self._ask(case, 0, {"do": "probe", "case": as_params(case)})
         return reply.reason if isinstance(reply, Measurement) else None
 
-    def slice(self, case: Case, launch: int, iterations: int) -> Timing | Measurement:
-        """Return one timed slice, or how the case ended instead."""
+    def slice(
+        self, case: Case, launch: int, iterations: int, *, lead: int = 0, slowdown: float = 0.0
+    ) -> Timing | Measurement:
+        """Return one timed slice, or how the case ended instead.
+
+        Args:
+            case: which.
+            launch: in which launch.
+            iterations: how many.
+            lead: iterations right before that are not timed.
+            slowdown: share of its time by which it is slowed on purpose.
+        """
         request = {"do": "slice", "case_id": case.id, "iterations": iterations}
-        reply = self._ask(case, launch, request)
+        extra = {"lead": lead, "slowdown": slowdown}
+        reply = self._ask(case, launch, request | {name: value for name, value in extra.items() if value})
         return self._decoded(Timing, reply, case, launch)
 
     def yardstick(self, case: Case, launch: int) -> float | Measurement:
         """Return the yardstick's seconds; if the worker breaks here, `case`, which is next, is held responsible."""
         reply = self._ask(case, launch, {"do": "yardstick"})
         return reply if isinstance(reply, Measurement) else float(reply["seconds"])
+
+    def counts(self, case: Case) -> dict[str, int] | Measurement:
+        """Return the exact counts of a case."""
+        reply = self._ask(case, 0, {"do": "counts", "case": as_params(case)})
+        return reply if isinstance(reply, Measurement) else dict(reply["counts"])
+
+    def models(self, case: Case) -> list[str] | Measurement:
+        """Return the models that the worker can build; `case`, which is next, is held responsible if it breaks."""
+        reply = self._ask(case, 0, {"do": "models"})
+        return reply if isinstance(reply, Measurement) else list(reply["models"])
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let the worker, if there is one, run for the length of the block only; a worker made inside is included."""
+        try:
+            if self._worker is not None:
+                self._worker.resume()
+            yield
+        finally:
+            if self._worker is not None:
+                self._worker.pause()
 
     def forget(self) -> None:
         """Have the worker drop every case it holds, if there is one; a worker that cannot is replaced."""

@@ -6,12 +6,13 @@ Everything here happens before anything is timed, in a process that never import
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bench.arms import Arm, Side
 from bench.case import (
     COMPILE_MODES,
     DEFAULT_ACCELERATOR_DTYPES,
@@ -25,6 +26,14 @@ from bench.case import (
     check_compile,
     unknown,
 )
+from bench.gate_options import (
+    BUDGET_SECONDS,
+    GATE_SLICE_SECONDS,
+    MOST_BLOCKS,
+    GateOptions,
+    add_gate_options,
+    read_gate_options,
+)
 from bench.record import MOST_LAUNCHES, Settings
 from bench.refusals import refuse_foreign
 from bench.steady import MEASURES
@@ -36,6 +45,10 @@ KNOWN_DEVICES = ("cpu", "cuda", "mps", "xpu", "mtia", "hpu", "vulkan")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
 UNIT_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 MOST_SECONDS = 30 * 24 * 3600.0
+
+
+class SetupError(Exception):
+    """Nothing can be measured; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +68,7 @@ class Options:
         unsteady: measures of steadiness that are left out.
         resume: whether to go on with the journal of a run that was cut off.
         retry: whether cases with a fault are then tried again.
+        gate: what is compared; None for a plain run.
     """
 
     models: tuple[str, ...]
@@ -72,10 +86,17 @@ class Options:
     unsteady: tuple[str, ...]
     resume: bool
     retry: bool
+    gate: GateOptions | None = None
 
     def dtypes_for(self, device: str) -> Sequence[str]:
         """Return the dtypes to take on a device."""
         return self.dtypes or (DEFAULT_DTYPES if device == "cpu" else DEFAULT_ACCELERATOR_DTYPES)
+
+    @property
+    def arms(self) -> Mapping[Side, Arm]:
+        """Return both arms of a comparison."""
+        assert self.gate is not None, "a plain run has no arms"
+        return self.gate.arms
 
     @property
     def needs_probe(self) -> bool:
@@ -118,8 +139,8 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--compile",
         metavar="MODES",
-        default=",".join(DEFAULT_COMPILES),
-        help=f"of {', '.join(COMPILE_MODES)}, backend:NAME (default: %(default)s)",
+        default=None,
+        help=f"of {', '.join(COMPILE_MODES)}, backend:NAME (default: {','.join(DEFAULT_COMPILES)}; off with --against)",
     )
     add("--require-device", metavar="NAMES", default="", help="fail, rather than skip, where one of these is absent")
     how = parser.getgroup("accelbench-how", "accelbench: how it is timed")
@@ -138,13 +159,15 @@ def add_options(parser: pytest.Parser) -> None:
         "--budget",
         metavar="TIME",
         default=None,
-        help="wall time for the whole run, such as 90s or 10m (default: about one second of slices per case)",
+        help="wall time for the whole run, such as 90s or 10m (default: about one second of slices per case; "
+        "5m with --against)",
     )
     add(
         "--launches",
         metavar="N",
-        default="8",
-        help="fresh processes per case, each one replicate (default: %(default)s; under 6 there is no interval)",
+        default=None,
+        help=f"fresh processes per case, each one replicate (default: {Settings().launches}; under 6 there is no "
+        f"interval); with --against the most blocks (default: {MOST_BLOCKS})",
     )
     add("--seed", metavar="N", default="0", help="of weights, random images and order (default: %(default)s)")
     add(
@@ -156,6 +179,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("--unsteady", metavar="NAMES", default="", help=f"leave out measures of steadiness: {', '.join(MEASURES)}")
     add("--resume", action="store_true", help="go on with the journal of a run that was cut off; give the same options")
     add("--retry", action="store_true", help="with --resume: try again what crashed, timed out or failed")
+    add_gate_options(parser)
     data = parser.getgroup("accelbench-data", "accelbench: what the network is fed")
     add = data.addoption
     add(
@@ -182,21 +206,26 @@ def read_options(config: pytest.Config) -> Options:
     """
     refuse_foreign(config)
     get = config.getoption
+    gate = read_gate_options(config)
+    compile_ = get("compile") or ("off" if gate else ",".join(DEFAULT_COMPILES))
+    launches = get("launches") or str(MOST_BLOCKS if gate else Settings().launches)
+    budget = get("budget") or (f"{BUDGET_SECONDS:g}s" if gate else None)
     option = Options(
         models=_names("--model", get("model"), MODELS),
         steps=_names("--step", get("step"), STEPS),
         batches=tuple(dict.fromkeys(_whole("--batch", one, least=1) for one in _list("--batch", get("batch")))),
         devices=_devices("--device", get("device")),
         dtypes=None if get("dtype") is None else _names("--dtype", get("dtype"), DTYPES),
-        compiles=tuple(_checked("--compile", check_compile, one) for one in _list("--compile", get("compile"))),
+        compiles=tuple(_checked("--compile", check_compile, one) for one in _list("--compile", compile_)),
         required=_devices("--require-device", get("require_device")) if get("require_device") else (),
         settings=Settings(
-            launches=_whole("--launches", get("launches"), least=1, most=MOST_LAUNCHES),
+            launches=_whole("--launches", launches, least=1, most=MOST_LAUNCHES),
             seed=_whole("--seed", get("seed"), least=0),
+            slice_seconds=GATE_SLICE_SECONDS if gate else Settings().slice_seconds,
             quick=bool(get("quick") or (get("benchmark_disable") and not get("benchmark_enable"))),
             case_seconds=_duration("--benchmark-max-time", str(get("benchmark_max_time"))),
             min_slices=int(get("benchmark_min_rounds")),
-            budget_seconds=None if get("budget") is None else _duration("--budget", get("budget")),
+            budget_seconds=None if budget is None else _duration("--budget", budget),
             timeout_seconds=_duration("--case-timeout", get("case_timeout")),
         ),
         plan=bool(get("plan")),
@@ -206,6 +235,7 @@ def read_options(config: pytest.Config) -> Options:
         unsteady=_names("--unsteady", get("unsteady"), MEASURES) if get("unsteady") else (),
         resume=bool(get("resume")),
         retry=bool(get("retry")),
+        gate=gate,
     )
     if option.retry and not option.resume:
         raise pytest.UsageError("--retry goes with --resume: it tries again what an earlier part of the run saw fail")

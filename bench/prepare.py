@@ -73,6 +73,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     seed: int,
     warm: bool,
     count_flops: bool,
+    settled_within: float = SETTLED_WITHIN,
 ) -> Prepared:
     """Return a case ready to be timed.
 
@@ -86,6 +87,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         seed: of the weights.
         warm: whether to warm up; a quick pass does not.
         count_flops: whether to count operations, on an eager twin; they are the same in every launch.
+        settled_within: relative difference of slice medians below which it counts as warm.
 
     Raises:
         WrongResultError: if the answer is wrong.
@@ -105,7 +107,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     dtype = TORCH_DTYPES[case.dtype]
     errors = check(answer, right, dtype)
     warm_begin = perf_counter()
-    estimate, settled = warm_up(step) if warm else (second_seconds, False)
+    estimate, settled = warm_up(step, settled_within) if warm else (second_seconds, False)
     warm_end = perf_counter()
     if warm:  # once more, as it will be timed: a replayed graph is another program than the first call
         step.restore()
@@ -145,7 +147,7 @@ def _clocked(step: Step, clock: Clock) -> tuple[tuple[Tensor, Tensor], float]:
     return result, clock() - begin
 
 
-def warm_up(step: Step) -> tuple[float, bool]:
+def warm_up(step: Step, settled_within: float = SETTLED_WITHIN) -> tuple[float, bool]:
     """Iterate until slice medians settle; return the seconds per iteration and whether they did."""
     begin = perf_counter()
     iterations = 1
@@ -160,7 +162,7 @@ def warm_up(step: Step) -> tuple[float, bool]:
         if len(values) < 2 * several:
             continue
         before, now = median(values[-2 * several : -several]), median(values[-several:])
-        if abs(now / before - 1) < SETTLED_WITHIN:
+        if abs(now / before - 1) < settled_within:
             return now, True
         if perf_counter() - begin > WARM_LIMIT_SECONDS:
             return now, False

@@ -6,26 +6,16 @@ is wrong with it ends in one sentence.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from bench.case import Case
 from bench.decode import DecodeError, decode
-from bench.journal import SECTION
+from bench.journal import GATE_SECTION, SECTION
+from bench.parse import UnreadableError, check_schema, content_of, entries, journal_lines, parse
 from bench.record import SCHEMA, Environment, Finish, Measurement, Run, Scalar, Settings
-
-MAX_BYTES = 1 << 26
-"""A file larger than this is refused unread; an hour of slices of the default matrix is half of it."""
-
-MAX_LINE_BYTES = 1 << 25
-"""A line of a journal holds one group in one launch: kilobytes, or a few megabytes of very many slices."""
-
-
-class UnreadableError(Exception):
-    """A result file cannot be used; the message says which, where and what to do."""
 
 
 def read(path: Path) -> Run:
@@ -36,7 +26,7 @@ def read(path: Path) -> Run:
     Raises:
         UnreadableError: if the file is missing, too large, not JSON, foreign, of another schema, or inconsistent.
     """
-    content = _content(path)
+    content = content_of(path)
     try:
         return _read_journal(path, content) if path.suffix == ".jsonl" else _read_json(path, content)
     except DecodeError as error:
@@ -68,7 +58,7 @@ def read_plain(path: Path) -> list[PlainBenchmark]:
     Raises:
         UnreadableError: if the file is missing, too large, not JSON, or not such a file.
     """
-    document = _parse(_content(path), str(path))
+    document = parse(content_of(path), str(path))
     try:
         return [
             decode(
@@ -85,17 +75,19 @@ def read_plain(path: Path) -> list[PlainBenchmark]:
 
 
 def _read_json(path: Path, content: bytes) -> Run:
-    document = _parse(content, str(path))
+    document = parse(content, str(path))
     ours = document.get(SECTION) if isinstance(document, dict) else None
     if not isinstance(ours, dict):
+        if isinstance(document, dict) and GATE_SECTION in document:
+            raise UnreadableError(f"{path}: a comparison, not a run; read it with `python -m reports gate`")
         what = (
             "made by pytest-benchmark alone" if isinstance(document, dict) and "benchmarks" in document else "foreign"
         )
         raise UnreadableError(f"{path}: no {SECTION!r} section ({what}); make it with `pytest bench --benchmark-json`")
-    _check_schema(ours, str(path))
+    check_schema(ours, str(path), SCHEMA)
     started = [
         (launch, case)
-        for index, mark in enumerate(_list(ours, "started"))
+        for index, mark in enumerate(entries(ours, "started"))
         for launch, case in _started(mark, f"started[{index}]")
     ]
     return _run(
@@ -104,7 +96,8 @@ def _read_json(path: Path, content: bytes) -> Run:
         settings=decode(Settings, ours.get("settings"), "settings"),
         cases=_cases(ours),
         measurements=[
-            decode(Measurement, one, f"measurements[{index}]") for index, one in enumerate(_list(ours, "measurements"))
+            decode(Measurement, one, f"measurements[{index}]")
+            for index, one in enumerate(entries(ours, "measurements"))
         ],
         started=started,
         finish=None if ours.get("finish") is None else decode(Finish, ours["finish"], "finish"),
@@ -112,19 +105,13 @@ def _read_json(path: Path, content: bytes) -> Run:
 
 
 def _read_journal(path: Path, content: bytes) -> Run:
-    lines = content.split(b"\n")
-    if max(map(len, lines)) > MAX_LINE_BYTES:
-        raise UnreadableError(f"{path}: a line of over {MAX_LINE_BYTES} bytes; the file is damaged or not ours")
-    lines.pop()  # what follows the last newline: nothing, or a torn line
-    if not lines:
-        raise UnreadableError(f"{path}: empty; the run ended before anything was written: measure again")
-    begin = _parse(lines[0], f"{path}:1")
+    begin, *lines = journal_lines(content, path)
     if not isinstance(begin, dict) or begin.get("event") != "begin":
         raise UnreadableError(f"{path}:1: not a journal of `pytest bench`; name one of its .json or .jsonl files")
-    _check_schema(begin, f"{path}:1")
+    check_schema(begin, f"{path}:1", SCHEMA)
     events = _Events()
-    for number, line in enumerate(lines[1:], start=2):
-        events.take(_parse(line, f"{path}:{number}"), f"line {number}")
+    for number, line in enumerate(lines, start=2):
+        events.take(line, f"line {number}")
     return _run(
         source=str(path),
         environment=decode(Environment, begin.get("environment"), "line 1: environment"),
@@ -192,48 +179,8 @@ def _run(
         raise DecodeError(str(error)) from error
 
 
-def _content(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise UnreadableError(f"{path}: {size} bytes; files over {MAX_BYTES} are not read")
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreadableError(f"{path}: {error.strerror or error}; name a result file of `pytest bench`") from error
-
-
-def _parse(content: bytes, where: str) -> Any:
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is not a number a result can hold")
-
-    try:
-        return json.loads(content, parse_constant=refuse)
-    except RecursionError as error:
-        raise UnreadableError(f"{where}: nested too deeply; the file is damaged or not ours") from error
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise UnreadableError(
-            f"{where}: not JSON ({error}); truncated files have a journal (.jsonl) beside them"
-        ) from error
-
-
-def _check_schema(holder: dict[str, Any], where: str) -> None:
-    schema = holder.get("schema")
-    if type(schema) is not int or schema != SCHEMA:
-        raise UnreadableError(
-            f"{where}: schema {str(schema)[:20]}, this reader knows {SCHEMA}; "
-            "measure again or use the version that wrote it"
-        )
-
-
-def _list(holder: dict[str, Any], name: str) -> list[Any]:
-    value = holder.get(name)
-    if not isinstance(value, list):
-        raise DecodeError(f"{name}: expected a list")
-    return value
-
-
 def _cases(holder: dict[str, Any]) -> list[Case]:
-    return [decode(Case, one, f"cases[{index}]") for index, one in enumerate(_list(holder, "cases"))]
+    return [decode(Case, one, f"cases[{index}]") for index, one in enumerate(entries(holder, "cases"))]
 
 
 def _started(mark: object, where: str) -> list[tuple[int, Case]]:
@@ -261,12 +208,12 @@ def whole_lines(path: Path) -> int:
     return path.read_bytes().rfind(b"\n") + 1
 
 
-def keep_aside(path: Path) -> Path | None:
-    """Rename a journal whose run is not also in the JSON beside it: ``NAME.1``, ``NAME.2``; return its new name."""
+def keep_aside(path: Path, reader: Callable[[Path], object] = read) -> Path | None:
+    """Rename a journal whose content is not also in the JSON beside it: ``NAME.1``, ``NAME.2``; return its new name."""
     if not path.exists():
         return None
     try:
-        if read(path) == read(path.with_suffix(".json")):
+        if reader(path) == reader(path.with_suffix(".json")):
             return None  # the JSON holds the same and stays until the new one is whole
     except UnreadableError:
         pass  # not ours to judge: keep it

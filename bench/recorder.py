@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import inf, nextafter
 from pathlib import Path
@@ -122,13 +122,26 @@ def replay(run: Run, case: Case, benchmark: Any, tape: Tape, *, required: Sequen
         pytest.fail(f"{case.device} is required: {reason}", pytrace=False)
     if outcome is not Outcome.MEASURED:
         pytest.skip(f"{outcome}: {reason}" if outcome is not Outcome.SKIPPED else str(reason))
-    slices = [(one.launch, one.slices) for one in run.by_case()[case] if one.slices is not None]
-    seconds = [value for _, some in slices for value in some.seconds]
-    iterations = slices[0][1].iterations if slices else 1
+    slices = {one.launch: one.slices for one in run.by_case()[case] if one.slices is not None}
+    iterations = next((some.iterations for some in slices.values()), 1)
+    record(benchmark, case, iterations, {launch: some.seconds for launch, some in slices.items()}, tape)
+
+
+def record(benchmark: Any, case: Case, iterations: int, launches: Mapping[int, Sequence[float]], tape: Tape) -> None:
+    """Hand slices to pytest-benchmark's fixture.
+
+    Args:
+        benchmark: the fixture.
+        case: whose slices.
+        iterations: of a slice, the same in all.
+        launches: the slices' seconds per iteration, by launch.
+        tape: the clock that the fixture was given for this test.
+    """
+    seconds = [value for some in launches.values() for value in some]
     tape.load([whole_seconds(value, iterations) for value in seconds])
     benchmark.extra_info["case"] = case.id
-    benchmark.extra_info["launches"] = len(slices)
-    benchmark.extra_info["launch_of_round"] = [launch for launch, some in slices for _ in some.seconds]
+    benchmark.extra_info["launches"] = len(launches)
+    benchmark.extra_info["launch_of_round"] = [launch for launch, some in launches.items() for _ in some]
     benchmark.pedantic(_nothing, rounds=max(1, len(seconds)), iterations=iterations)
 
 
@@ -183,3 +196,18 @@ class JsonTarget(os.PathLike[str]):
             write_whole(rescued, content)
             return rescued
         return self.final
+
+
+def empty_document(config: pytest.Config) -> dict[str, Any]:
+    """Return pytest-benchmark's document for a run in which no case was measured, made by its own hooks."""
+    hook = config.hook
+    machine = hook.pytest_benchmark_generate_machine_info(config=config)
+    hook.pytest_benchmark_update_machine_info(config=config, machine_info=machine)
+    commit = hook.pytest_benchmark_generate_commit_info(config=config)
+    hook.pytest_benchmark_update_commit_info(config=config, commit_info=commit)
+    arguments = {"config": config, "benchmarks": []}
+    document: dict[str, Any] = hook.pytest_benchmark_generate_json(
+        **arguments, include_data=True, machine_info=machine, commit_info=commit
+    )
+    hook.pytest_benchmark_update_json(**arguments, output_json=document)
+    return document

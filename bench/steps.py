@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -110,10 +111,14 @@ class Step(ABC):
         """Return what the latest iteration computed, given what `iterate` returned."""
         return Answer(logits=exact(logits), loss=exact(loss))
 
+    @abstractmethod
+    def isolated(self, watch: AbstractContextManager[object]) -> None:
+        """Run what `timed` times of one iteration, and nothing else, inside a context that watches it."""
+
     def flops(self) -> int:
         """Return the floating-point operations of what `timed` times in one iteration, as torch's counter sees them."""
-        with FlopCounterMode(display=False) as counter:
-            self.iterate()
+        counter = FlopCounterMode(display=False)
+        self.isolated(counter)
         return int(counter.get_total_flops())
 
 
@@ -133,6 +138,10 @@ class Forward(Step):
             for _ in repeat(None, iterations):
                 call(images)
             return clock() - begin
+
+    def isolated(self, watch: AbstractContextManager[object]) -> None:
+        with torch.inference_mode(), watch:
+            self.subject.call(self.subject.images)
 
 
 class Backward(Step):
@@ -163,13 +172,12 @@ class Backward(Step):
     def answer(self, logits: Tensor, loss: Tensor) -> Answer:
         return Answer(logits=exact(logits), loss=exact(loss), gradients=collect(self.subject.network, gradients=True))
 
-    def flops(self) -> int:
+    def isolated(self, watch: AbstractContextManager[object]) -> None:
         subject = self.subject
         subject.network.zero_grad(set_to_none=True)
         loss = subject.loss(subject.call(subject.images), subject.labels)
-        with FlopCounterMode(display=False) as counter:
+        with watch:
             loss.backward()  # type: ignore[no-untyped-call]
-        return int(counter.get_total_flops())
 
 
 class Train(Step):
@@ -197,6 +205,11 @@ class Train(Step):
         for _ in repeat(None, iterations):
             iterate()
         return clock() - begin
+
+    def isolated(self, watch: AbstractContextManager[object]) -> None:
+        self.restore()
+        with watch:
+            self.iterate()
 
     def answer(self, logits: Tensor, loss: Tensor) -> Answer:
         network = self.subject.network

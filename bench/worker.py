@@ -22,13 +22,24 @@ from torch import Tensor
 from bench import devices
 from bench.case import Case
 from bench.environment import torch_facts
+from bench.facts import compiled_counts, eager_counts
 from bench.guard import die_first, die_with_parent, ignore_terminal, limit_memory
-from bench.prepare import CompileCounts, Prepared, SilentEagerError, allow_variants, prepare, right_answer
+from bench.prepare import (
+    SETTLED_WITHIN,
+    CompileCounts,
+    Prepared,
+    SilentEagerError,
+    allow_variants,
+    prepare,
+    right_answer,
+)
 from bench.probe import SkipError, try_case
 from bench.record import Outcome
 from bench.steady import disturbance, no_gc
+from bench.steps import STEP_CLASSES, Step, build
 from bench.verify import Answer, WrongResultError
 from bench.yardstick import Yardstick
+from models import MODELS
 from models.inputs import fashion_mnist, random_images
 
 Reply = dict[str, Any]
@@ -60,7 +71,9 @@ class Worker:
         self._right: dict[tuple[str, str, int], Answer] = {}
         self._yardstick: Yardstick | None = None
 
-    def prepare(self, case: dict[str, Any], *, warm: bool, probe: bool) -> Reply:
+    def prepare(
+        self, case: dict[str, Any], *, warm: bool, probe: bool, settled_within: float = SETTLED_WITHIN
+    ) -> Reply:
         """Make a case ready; answer what that showed."""
         wanted = Case(**case)
         if wanted.compiled:
@@ -81,6 +94,7 @@ class Worker:
             seed=self._seed,
             warm=warm,
             count_flops=probe,
+            settled_within=settled_within,
         )
         self._ready[wanted.id] = ready
         return asdict(ready.preparation)
@@ -90,9 +104,38 @@ class Worker:
         try_case(Case(**case), self._device)
         return {}
 
-    def slice(self, case_id: str, *, iterations: int) -> Reply:
-        """Time one slice; answer its seconds per iteration and what disturbed it."""
+    def counts(self, case: dict[str, Any]) -> Reply:
+        """Answer the exact counts of a case, made for this and dropped again."""
+        wanted = Case(**case)
+        model, step_class = MODELS[wanted.model], STEP_CLASSES[wanted.step]
+
+        def step(*, compiled: bool) -> Step:
+            data = self._images(wanted.batch)
+            return step_class(
+                build(wanted, model, self._device, *data, seed=self._seed, compiled=compiled), self._clock
+            )
+
+        counts = eager_counts(step(compiled=False))
+        if wanted.compiled:
+            allow_variants()
+            counts |= compiled_counts(step(compiled=True))
+        return {"counts": counts}
+
+    def slice(self, case_id: str, *, iterations: int, lead: int = 0, slowdown: float = 0.0) -> Reply:
+        """Time one slice; answer its seconds per iteration and what disturbed it.
+
+        Args:
+            case_id: a case that is ready.
+            iterations: how many.
+            lead: iterations right before that are not timed, for a process that has just been suspended.
+            slowdown: share of its time by which it is slowed on purpose, inside the clock reads.
+        """
         step = self._ready[case_id].step
+        step.clock = self._clock
+        if lead:
+            step.timed(lead)
+        if slowdown:
+            step.clock = devices.slowed(self._clock, slowdown)
         graphs = CompileCounts.now().graphs
         with no_gc(enabled=self._gc_off):
             before = disturbance()
@@ -127,6 +170,10 @@ class Worker:
         gc.collect()
         devices.release_memory(self._device)
         return {}
+
+    def models(self) -> Reply:
+        """Answer the models that this process can build."""
+        return {"models": list(MODELS)}
 
     def facts(self) -> Reply:
         """Answer what this process knows about torch and its device."""
@@ -183,6 +230,8 @@ def _handler(worker: Worker | None, name: str) -> Callable[..., Reply]:
         "yardstick": worker.yardstick,
         "drop": worker.drop,
         "facts": worker.facts,
+        "models": worker.models,
+        "counts": worker.counts,
     }
     return handlers[name]
 
@@ -193,6 +242,7 @@ def main(descriptor: int, parent: int) -> None:
     ignore_terminal()
     die_first()
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    gc.freeze()  # what was imported is never garbage: a collection looks at cases only
     with socket.socket(fileno=descriptor) as channel:
         serve(channel)
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from bench.read import UnreadableError, read
+from bench.parse import UnreadableError
+from bench.read import read
 from reports.escape import plain
+from reports.gate_command import configure_gate, run_gate
 from reports.reference import Reference, parse_reference
 from reports.render import Format, render
 from reports.tables import TABLES
@@ -31,6 +33,8 @@ EXAMPLES = """examples:
   python -m reports table out.jsonl --format csv > summary.csv
   python -m reports plot out.json --out pictures
   python -m reports write out.json
+  python -m reports gate gate.json --format markdown
+  python -m reports gate base.json head.json
 """
 
 
@@ -94,17 +98,21 @@ def _parser() -> ArgumentParser:
     for name, command in COMMANDS.items():
         sub = subparsers.add_parser(name, help=command.help, description=command.help)
         sub.set_defaults(command=command)
-        sub.add_argument("file", type=Path, metavar="FILE", help="a .json or .jsonl of `pytest bench`")
-        sub.add_argument("--out", type=Path, metavar="DIR", help="folder to write to")
-        sub.add_argument(
-            "--reference",
-            type=_reference,
-            default=Reference(),
-            metavar="dtype=D,compile=C",
-            help="what speed-ups are measured against (default: dtype=float32,compile=off)",
-        )
         command.configure(sub)
     return parser
+
+
+def _configure_run(parser: ArgumentParser) -> None:
+    """Add what every command has that reports on one run."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a .json or .jsonl of `pytest bench`")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write to")
+    parser.add_argument(
+        "--reference",
+        type=_reference,
+        default=Reference(),
+        metavar="dtype=D,compile=C",
+        help="what speed-ups are measured against (default: dtype=float32,compile=off)",
+    )
 
 
 def _reference(text: str) -> Reference:
@@ -115,6 +123,7 @@ def _reference(text: str) -> Reference:
 
 
 def _configure_table(parser: ArgumentParser) -> None:
+    _configure_run(parser)
     parser.add_argument("--table", choices=[*TABLES, ALL], help="which table (default: all; summary for csv)")
     parser.add_argument("--format", type=Format, choices=list(Format), default=Format.TEXT, help="(default: text)")
 
@@ -138,6 +147,7 @@ def _table(options: Namespace) -> int:
 
 
 def _configure_plot(parser: ArgumentParser) -> None:
+    _configure_run(parser)
     parser.add_argument("--plot", metavar="NAME", help="throughput, latency, speedup or spread (default: all)")
 
 
@@ -174,8 +184,13 @@ COMMANDS: dict[str, Command] = {
     "plot": Command(help="draw plots into --out or reports/out/<name of FILE>/", configure=_configure_plot, run=_plot),
     "write": Command(
         help="write all tables and plots into --out or reports/out/<name of FILE>/",
-        configure=lambda _: None,
+        configure=_configure_run,
         run=_write,
+    ),
+    "gate": Command(
+        help="print the verdicts of a comparison (--against), or what two stored runs can say",
+        configure=configure_gate,
+        run=run_gate,
     ),
 }
 """Every subcommand by name, in the order of the help."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, combinations_with_replacement, takewhile
-from math import exp, floor, log, sqrt
+from math import comb, exp, floor, log, sqrt
 from statistics import NormalDist, median, quantiles
 
 CONFIDENCE = 0.95
@@ -18,6 +18,9 @@ CONFIDENCE = 0.95
 LEAST_LAUNCHES = 6
 """Fewer have no signed-rank interval at 95 %: even all of them on one side happens by chance in 1 of 2^(n-1)."""
 
+
+EXACT_PAIRS = 1000
+"""Above this the rank of a shift's interval is approximated."""
 
 EXACT_LAUNCHES = 200
 """Above this the rank is approximated, which leaves the interval 2 of its 20,000 averages too wide."""
@@ -116,6 +119,41 @@ def _ways(n: int) -> tuple[int, ...]:
         padded = ways + [0] * rank
         ways = [count + (padded[total - rank] if total >= rank else 0) for total, count in enumerate(padded)]
     return tuple(ways)
+
+
+def shift_interval(base: Sequence[float], head: Sequence[float], *, confidence: float) -> tuple[float, float] | None:
+    """Return the exact rank-sum interval of head's shift over base; None if there are too few of either.
+
+    Source: Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, 3rd ed., section 4.3.
+    """
+    rank = rank_sum(len(base), len(head), tail=(1 - confidence) / 2)
+    if rank == 0:
+        return None
+    differences = sorted(after - before for before in base for after in head)
+    return differences[rank - 1], differences[-rank]
+
+
+def rank_sum(m: int, n: int, *, tail: float) -> int:
+    """Return how many of the m n differences an interval may leave out, plus one, on each side.
+
+    That is the largest k with P(U < k) <= tail, U being Mann and Whitney's statistic; 0 if none is.
+    """
+    if m * n > EXACT_PAIRS:
+        deviation = sqrt(m * n * (m + n + 1) / 12)
+        return max(0, floor(m * n / 2 + NormalDist().inv_cdf(tail) * deviation))
+    allowed = tail * (1 + 1e-12) * comb(m + n, n)
+    return sum(1 for _ in takewhile(lambda ways: ways <= allowed, accumulate(_pairs_below(m, n))))
+
+
+@cache
+def _pairs_below(m: int, n: int) -> list[int]:
+    """Return, for each u from 0, in how many orders of m and n values u pairs are the wrong way round."""
+    most = m * n + 1
+    rows = [[1] + [0] * (most - 1) for _ in range(n + 1)]
+    for _ in range(m):
+        for j in range(1, n + 1):
+            rows[j] = [(rows[j][u - j] if u >= j else 0) + rows[j - 1][u] for u in range(most)]
+    return rows[n]
 
 
 Sets = Mapping[int, Mapping[int, float]]

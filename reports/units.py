@@ -80,6 +80,18 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.1f} %" if present(share) else ABSENT
 
 
+def signed_percent(share: float, low: float | None = None, high: float | None = None) -> str:
+    """Return a change such as 0.052 as ``+5.2 % [+4.0, +6.3]``."""
+    interval = f" [{100 * low:+.1f}, {100 * high:+.1f}]" if present(low) and present(high) else ""
+    return f"{100 * share:+.1f} %{interval}"
+
+
+def duration(seconds_: float) -> str:
+    """Return a length of time as a person reads it: ``3m40s``."""
+    minutes, rest = divmod(round(seconds_), 60)
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
 def data_size(count: float | None) -> str:
     """Return a number of bytes such as ``7.8 GiB``."""
     if not present(count):

@@ -14,10 +14,16 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("models", "bench", "reports", "tests")
 PROGRAM = [path for folder in OURS[:3] for path in sorted((ROOT / folder).rglob("*.py"))]
 MAX_LINES = 300
-CONTRACT = {"bench.case", "bench.record", "bench.journal", "bench.read"}
-"""What reports may know of bench: nothing that needs torch."""
+CONTRACT = {
+    *("bench.case", "bench.record", "bench.journal", "bench.parse", "bench.read"),
+    *("bench.arms", "bench.job", "bench.joblog"),
+}
+"""What reports may know of bench, of a run and of a comparison: nothing that needs torch."""
 
-WITH_TORCH = {"devices", "dtypes", "prepare", "probe", "steps", "verify", "worker", "yardstick"}
+MAIN = ("conftest.py", "gate.py")
+"""The two halves of the main(): pytest's wiring of a run, and of a comparison."""
+
+WITH_TORCH = {"devices", "dtypes", "facts", "prepare", "probe", "steps", "verify", "worker", "yardstick"}
 """Modules of bench that run in workers and probe processes only; every other one stays free of torch."""
 
 LATE_TORCH = {"launcher", "environment"}
@@ -28,7 +34,10 @@ TORCH_FREE = sorted(
     for path in (ROOT / "bench").glob("[!_]*.py")
     if path.stem not in WITH_TORCH | LATE_TORCH and not path.stem.startswith("test_")
 )
-STANDARD_ONLY = ("case", "decode", "guard", "journal", "launch", "operator", "pace", "record", "schedule", "steady")
+STANDARD_ONLY = (
+    *("case", "decode", "guard", "journal", "launch", "operator", "pace", "parse", "record", "schedule", "steady"),
+    *("arms", "blocks", "checkout", "job", "joblog", "quads"),
+)
 """Modules that need nothing but Python, so that they are proved without a device."""
 
 
@@ -79,8 +88,8 @@ def test_models_import_nothing_of_ours(path: Path) -> None:
 
 @pytest.mark.parametrize("path", files("bench"), ids=name_of)
 def test_bench_knows_reports_only_in_its_main(path: Path) -> None:
-    """conftest.py is the one module that may see all three."""
-    assert path.name == "conftest.py" or not tops(path) & {"reports", "tests"}
+    """Only the wiring may see all three."""
+    assert path.name in MAIN or not tops(path) & {"reports", "tests"}
 
 
 @pytest.mark.parametrize("path", files("reports"), ids=name_of)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from random import Random
 from typing import Any
 
+from bench.arms import Side
 from bench.case import Case
 from bench.launch import WorkerDiedError, WorkerTimeoutError
 from tests.reports.runs import preparation
@@ -27,10 +29,16 @@ class FakeWorker:
     launch: int
     number: int
     alive: bool = True
+    awake: bool = True
     ready: set[str] = field(default_factory=set)
+    side: Side = Side.BASE
+    first: bool = True
 
     def ask(self, request: Reply, timeout_seconds: float) -> Reply:
         assert self.alive, "a worker that is gone was asked"
+        assert self.awake, "a worker that is suspended was asked"
+        others = [worker for worker in self.crew.opened if worker is not self and worker.alive and worker.awake]
+        assert not others, "another worker was not suspended meanwhile"
         assert timeout_seconds == self.crew.timeout_seconds
         self.crew.asked.append((self, request))
         self.crew.now += self.crew.seconds.get(request["do"], 0.0)
@@ -41,7 +49,7 @@ class FakeWorker:
             raise reply
         return self.usual(request) if reply is None else reply
 
-    def usual(self, request: Reply) -> Reply:
+    def usual(self, request: Reply) -> Reply:  # noqa: PLR0911  one for each request
         match request:
             case {"do": "prepare", "case": case}:
                 self.ready.add(Case(**case).id)
@@ -49,7 +57,7 @@ class FakeWorker:
             case {"do": "slice", "case_id": name, "iterations": iterations}:
                 assert name in self.ready, "a case that was not prepared in this worker was timed"
                 return {
-                    "seconds": 0.001,
+                    "seconds": self.crew.slice_seconds(self, request),
                     "started": self.crew.now,
                     "wall_seconds": 0.001 * iterations,
                     "stolen_seconds": 0.0,
@@ -60,12 +68,22 @@ class FakeWorker:
                 return {"seconds": 2e-5}
             case {"do": "probe"}:
                 return {}
+            case {"do": "models"}:
+                return {"models": self.crew.models[self.side]}
+            case {"do": "counts"}:
+                return {"counts": {"flops": 1000, "operators": 9}}
             case {"do": "facts"}:
                 return {"facts": {"torch.threads": 2, f"device.{self.device}.description": "Imaginary"}}
             case {"do": "drop"}:
                 self.ready.clear()
                 return {}
         raise AssertionError(request)
+
+    def pause(self) -> None:
+        self.awake = False
+
+    def resume(self) -> None:
+        self.awake = True
 
     def end(self) -> None:
         self.alive = False
@@ -106,6 +124,12 @@ class FakeCrew:
         self.opened.append(worker)
         return worker, None
 
+    def slice_seconds(self, worker: FakeWorker, request: Reply) -> float:
+        """Return what a slice takes per iteration: a millisecond."""
+        assert worker.alive
+        assert request["iterations"] > 0
+        return 0.001
+
     def executions(self, done: int, launches: int) -> int:
         return max(0, launches - 1) // 4 - max(0, done - 1) // 4
 
@@ -119,6 +143,52 @@ class FakeCrew:
     def order(self) -> list[tuple[int, str]]:
         """Return the launch and case of every slice, in order."""
         return [(worker.launch, request["case_id"]) for worker, request in self.requests("slice")]
+
+
+@dataclass
+class FakeArms(FakeCrew):
+    """Makes the workers of two arms.
+
+    Attributes:
+        models: that each arm has.
+        slower: by how much head's slices are, by case id.
+        renewed: after how many blocks' worth of workers the launchers were executed anew.
+        scatter: of a worker's slices, as a share, drawn once for each worker and case.
+    """
+
+    models: dict[Side, list[str]] = field(default_factory=lambda: {side: ["mlp"] for side in Side})
+    slower: dict[str, float] = field(default_factory=dict)
+    renewed: list[int] = field(default_factory=list)
+    scatter: float = 0.0
+    random: Random = field(default_factory=lambda: Random(0))
+
+    def hire(self, side: Side, first: bool) -> FakeOpener:  # noqa: FBT001  as the real one
+        """Return the maker of one arm's workers."""
+        return FakeOpener(self, side, first)
+
+    def renew(self) -> None:
+        self.renewed.append(len(self.opened))
+
+    def slice_seconds(self, worker: FakeWorker, request: Reply) -> float:
+        effect = self.slower.get(request["case_id"], 0.0) if worker.side is Side.HEAD else request.get("slowdown", 0.0)
+        return 0.001 * (1 + effect) * (1 + self.random.gauss(0.0, 0.001)) * (1 + worker.number % 7 * self.scatter)
+
+
+@dataclass
+class FakeOpener:
+    """Makes the workers of one arm."""
+
+    crew: FakeArms
+    side: Side
+    first: bool
+
+    def open(self, device: str, launch: int) -> tuple[FakeWorker | None, str | None]:
+        if device in self.crew.absent:
+            return None, self.crew.absent[device]
+        crew = self.crew
+        worker = FakeWorker(crew, device, launch, len(crew.opened), side=self.side, first=self.first)
+        crew.opened.append(worker)
+        return worker, None
 
 
 def breaks(case: Case, how: Reply | Exception, *, doing: str, launch: int, after: int = 0) -> Script:

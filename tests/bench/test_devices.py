@@ -190,6 +190,13 @@ def test_allocation_beyond_all_memory_is_out_of_memory() -> None:
     assert devices.is_out_of_memory(caught.value)
 
 
+def test_slowed_clock_waits_between_every_pair_of_reads() -> None:
+    """Twice as slow: what took one second takes two, and the next pair begins anew."""
+    stamps = iter([10.0, 11.0, 12.0, 20.0, 21.0, 22.0])
+    slow = devices.slowed(stamps.__next__, 1.0)
+    assert [slow(), slow(), slow(), slow()] == [10.0, 12.0, 20.0, 22.0]
+
+
 def test_clock_cost_is_the_median_of_pairs_of_reads() -> None:
     """A slice must be so long that it does not matter; one disturbed read does not decide."""
     stamps = [0.0, 0.0, 1.0, 5.0, 7.0, 10.0, 110.0]

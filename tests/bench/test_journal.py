@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tuned
 
 from bench import journal as journal_module
-from bench import read as read_module
+from bench import parse as parse_module
 from bench.journal import SECTION, Journal, section, write_whole
-from bench.read import UnreadableError, keep_aside, read, read_plain, whole_lines
+from bench.parse import UnreadableError
+from bench.read import keep_aside, read, read_plain, whole_lines
 from bench.record import SCHEMA, Outcome, Run
 from tests.bench.strategies import runs
 from tests.reports.runs import FINISH, TWO, hole, made_run, measured, slices
@@ -251,9 +252,9 @@ def test_file_that_is_not_ours_is_one_line(content: bytes, sentence: str, tmp_pa
 def test_file_of_too_many_bytes_is_refused_unread(journal_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading costs memory before it can be judged."""
     size = journal_path.stat().st_size
-    monkeypatch.setattr(read_module, "MAX_BYTES", size)
+    monkeypatch.setattr(parse_module, "MAX_BYTES", size)
     assert read(journal_path) == RUN
-    monkeypatch.setattr(read_module, "MAX_BYTES", size - 1)
+    monkeypatch.setattr(parse_module, "MAX_BYTES", size - 1)
     with unreadable(journal_path, f"{size} bytes; files over {size - 1} are not read"):
         read(journal_path)
 
@@ -342,9 +343,9 @@ def test_finish_says_how_the_run_ended(journal_path: Path) -> None:
 def test_line_of_too_many_bytes_is_refused(journal_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hundred megabytes of brackets are no measurement."""
     longest = max(map(len, journal_path.read_bytes().split(b"\n")))
-    monkeypatch.setattr(read_module, "MAX_LINE_BYTES", longest)
+    monkeypatch.setattr(parse_module, "MAX_LINE_BYTES", longest)
     assert read(journal_path) == RUN
-    monkeypatch.setattr(read_module, "MAX_LINE_BYTES", longest - 1)
+    monkeypatch.setattr(parse_module, "MAX_LINE_BYTES", longest - 1)
     with unreadable(journal_path, f"a line of over {longest - 1} bytes"):
         read(journal_path)
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from bench import measuring, stopping
+from bench import images, present, stopping
 from bench.case import Case
+from bench.images import Images, download, located
 from bench.launch import WorkerDiedError, WorkerTimeoutError
-from bench.measuring import Session, SetupError, download, probe_devices
+from bench.measuring import Session
+from bench.options import SetupError
 from bench.read import read
 from bench.record import Outcome, Run, Settings
 from bench.stopping import StopSwitch, stoppable
@@ -94,9 +96,11 @@ def test_session_that_was_not_entered_has_no_workers() -> None:
 def test_auto_takes_random_images_where_there_are_no_real_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And says where it looked."""
     monkeypatch.setattr(dataset, "DEBIAN", tmp_path / "debian")
-    found = session(data_root=tmp_path)._locate(tmp_path)
-    assert found == (None, "random", f"no FashionMNIST files in {tmp_path}")
-    assert session(data="random", data_root=tmp_path)._locate(tmp_path) == (None, "random", "asked for")
+    found = located(session(data_root=tmp_path).options, tmp_path)
+    assert found == Images(root=None, source="random", reason=f"no FashionMNIST files in {tmp_path}")
+    assert located(session(data="random", data_root=tmp_path).options, tmp_path) == Images(
+        root=None, source="random", reason="asked for"
+    )
 
 
 def test_real_images_are_taken_where_they_are(tmp_path: Path) -> None:
@@ -105,8 +109,8 @@ def test_real_images_are_taken_where_they_are(tmp_path: Path) -> None:
     raw.mkdir(parents=True)
     for name in dataset.FILES:
         (raw / name).touch()
-    found = session(data_root=tmp_path)._locate(tmp_path / "scratch")
-    assert found == (str(tmp_path), "fashion-mnist", f"found in {raw}")
+    found = located(session(data_root=tmp_path).options, tmp_path / "scratch")
+    assert found == Images(root=str(tmp_path), source="fashion-mnist", reason=f"found in {raw}")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_download_that_fails_is_a_sentence(
     done: subprocess.CompletedProcess[str], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is timed."""
-    monkeypatch.setattr(measuring.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(images.subprocess, "run", lambda *_, **__: done)
     with pytest.raises(SetupError, match=f"^{sentence}$"):
         download(Path("data"))
 
@@ -132,13 +136,13 @@ def test_download_that_fails_is_a_sentence(
 def probe_as(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let the probe process run this program instead."""
     real = subprocess.run
-    monkeypatch.setattr(measuring.subprocess, "run", lambda given, **rest: real([given[0], "-c", code], **rest))
+    monkeypatch.setattr(present.subprocess, "run", lambda given, **rest: real([given[0], "-c", code], **rest))
 
 
 def test_probe_process_is_believed_by_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backends print what they like when they are imported."""
     probe_as(monkeypatch, """print('hello'); print('{"found": ["cpu"], "refused": {"x": "no"}}')""")
-    assert probe_devices(["x"]) == (["cpu"], {"x": "no"})
+    assert present.probe_devices(["x"]) == (["cpu"], {"x": "no"})
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,7 @@ def test_probe_process_that_breaks_is_a_sentence(code: str, sentence: str, monke
     """Nothing can be measured, and the reason is in one line."""
     probe_as(monkeypatch, code)
     with pytest.raises(SetupError, match=sentence):
-        probe_devices([])
+        present.probe_devices([])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -184,7 +188,7 @@ def measure(crew: FakeCrew, path: Path, *, show: Any = None, cases: tuple[Case, 
     """Carry out a whole run on a fake crew, with a real journal."""
     values = {"settings": Settings(launches=2), "resume": False, "retry": False} | options
     mine = session(crew, **values)
-    mine._data = ("random", "asked for")
+    mine._images = Images(root=None, source="random", reason="asked for")
     return mine.measure(cases, path, show or (lambda _: None), lambda: None)
 
 

@@ -64,13 +64,13 @@ def test_eager_case_is_ready_with_what_preparing_it_showed(step: str) -> None:
 
 def test_quick_pass_does_not_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It makes no claim about time."""
-    monkeypatch.setattr(prepare_module, "warm_up", lambda _: pytest.fail("warmed up"))
+    monkeypatch.setattr(prepare_module, "warm_up", lambda *_: pytest.fail("warmed up"))
     assert not ready(case_of()).preparation.settled
 
 
 def test_warm_up_decides_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first calls are slower than all later ones."""
-    monkeypatch.setattr(prepare_module, "warm_up", lambda _: (123.0, True))
+    monkeypatch.setattr(prepare_module, "warm_up", lambda *_: (123.0, True))
     found = ready(case_of(), warm=True)
     assert (found.preparation.estimate_seconds, found.preparation.settled) == (123.0, True)
 
@@ -81,7 +81,7 @@ def test_wrong_answer_is_found_before_anything_is_timed(monkeypatch: pytest.Monk
     data = random_images(BATCH, 0)
     right = right_answer(case, data, seed=0)
     monkeypatch.setattr(prepare_module, "MODELS", {"mlp": broken_model(missing_relu)})
-    monkeypatch.setattr(prepare_module, "warm_up", lambda _: pytest.fail("timed"))
+    monkeypatch.setattr(prepare_module, "warm_up", lambda *_: pytest.fail("timed"))
     with pytest.raises(WrongResultError, match="relative error"):
         prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=True, count_flops=True)
 

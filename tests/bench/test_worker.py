@@ -6,6 +6,7 @@ import gc
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,9 +45,8 @@ def prepare(worker: Worker, **axes: Any) -> dict[str, Any]:
 def test_slice_is_seconds_per_iteration_with_its_circumstances(worker: Worker) -> None:
     """Divided once, here."""
     prepare(worker)
-    step = worker._ready[case_of().id].step
     stamps = iter([5.0, 8.0])
-    step.clock = stamps.__next__
+    worker._clock = stamps.__next__
     answer = worker.slice(case_of().id, iterations=4)
     assert answer["seconds"] == 3.0 / 4
     assert answer.keys() == {
@@ -57,6 +57,33 @@ def test_slice_is_seconds_per_iteration_with_its_circumstances(worker: Worker) -
         "minor_faults",
         "involuntary_switches",
     }
+
+
+def test_lead_is_run_and_not_timed(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was suspended gets going first."""
+    prepare(worker)
+    timed: list[int] = []
+    monkeypatch.setattr(worker._ready[case_of().id].step, "timed", lambda n: float(timed.append(n) or 6.0))
+    assert worker.slice(case_of().id, iterations=4, lead=2)["seconds"] == 6.0 / 4
+    assert timed == [2, 4]
+
+
+def test_slowdown_is_inside_the_clock_reads(worker: Worker) -> None:
+    """Where a real one would be, and by the share that was asked for."""
+    prepare(worker, batch=64)
+    usual = sorted(worker.slice(case_of(batch=64).id, iterations=20)["seconds"] for _ in range(5))
+    slowed = sorted(worker.slice(case_of(batch=64).id, iterations=20, slowdown=3.0)["seconds"] for _ in range(5))
+    assert slowed[0] > 2 * usual[0]
+    after = sorted(worker.slice(case_of(batch=64).id, iterations=20)["seconds"] for _ in range(5))
+    assert after[0] < slowed[0] / 2
+
+
+def test_worker_tells_its_models_and_counts(worker: Worker) -> None:
+    """For a comparison: what there is, and what a case does exactly."""
+    assert "mlp" in worker.models()["models"]
+    assert worker.counts(as_params(case_of()))["counts"]["aten::linear"] == 3
+    compiled = worker.counts(as_params(replace(case_of(), compile="backend:aot_eager")))["counts"]
+    assert compiled["graphs"] == 1
 
 
 @pytest.mark.parametrize(("left_out", "running"), [([], False), (["no-gc"], True)])

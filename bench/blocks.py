@@ -1,0 +1,202 @@
+"""Two arms compared: blocks of fresh processes, quads of slices in turn, and when it is enough. Yields events.
+
+The consumer writes the journal and shows progress; while it does, every worker is suspended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from random import Random
+from statistics import median
+from time import monotonic
+
+from bench.arms import Arm, Side
+from bench.case import Case
+from bench.job import Block, Counts, Ending, Fault, Looked, Opened, Plan, Share
+from bench.operator import Operator, StoppedError
+from bench.pace import Pace
+from bench.quads import LEAST_SLOWDOWN, PILOT_QUADS, AbandonedError, BlockTimer, Hire, Turn, fault_of, plan_of
+from bench.record import Measurement, Settings
+
+LOOKS = (8, 16, 32, 60)
+"""Numbers of blocks at which verdicts are looked at; one more look is made where the budget ends."""
+
+BLOCKS_PER_LAUNCHER = 10
+"""Hash seed and address layout are fixed when a launcher is executed: execute a fresh one now and then."""
+
+Event = Opened | Counts | Fault | Plan | Turn | Block | Looked | Ending
+
+
+class Blocks:
+    """One comparison.
+
+    Args:
+        cases: what to compare, as base runs it, in display order.
+        settings: budget, timeout, length of slices, seed; `launches` is the most blocks.
+        arms: both of them.
+        hire: makes workers.
+        settled: asked after each look; whether nothing is left to be found out.
+        stop: asked between requests; a reason to stop now, None to go on.
+        begin: when it began, on the machine's monotonic clock.
+        renew: has the next workers come from freshly executed launchers.
+        random: coins, orders and lots. They must not repeat from one comparison to the next: the test of significance
+            rests on them, so nothing that a user could fix goes in.
+        plan: of an earlier part that is continued; None to begin.
+        done: blocks of that part.
+    """
+
+    def __init__(  # noqa: PLR0913  everything that makes a comparison
+        self,
+        cases: Sequence[Case],
+        settings: Settings,
+        arms: Mapping[Side, Arm],
+        *,
+        hire: Hire,
+        settled: Callable[[], bool],
+        stop: Callable[[], str | None],
+        begin: float,
+        renew: Callable[[], None],
+        random: Random,
+        plan: Plan | None = None,
+        done: int = 0,
+    ) -> None:
+        self._cases = list(cases)
+        self._settings = settings
+        self._arms = arms
+        self._hire = hire
+        self._settled = settled
+        self._stop = stop
+        self._begin = begin
+        self._renew = renew
+        self._plan = plan
+        self._done = done
+        self._random = random
+        self._timer = BlockTimer(arms=arms, settings=settings, hire=hire, stop=stop, random=random)
+        self._walls: list[float] = []
+
+    def events(self) -> Iterator[Event]:
+        """Carry out the comparison; the last event is its Ending.
+
+        Raises:
+            LaunchError: if no worker can be started at all.
+        """
+        broken, stopped = True, False
+        try:
+            yield from self._open()
+            if not self._cases:
+                reason = "no case is left that both arms can run"
+            elif self._plan is not None or (yield from self._pilot()):
+                reason, broken = yield from self._carry_on()
+            else:
+                reason = "no case is left after the pilot"
+        except StoppedError as asked:
+            reason, stopped = str(asked), True
+        yield Ending(reason=reason, broken=broken, stopped=stopped, wall_seconds=monotonic() - self._begin)
+
+    def _open(self) -> Iterator[Event]:
+        """Make every case ready once in each arm and count what it does: faults show here, first compiles are done."""
+        self._pace = Pace(self._settings)
+        models: dict[Side, list[str]] = {}
+        faulty: set[Case] = set()
+        for side, arm in self._arms.items():
+            operator = Operator(self._hire(side, side is Side.BASE), self._settings, self._stop)
+            try:
+                names = operator.models(self._cases[0])
+                if isinstance(names, Measurement):
+                    for case in self._cases:
+                        yield fault_of(side, case, 0, names)
+                        faulty.add(case)
+                    continue
+                models[side] = names
+                if side is Side.HEAD and Side.BASE in models:
+                    yield Opened(
+                        new=tuple(case.id for case in self._cases if case.model not in models[Side.BASE]),
+                        gone=tuple(name for name in models[Side.BASE] if name not in names),
+                    )
+                for case in self._cases:
+                    if case.model in names and (fault := (yield from self._try(side, arm, operator, case))):
+                        yield fault
+                        faulty.add(case)
+            finally:
+                operator.end()
+        everywhere = [case for case in self._cases if all(case.model in names for names in models.values())]
+        self._cases = [case for case in everywhere if case not in faulty and len(models) == len(self._arms)]
+
+    def _try(self, side: Side, arm: Arm, operator: Operator, case: Case) -> Generator[Event, None, Fault | None]:
+        yield Turn(block=0, case=case)
+        preparation = operator.prepare(arm.case(case), 0)
+        if isinstance(preparation, Measurement):
+            return fault_of(side, case, 0, preparation)
+        if side is Side.BASE:
+            self._pace.fix(case, preparation)
+        operator.forget()
+        counts = operator.counts(arm.case(case))
+        if isinstance(counts, Measurement):
+            return fault_of(side, case, 0, counts)
+        yield Counts(side=side, case=case, numbers=counts)
+        return None
+
+    def _pilot(self) -> Generator[Event, None, bool]:
+        """Time one block that is discarded, and fix the plan from it; return whether any case is left."""
+        control = self._random.choice(self._cases)
+        while self._cases:
+            control = control if control in self._cases else self._random.choice(self._cases)
+            even = [Share(case=case, iterations=self._pace.iterations[case], quads=PILOT_QUADS) for case in self._cases]
+            try:
+                block = yield from self._timer.time(
+                    0, Plan(shares=tuple(even), control=control, slowdown=LEAST_SLOWDOWN)
+                )
+            except AbandonedError as abandoned:
+                yield abandoned.fault
+                self._cases.remove(abandoned.fault.case)
+                continue
+            self._plan = plan_of(block, control)
+            yield self._plan
+            return True
+        return False
+
+    def _carry_on(self) -> Generator[Event, None, tuple[str, bool]]:
+        """Time blocks until a look settles everything or the budget ends; return why no more, and whether it broke."""
+        number, looked = self._done, False
+        while (reason := self._enough(number)) is None:
+            try:
+                block = yield from self._timer.time(number + 1, self._live())
+            except AbandonedError as abandoned:
+                yield abandoned.fault
+                self._cases.remove(abandoned.fault.case)
+                if abandoned.fault.case == self._live().control:
+                    return f"the control case, {abandoned.fault.case.id}, can no longer be measured", True
+                continue
+            self._walls.append(block.wall_seconds)
+            yield block
+            number, looked = number + 1, number + 1 in LOOKS
+            if looked:
+                yield Looked(blocks=number)
+                if self._settled():
+                    return "every case is settled", False
+            if number % BLOCKS_PER_LAUNCHER == 0:
+                self._renew()
+        if number < LOOKS[0]:
+            return f"{reason} after {number} blocks; a verdict takes {LOOKS[0]}: raise --budget", True
+        if not looked and number > self._done:
+            yield Looked(blocks=number)
+        return reason, False
+
+    def _enough(self, number: int) -> str | None:
+        """Return why no block is begun after this one, whatever was seen; None to go on."""
+        if number >= self._done + self._settings.launches:
+            return f"{self._settings.launches} blocks are the most that were asked for"
+        budget = self._settings.budget_seconds
+        if budget is not None and monotonic() - self._begin + self._typical() > budget:
+            return f"the budget of {budget:g} s ended"
+        return None
+
+    def _typical(self) -> float:
+        """Return what a block takes, from the latest ones; 0 before the first."""
+        return median(self._walls[-5:]) if self._walls else 0.0
+
+    def _live(self) -> Plan:
+        """Return the plan without the cases that broke since."""
+        assert self._plan is not None, "there is no plan before the pilot"
+        shares = tuple(share for share in self._plan.shares if share.case in self._cases)
+        return Plan(shares=shares, control=self._plan.control, slowdown=self._plan.slowdown)

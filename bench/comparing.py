@@ -1,0 +1,225 @@
+"""One comparison from the plan to the Job: both arms' code, images, workers, environment, events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import SystemRandom
+from time import monotonic
+from typing import Self
+
+import psutil
+
+from bench.arms import Arm, Side
+from bench.blocks import Blocks, Event
+from bench.case import Case
+from bench.checkout import ExportError, Slots, export
+from bench.environment import digest, gather
+from bench.fleet import ArmWorkers, Fleet
+from bench.images import Images, located
+from bench.job import Ending, Job
+from bench.joblog import JobLog, LogEvent
+from bench.journal import Journal
+from bench.launch import LaunchError, WorkerDiedError, WorkerTimeoutError
+from bench.operator import OpenError
+from bench.options import Options, SetupError
+from bench.output import ROOT
+from bench.quads import Turn
+from bench.record import Environment, Scalar
+from bench.scratch import scratch_folder
+from bench.stopping import StopSwitch
+from bench.tolerance import Tolerance
+
+MAY_DIFFER = ("run.started", "machine.load_at_start")
+"""Facts in which two parts of one comparison may differ."""
+
+Part = tuple[Job, tuple[LogEvent, ...]]
+"""A stored comparison and its events."""
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What a comparison needs besides its cases; entered, it owns a scratch folder, both arms' code and launchers.
+
+    Attributes:
+        options: the command line.
+        cases: what to compare, as base runs it; at least one.
+        stop: turned by a signal.
+        trouble: why an arm's code cannot be had; None if both are there.
+    """
+
+    options: Options
+    cases: Sequence[Case]
+    stop: StopSwitch
+    trouble: str | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _scratch: Path = Path()
+    _images: Images | None = None
+    _code: dict[str, Scalar] = field(default_factory=dict)
+    _slots: Slots | None = None
+    _fleet: Fleet | None = None
+
+    def __enter__(self) -> Self:
+        self._scratch = self._stack.enter_context(scratch_folder())
+        self._images = images = located(self.options, self._scratch)
+        self._slots = Slots.make(ROOT, self._scratch)
+        for side, arm in self.options.arms.items():
+            try:
+                self._code[f"arm.{side}.commit"] = export(ROOT, arm.ref, self._tree(side)) or None
+                self._code[f"arm.{side}.models"] = digest(self._tree(side) / "models")
+            except ExportError as error:
+                self.trouble = f"{side} cannot be exported: {error}"
+        arms = self.options.arms.values()
+        self._fleet = Fleet(
+            engine=self._slots.engine,
+            scratch=self._scratch,
+            seed=self.options.settings.seed,
+            data_root=images.root,
+            compiled=any(arm.case(case).compiled for case in self.cases for arm in arms),
+            left_out=self.options.unsteady,
+            timeout_seconds=self.options.settings.timeout_seconds,
+            memory_bytes=psutil.virtual_memory().total,
+            wake=self.stop.wake,
+        )
+        self._stack.callback(self._fleet.renew)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def fleet(self) -> Fleet:
+        """Executes launchers."""
+        assert self._fleet is not None, "the comparison has not been entered"
+        return self._fleet
+
+    def hire(self, side: Side, first: bool) -> ArmWorkers:  # noqa: FBT001  a slot is the first or it is not
+        """Return the maker of an arm's workers, whose code lies in the first or in the second of two equal slots."""
+        assert self._slots is not None, "the comparison has not been entered"
+        other = Side.BASE if side is Side.HEAD else Side.HEAD
+        mine, theirs = self._tree(side), self._tree(other)
+        slots = self._slots.place(mine, theirs) if first else self._slots.place(theirs, mine)
+        return ArmWorkers(fleet=self.fleet, arm=self.options.arms[side], slot=slots[0 if first else 1])
+
+    def carry_out(
+        self,
+        tolerance: Tolerance,
+        floors: dict[str, float],
+        journal_path: Path,
+        *,
+        show: Callable[[Event, Job], None],
+        settled: Callable[[Job], bool],
+        earlier: Part | None,
+    ) -> JobLog:
+        """Compare and return the log, each event in the journal before it is shown.
+
+        Whatever keeps the comparison from being carried out is its ending, which says so.
+
+        Args:
+            tolerance: what the project's file says.
+            floors: the smallest change that counts, by case id.
+            journal_path: where events go.
+            show: takes every event, with the job so far.
+            settled: whether the job so far leaves nothing to be found out.
+            earlier: a part of this comparison that is continued.
+
+        Raises:
+            SetupError: if `earlier` was made elsewhere or otherwise.
+            OSError: if the journal cannot be begun.
+        """
+        begin = monotonic()
+        begun = Job(
+            environment=self._environment(),
+            settings=self.options.settings,
+            arms={side.value: arm for side, arm in self.options.arms.items()},
+            cases=tuple(self.cases),
+            floors=floors,
+            accepted=tolerance.accepted,
+        )
+        if earlier is not None and self.trouble is None:
+            check_continuable(earlier[0], begun)
+        with Journal(journal_path) as journal:
+            log = JobLog(begun, journal, () if earlier is None else earlier[1])
+
+            def broken(reason: str) -> JobLog:
+                ending = Ending(reason=reason, broken=True, stopped=False, wall_seconds=monotonic() - begin)
+                log.keep(ending)
+                show(ending, log.job())
+                return log
+
+            if self.trouble is not None:
+                return broken(self.trouble)
+            blocks = Blocks(
+                self.cases,
+                self.options.settings,
+                self.options.arms,
+                hire=self.hire,
+                settled=lambda: settled(log.job()),
+                stop=self.stop,
+                begin=begin,
+                renew=self.fleet.renew,
+                random=SystemRandom(),
+                plan=None if earlier is None else earlier[0].plan,
+                done=0 if earlier is None else len(earlier[0].blocks),
+            )
+            try:
+                for event in blocks.events():
+                    if not isinstance(event, Turn):
+                        log.add(event)
+                    show(event, log.job())
+            except LaunchError as error:
+                return broken(str(error))
+            except OSError as error:
+                return broken(f"the journal cannot be written: {error.strerror or error} ({journal_path})")
+            return log
+
+    def _tree(self, side: Side) -> Path:
+        return self._scratch / side
+
+    def _environment(self) -> Environment:
+        """Return where this is, with what each arm's workers say about torch and the devices."""
+        assert self._images is not None, "the comparison has not been entered"
+        facts = dict(self._code)
+        if self.trouble is None:
+            for side, arm in self.options.arms.items():
+                for device in dict.fromkeys(case.device for case in self.cases):
+                    facts |= {f"arm.{side}.{name}": value for name, value in self._told(side, arm, device).items()}
+        return gather(
+            ROOT,
+            data_source=self._images.source,
+            data_reason=self._images.reason,
+            left_out=self.options.unsteady,
+            worker_facts=facts,
+        )
+
+    def _told(self, side: Side, arm: Arm, device: str) -> dict[str, Scalar]:
+        """Return what an arm's worker says; nothing if it does not come up, which will show when it is needed."""
+        try:
+            worker, _ = self.fleet.start(arm, self.hire(side, first=side is Side.BASE).slot, device, launch=0)
+            if worker is None:
+                return {}
+            told: dict[str, Scalar] = worker.ask({"do": "facts"}, self.options.settings.timeout_seconds)["facts"]
+            worker.end()
+        except (LaunchError, WorkerDiedError, WorkerTimeoutError, OpenError):
+            return {}
+        return told
+
+
+def check_continuable(earlier: Job, now: Job) -> None:
+    """Raise SetupError, naming every difference, unless `now` is another part of the same comparison."""
+    before, after = earlier.environment.facts, now.environment.facts
+    names = sorted((before.keys() | after.keys()) - set(MAY_DIFFER))
+    found = [
+        f"{name} was {before.get(name)}, is {after.get(name)}" for name in names if before.get(name) != after.get(name)
+    ]
+    found += [
+        f"the {name} differ" for name in ("cases", "floors", "arms") if getattr(earlier, name) != getattr(now, name)
+    ]
+    if replace(earlier.settings, budget_seconds=None) != replace(now.settings, budget_seconds=None):
+        found.append("the settings differ")
+    if earlier.plan is None:
+        found.append("it never came to a block: run it again without --add-blocks")
+    if found:
+        raise SetupError(f"--add-blocks: {earlier.source} cannot be continued here: {'; '.join(found)}")

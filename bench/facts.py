@@ -1,0 +1,85 @@
+"""Exact counts of a case: what one iteration dispatches, computes and keeps. They explain a change of time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.steps import Step
+
+ITERATIONS = 3
+"""Compiled iterations after which every graph that this case ever needs has been compiled."""
+
+
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operators that reach the dispatcher, views included, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names[func.name()] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def eager_counts(step: Step) -> dict[str, int]:
+    """Return the counts of one eager iteration of `step`.
+
+    Names:
+        flops: floating-point operations, as torch's counter sees them.
+        operators: dispatched operators; each kind under its own name, such as ``aten::addmm``.
+        saved_bytes: tensors kept for the backward, each storage once; absent where nothing is differentiated.
+        parameters: of the network.
+    """
+    step.iterate()  # the first one may dispatch what later ones do not
+    operators, flops = _Operators(), FlopCounterMode(display=False)
+    saved: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        step.isolated(flops)
+    step.isolated(operators)
+    counts = {
+        "flops": int(flops.get_total_flops()),
+        "operators": operators.names.total(),
+        "saved_bytes": sum(saved.values()),
+        "parameters": sum(one.numel() for one in step.subject.network.parameters()),
+        **dict(sorted(operators.names.items())),
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def compiled_counts(step: Step) -> dict[str, int]:
+    """Return the counts of compiling `step`, whose network has not been called yet in this process.
+
+    Names:
+        graphs: compiled in the first iteration.
+        recompiles: graphs that later iterations needed.
+        graph_breaks: places where the compiler gave up and went on.
+        kernels: that inductor generated, whether now or for its disk cache.
+    """
+    from torch._dynamo.utils import counters
+    from torch._inductor import metrics
+
+    counters.clear()
+    before = metrics.generated_kernel_count
+    step.iterate()
+    graphs = counters["stats"]["unique_graphs"]
+    for _ in range(ITERATIONS - 1):
+        step.iterate()
+    return {
+        "graphs": graphs,
+        "recompiles": counters["stats"]["unique_graphs"] - graphs,
+        "graph_breaks": sum(counters["graph_break"].values()),
+        "kernels": metrics.generated_kernel_count - before,
+    }

@@ -1,0 +1,106 @@
+"""The processes of a comparison: workers, and launchers that arms of equal interpreter and environment share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.arms import Arm
+from bench.crew import opened, steady_variables
+from bench.launch import Launcher, WorkerProcess
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Executes launchers as they are needed.
+
+    Attributes:
+        engine: the frozen checkout whose ``bench`` times both arms.
+        scratch: a folder of this run: compiler caches and the workers' log.
+        seed: of weights and random images.
+        data_root: torchvision's root of the real images; None for random ones.
+        compiled: whether any case of any arm compiles.
+        left_out: names in `steady.MEASURES` that are switched off.
+        timeout_seconds: for opening a device.
+        memory_bytes: what a worker for the CPU may allocate; None for no limit of ours.
+        wake: a descriptor that becomes readable when the run should stop.
+    """
+
+    engine: Path
+    scratch: Path
+    seed: int
+    data_root: str | None
+    compiled: bool
+    left_out: Collection[str]
+    timeout_seconds: float
+    memory_bytes: int | None
+    wake: int | None = None
+    _launchers: dict[Key, Launcher] = field(default_factory=dict)
+
+    def start(self, arm: Arm, root: Path, device: str, *, launch: int) -> tuple[WorkerProcess | None, str | None]:
+        """Return a fresh worker of an arm with its device opened, or None and why the device cannot be used.
+
+        Args:
+            arm: whose.
+            root: the slot it imports ``models`` from.
+            device: by name.
+            launch: 0 where a device that cannot be used is no fault.
+
+        Raises:
+            OpenError: if the device is there and cannot be opened, or was there in the pilot.
+            LaunchError: if no worker can be made at all.
+        """
+        launcher = self._launcher(arm)
+        worker = launcher.start(fork=device == "cpu" and launcher.may_fork, root=root)
+        opening = {
+            "do": "open",
+            "device": device,
+            "seed": self.seed,
+            "data_root": self.data_root,
+            "left_out": sorted(self.left_out),
+            "memory_bytes": self.memory_bytes if device == "cpu" else None,
+        }
+        return opened(worker, opening, self.timeout_seconds, launch=launch)
+
+    def renew(self) -> None:
+        """End every launcher, so that the next workers come from freshly executed ones: new hash seed, new layout."""
+        for launcher in self._launchers.values():
+            launcher.close()
+        self._launchers.clear()
+
+    def _launcher(self, arm: Arm) -> Launcher:
+        python = arm.python or sys.executable
+        key = (python, tuple(sorted(arm.variables.items())))
+        found = self._launchers.get(key)
+        if found is None or not found.alive:
+            found = self._launchers[key] = Launcher(
+                root=self.engine,
+                variables={**steady_variables(self.scratch, self.left_out), **arm.variables},
+                compiled=self.compiled,
+                log=self.scratch / "workers.log",
+                python=python,
+                wake=self.wake,
+            )
+        return found
+
+
+@dataclass(slots=True)
+class ArmWorkers:
+    """Makes the workers of one arm, from whichever slot it has in this block; see `operator.Opener`."""
+
+    fleet: Fleet
+    arm: Arm
+    slot: Path
+
+    def open(self, device: str, launch: int) -> tuple[WorkerProcess | None, str | None]:
+        """Return a fresh worker with its device opened, or None and why the device cannot be used.
+
+        Raises:
+            OpenError: if the device is there and cannot be opened, or was there before.
+            LaunchError: if no worker can be made at all.
+        """
+        return self.fleet.start(self.arm, self.slot, device, launch=launch)

@@ -1,0 +1,216 @@
+"""pytest wiring of a comparison: the other half of the main(), at work when --against or --arm is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench.case import Case
+from bench.comparing import Comparison, Part
+from bench.gate_progress import GateProgress
+from bench.joblog import JobLog, job_section, read_job
+from bench.journal import GATE_SECTION, write_whole
+from bench.options import Options, SetupError
+from bench.output import Output
+from bench.parse import UnreadableError
+from bench.read import keep_aside
+from bench.recorder import JsonTarget, Tape, empty_document, record
+from bench.selection import case_of
+from bench.stopping import StopSwitch
+from bench.tolerance import Tolerance, read_tolerance, share_of
+
+if TYPE_CHECKING:
+    from reports.answer import Answer
+
+UNPROVEN, STRICTLY_INCONCLUSIVE = 6, 7
+"""Exit codes beside pytest's own."""
+
+FLOOR_MARKER = "floor"
+
+
+class Gate:
+    """One comparison inside pytest.
+
+    Args:
+        config: pytest's.
+        options: the command line, which says what is compared.
+        output: where results go.
+        target: where pytest-benchmark writes.
+    """
+
+    def __init__(self, config: pytest.Config, options: Options, output: Output, target: JsonTarget) -> None:
+        self._config = config
+        self._options = options
+        self._output = output
+        self._target = target
+        self._log: JobLog | None = None
+        self._found: Answer | None = None
+        self._messages: list[str] = []
+        self._tolerance = tolerance_of(config)
+        self._earlier = earlier_of(options, output)
+
+    def measure(self, items: Sequence[pytest.Item], cases: Sequence[Case], stop: StopSwitch) -> None:
+        """Compare the cases, with progress on the terminal and every event in the journal.
+
+        Raises:
+            SetupError: if a stored comparison cannot be continued here.
+            OSError: if the journal cannot be begun.
+        """
+        from reports.answer import answer
+        from reports.gate import headline
+
+        gate = self._options.gate
+        assert gate is not None, "there is nothing to compare"
+        floors = {}
+        for item in items:
+            case = case_of(item)
+            if case is not None:
+                floors[case.id] = self._tolerance.floor(case, marked_floor(item))
+        keep_aside(self._output.journal_path, lambda path: read_job(path)[0])
+        progress = GateProgress(
+            self._write, len(cases), self._options.settings.budget_seconds, lambda job: headline(answer(job))
+        )
+        with Comparison(self._options, cases, stop) as comparison:
+            self._log = comparison.carry_out(
+                self._tolerance,
+                floors,
+                self._output.journal_path,
+                show=progress.show,
+                settled=lambda job: answer(job).settled and not gate.exhaust,
+                earlier=self._earlier,
+            )
+
+    def found(self) -> Answer:
+        """Return the answer of the comparison, which has been carried out by now."""
+        from reports.answer import answer
+
+        if self._found is None:
+            assert self._log is not None, "nothing was compared"
+            self._found = answer(self._log.job())
+        return self._found
+
+    def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
+        """Hand head's slices to pytest-benchmark, and end the test with the case's verdict."""
+        from reports.answer import pairings
+        from reports.gate import verdict_line
+        from reports.verdict import Verdict
+
+        found = self.found()
+        if timed := pairings(found.job, case):
+            iterations = next(one.iterations for one in timed.values())
+            record(benchmark, case, iterations, {block: one.head_seconds for block, one in timed.items()}, tape)
+        if case in found.failed:
+            fault = found.failed[case]
+            pytest.fail(f"{fault.outcome} in head: {fault.reason}", pytrace=False)
+        if case in found.skipped:
+            pytest.skip(found.skipped[case])
+        if case.id in found.job.new:
+            pytest.skip("new: base does not have it, so there is nothing to compare it with")
+        if case not in found.rulings:
+            pytest.skip(f"unproven: {'; '.join(found.problems)}")
+        line = verdict_line(found, case)
+        node.user_properties.append(("verdict", line))
+        if found.rulings[case].verdict is Verdict.REGRESSED and case not in found.accepted and not found.problems:
+            pytest.fail(line, pytrace=False)
+
+    @pytest.hookimpl
+    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
+        """Add our section to everything that pytest-benchmark stores."""
+        if self._log is not None:
+            output_json[GATE_SECTION] = job_section(self._log)
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Publish the JSON and the answer, and turn what pytest cannot know into an exit code."""
+        from reports.answer import State
+
+        if self._log is None:
+            return
+        found = self.found()
+        if not self._publish() or (found.job.ending is not None and found.job.ending.stopped):
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+        if session.exitstatus != pytest.ExitCode.OK:
+            return
+        gate = self._options.gate
+        if found.state in {State.UNPROVEN, State.FAILED}:
+            session.exitstatus = UNPROVEN
+        elif found.state is State.INCONCLUSIVE and gate is not None and gate.strict:
+            session.exitstatus = STRICTLY_INCONCLUSIVE
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say the answer, its first line first, and where it lies."""
+        from reports.gate import as_text
+
+        if self._log is None:
+            return
+        terminalreporter.section("accelbench")
+        for line in (*as_text(self.found()).splitlines(), *self._messages):
+            terminalreporter.write_line(line)
+
+    def _publish(self) -> bool:
+        """Write the JSON and the answer; return whether all is where it was asked for."""
+        from reports.gate import as_csv, as_markdown, as_text
+
+        try:
+            written = self._target.publish(lambda: empty_document(self._config))
+            self._messages.append(f"results: {written}  (journal: {self._output.journal_path})")
+            found = self.found()
+            for name, form in {"gate.txt": as_text, "gate.md": as_markdown, "gate.csv": as_csv}.items():
+                write_whole(self._output.folder / name, form(found).encode())
+            self._messages.append(f"the same as Markdown and CSV: {self._output.folder}")
+        except OSError as error:
+            self._messages.append(f"{error.filename}: {error.strerror}; see {self._output.journal_path}")
+            return False
+        return written == self._output.json_path
+
+    def _write(self, text: str) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        assert isinstance(terminal, pytest.TerminalReporter)
+        terminal.write(text + "\n", flush=True)
+
+
+def tolerance_of(config: pytest.Config) -> Tolerance:
+    """Return what the project's pyproject.toml says is tolerated.
+
+    Raises:
+        pytest.UsageError: if it says something unknown or impossible.
+    """
+    try:
+        return read_tolerance(config.rootpath / "pyproject.toml")
+    except SetupError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def earlier_of(options: Options, output: Output) -> Part | None:
+    """Return the stored comparison that is to be continued; None to begin one.
+
+    Raises:
+        pytest.UsageError: if it cannot be read.
+    """
+    if options.gate is None or not options.gate.add_blocks:
+        return None
+    there = [path for path in (output.json_path, output.journal_path) if path.exists()]
+    try:
+        parts = [read_job(path) for path in there or [output.json_path]]
+    except UnreadableError as error:
+        raise pytest.UsageError(f"--add-blocks: {error}") from error
+    return max(parts, key=lambda part: len(part[0].blocks))  # a part that was killed is in the journal only
+
+
+def marked_floor(item: pytest.Item) -> float | None:
+    """Return the floor that a test's marker gives it, such as ``@pytest.mark.floor(0.05)``; None if it has none.
+
+    Raises:
+        SetupError: if it is not a share.
+    """
+    marker = item.get_closest_marker(FLOOR_MARKER)
+    if marker is None:
+        return None
+    try:
+        (share,) = marker.args
+        return share_of(share, item.name)
+    except (TypeError, ValueError) as error:
+        raise SetupError(f"{item.nodeid}: {error}") from error

@@ -1,0 +1,47 @@
+"""What a person sees while arms are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.blocks import LOOKS, Event
+from bench.job import Block, Ending, Fault, Job, Looked, Plan
+from bench.progress import clock_text
+from bench.quads import Turn
+
+
+class GateProgress:
+    """One line when a stage begins, one for each block, one for each fault: readable in a log."""
+
+    def __init__(
+        self, write: Callable[[str], None], cases: int, budget_seconds: float | None, said: Callable[[Job], str]
+    ) -> None:
+        self._write = write
+        self._cases = cases
+        self._budget = budget_seconds
+        self._said = said
+        self._opening = True
+
+    def show(self, event: Event, job: Job) -> None:
+        """Show an event, given the job so far."""
+        match event:
+            case Turn():
+                if self._opening:
+                    self._opening = False
+                    self._write(f"both arms: verify and count {self._cases} cases")
+            case Plan():
+                quads = sum(share.quads for share in event.shares)
+                looks = ", ".join(map(str, LOOKS))
+                self._write(f"pilot done: {len(event.shares)} cases, {quads} quads a block; looks after {looks} blocks")
+            case Fault():
+                self._write(f"{event.case.id}: {event.outcome} in {event.side}: {event.reason}")
+            case Block():
+                spent = sum(block.wall_seconds for block in job.blocks)
+                of = f" of {clock_text(self._budget)}" if self._budget else ""
+                self._write(f"block {event.index}: {clock_text(event.wall_seconds)}; {clock_text(spent)}{of} in blocks")
+            case Looked():
+                self._write(f"look after {event.blocks} blocks: {self._said(job)}")
+            case Ending():
+                self._write(f"done in {clock_text(event.wall_seconds)}: {event.reason}")
+            case _:
+                pass

@@ -1,0 +1,285 @@
+"""What a comparison of two arms writes down: quads, blocks, looks, exact counts, and how it ended.
+
+Observations only: effects, intervals and verdicts are computed in `reports`. Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from math import log
+
+from bench.arms import Arm, Side
+from bench.case import Case
+from bench.observed import LEAST_SECONDS, MOST_SECONDS, not_negative, positive
+from bench.record import Environment, Outcome, Settings
+
+JOB_SCHEMA = 1
+"""The version of a comparison's content. Raise it whenever a field changes its meaning."""
+
+
+class Contest(StrEnum):
+    """Which two processes a quad compares."""
+
+    ARMS = "head against base"
+    SAME = "base against base"
+    SLOWED = "base against base, slowed on purpose"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """The quads of one case in one block; "head" is whoever is compared with base in this contest.
+
+    Attributes:
+        case: as base runs it.
+        contest: who is compared.
+        iterations: in each slice, the same for both.
+        base_outside: of each quad, whether its order was base, head, head, base.
+        base_seconds: wall time per iteration of base's slices, two for each quad, in run order.
+        head_seconds: likewise of head's.
+        yardstick_seconds: the fixed yardstick's time just before, per product.
+        involuntary_switches: times a worker was taken off its core while these slices ran.
+    """
+
+    case: Case
+    contest: Contest
+    iterations: int
+    base_outside: tuple[bool, ...]
+    base_seconds: tuple[float, ...]
+    head_seconds: tuple[float, ...]
+    yardstick_seconds: float
+    involuntary_switches: int
+
+    def __post_init__(self) -> None:
+        positive(self, "yardstick_seconds")
+        not_negative(self, "involuntary_switches")
+        if self.iterations < 1:
+            raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
+        if not self.base_outside:
+            raise ValueError("a pairing without a quad")
+        for name in ("base_seconds", "head_seconds"):
+            values = getattr(self, name)
+            if len(values) != 2 * len(self.base_outside):
+                raise ValueError(f"{name} has {len(values)} values for {len(self.base_outside)} quads")
+            if not all(LEAST_SECONDS <= value <= MOST_SECONDS for value in values):
+                raise ValueError(f"{name} holds a value that is not a positive number of seconds of sane size")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One launch of every arm, with all cases: the replicate.
+
+    Attributes:
+        index: counted from 1; 0 is the pilot, whose scatter shares out the quads and which is then discarded.
+        base_first: the coin: whether base had the first of two otherwise equal slots.
+        wall_seconds: of the whole block.
+        pairings: one for each case and contest.
+    """
+
+    index: int
+    base_first: bool
+    wall_seconds: float
+    pairings: tuple[Pairing, ...]
+
+    def __post_init__(self) -> None:
+        not_negative(self, "index", "wall_seconds")
+        keys = [(one.contest, one.case) for one in self.pairings]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"block {self.index} holds a case twice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What went wrong with one case in one arm.
+
+    Attributes:
+        side: which arm.
+        case: as base names it.
+        block: in which block; 0 while cases were made ready for the first time.
+        outcome: how it ended.
+        reason: why, one line.
+    """
+
+    side: Side
+    case: Case
+    block: int
+    outcome: Outcome
+    reason: str
+
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.MEASURED:
+            raise ValueError("a fault is not an outcome of measured")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Exact counts of one case in one arm: they repeat to the last digit, whatever the machine does.
+
+    Attributes:
+        side: which arm.
+        case: as base names it.
+        numbers: by name; see `bench.facts`.
+    """
+
+    side: Side
+    case: Case
+    numbers: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What the pilot gave a case: iterations in a slice and quads in a block."""
+
+    case: Case
+    iterations: int
+    quads: int
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1 or self.quads < 1:
+            raise ValueError(f"{self.case.id}: iterations and quads must be at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How blocks are made, fixed before the first from the pilot.
+
+    Attributes:
+        shares: one for each case that both arms can run.
+        control: the case that is also compared with itself, and with itself slowed on purpose.
+        slowdown: of the latter, as a share of its time.
+    """
+
+    shares: tuple[Share, ...]
+    control: Case
+    slowdown: float
+
+    def __post_init__(self) -> None:
+        positive(self, "slowdown")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Which cases only head has, and which models only base has."""
+
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Verdicts are looked at after so many blocks."""
+
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A known regression that is not to fail until a day has passed.
+
+    Attributes:
+        case: pattern of case ids, as in a shell.
+        up_to: the largest slowdown that is accepted, as a share.
+        reason: why.
+        until: the last day, such as ``2027-01-31``.
+    """
+
+    case: str
+    up_to: float
+    reason: str
+    until: str
+
+    def __post_init__(self) -> None:
+        positive(self, "up_to")
+        date.fromisoformat(self.until)
+        if not self.reason.strip():
+            raise ValueError(f"the acceptance of {self.case} gives no reason")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a comparison ended.
+
+    Attributes:
+        reason: why no further block was begun.
+        broken: whether it could not be carried out as planned, so that nothing is proved.
+        stopped: whether it was broken off by a signal.
+        wall_seconds: of the whole comparison.
+    """
+
+    reason: str
+    broken: bool
+    stopped: bool
+    wall_seconds: float
+
+    def __post_init__(self) -> None:
+        not_negative(self, "wall_seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One comparison of two arms.
+
+    Attributes:
+        environment: where it was made; facts of an arm's own begin with its name.
+        settings: how it was asked to measure.
+        arms: by side.
+        cases: every planned case, as base runs it, in display order.
+        floors: the smallest change that counts, by case id.
+        accepted: known regressions.
+        new: cases that only head has.
+        gone: models that only base has.
+        plan: None if it never came to blocks.
+        counts: exact counts.
+        faults: what went wrong.
+        blocks: in order, the pilot left out.
+        looks: numbers of blocks at which verdicts were looked at, in order.
+        ending: None if the run died before it could say how it ended.
+    """
+
+    environment: Environment
+    settings: Settings
+    arms: Mapping[str, Arm]
+    cases: tuple[Case, ...]
+    floors: Mapping[str, float]
+    accepted: tuple[Acceptance, ...] = ()
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    plan: Plan | None = None
+    counts: tuple[Counts, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    looks: tuple[int, ...] = ()
+    ending: Ending | None = None
+    source: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        planned = set(self.cases)
+        if len(planned) != len(self.cases):
+            raise ValueError("the plan holds a case twice")
+        if set(self.arms) != set(Side):
+            raise ValueError("a comparison has the arms base and head")
+        if missing := [case.id for case in self.cases if case.id not in self.floors]:
+            raise ValueError(f"{missing[0]} has no floor")
+        if not all(0 < floor < 1 for floor in self.floors.values()):
+            raise ValueError("a floor is not a share between 0 and 1")
+        if [block.index for block in self.blocks] != list(range(1, len(self.blocks) + 1)):
+            raise ValueError("blocks are not counted from 1 without a gap")
+        if list(self.looks) != sorted(set(self.looks)) or (self.looks and self.looks[-1] > len(self.blocks)):
+            raise ValueError("looks are not at blocks in ascending order")
+        named = {one.case for block in self.blocks for one in block.pairings} | {one.case for one in self.faults}
+        if strangers := named - planned:
+            raise ValueError(f"{min(strangers).id} was measured but not planned")
+
+    @property
+    def live(self) -> list[Case]:
+        """Return the cases that both arms measured without a fault, in display order."""
+        faulty = {fault.case for fault in self.faults}
+        return [share.case for share in self.plan.shares if share.case not in faulty] if self.plan else []
+
+
+def quad_effects(pairing: Pairing) -> list[float]:
+    """Return ln(head / base) of every quad: the mean of two logs on each side, so that a steady drift cancels."""
+    base, head = ([log(value) for value in side] for side in (pairing.base_seconds, pairing.head_seconds))
+    return [(head[first] + head[first + 1] - base[first] - base[first + 1]) / 2 for first in range(0, len(base), 2)]

@@ -1,0 +1,206 @@
+"""One block of a comparison: fresh processes of both arms, every case in quads of slices, one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from statistics import median
+from time import monotonic
+
+from bench.arms import Arm, Side
+from bench.case import Case
+from bench.job import Block, Contest, Fault, Pairing, Plan, Share, quad_effects
+from bench.operator import Opener, Operator, Timing
+from bench.record import Measurement, Settings
+
+PILOT_QUADS = 6
+MEAN_QUADS, LEAST_QUADS, MOST_QUADS = 5, 3, 8
+"""Of a case in a block: noisy cases get more, and none gets so few that one disturbed quad decides its median."""
+
+LEAD = 2
+"""A slice is preceded by half as many iterations that are not timed. Its process was suspended a moment ago, and
+without them quads of small batches scatter two to four times as much."""
+
+SETTLED_WITHIN = 0.05
+"""Both arms warm up alike and take turns, so what is left of it falls on both: looser than in a plain run."""
+
+LEAST_SLOWDOWN, MOST_SLOWDOWN = 0.10, 1.0
+"""Of the control that must be caught."""
+
+SLOWDOWN_PER_SCATTER = 6.0
+"""In between, so many standard errors of the control case in the pilot's block: twice what eight blocks can see."""
+
+Hire = Callable[[Side, bool], Opener]
+"""Makes the maker of an arm's workers, given whether the arm has the first of the two slots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A case in a block is about to be made ready; only progress looks at these."""
+
+    block: int
+    case: Case
+
+
+class AbandonedError(Exception):
+    """A case broke in the middle of a block, which is therefore thrown away."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.reason)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hand:
+    """One process of a block: whose it is, and who asks it."""
+
+    side: Side
+    arm: Arm
+    operator: Operator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockTimer:
+    """Times blocks.
+
+    Attributes:
+        arms: both of them.
+        settings: for timeouts.
+        hire: makes workers.
+        stop: asked between requests; a reason to stop now, None to go on.
+        random: coins and orders.
+    """
+
+    arms: Mapping[Side, Arm]
+    settings: Settings
+    hire: Hire
+    stop: Callable[[], str | None]
+    random: Random
+
+    def time(self, index: int, plan: Plan) -> Generator[Turn, None, Block]:
+        """Time one block.
+
+        Raises:
+            AbandonedError: if a case broke.
+            StoppedError: if the run was asked to stop.
+        """
+        begin = monotonic()
+        base_first = self.random.random() < 0.5  # noqa: PLR2004  a fair coin
+        base, head, same = (
+            _Hand(
+                side=side,
+                arm=self.arms[side],
+                operator=Operator(self.hire(side, base_first is (side is Side.BASE)), self.settings, self.stop),
+            )
+            for side in (Side.BASE, Side.HEAD, Side.BASE)
+        )
+        hands = [base, head] if base_first else [head, base]
+        hands.insert(self.random.randrange(3), same)
+        pairings: list[Pairing] = []
+        group = None
+        try:
+            for share in self._shuffled(plan.shares):
+                yield Turn(block=index, case=share.case)
+                if share.case.group != group:
+                    group = share.case.group
+                    self._forget(hands)
+                contests = [(Contest.ARMS, head, 0.0)]
+                if share.case == plan.control:
+                    contests += [(Contest.SAME, same, 0.0), (Contest.SLOWED, same, plan.slowdown)]
+                busy = [hand for hand in hands if hand is base or any(hand is other for _, other, _ in contests)]
+                for hand in busy:
+                    self._ready(hand, share.case, index)
+                for contest, other, slowdown in self.random.sample(contests, len(contests)):
+                    pairings.append(self._pairing(contest, base, other, share, index, slowdown))
+        finally:
+            for hand in hands:
+                hand.operator.end()
+        wall = monotonic() - begin
+        return Block(index=index, base_first=base_first, wall_seconds=wall, pairings=tuple(pairings))
+
+    def _shuffled(self, shares: Sequence[Share]) -> list[Share]:
+        """Return the cases in random order, those of a group one after the other: they share the right answer."""
+        groups: dict[tuple[object, ...], list[Share]] = {}
+        for share in self.random.sample(shares, len(shares)):
+            groups.setdefault(share.case.group, []).append(share)
+        return [share for some in groups.values() for share in some]
+
+    @staticmethod
+    def _forget(hands: Sequence[_Hand]) -> None:
+        """Have every process drop the cases of the group before."""
+        for hand in hands:
+            with hand.operator.awake():
+                hand.operator.forget()
+
+    def _ready(self, hand: _Hand, case: Case, index: int) -> None:
+        with hand.operator.awake():
+            preparation = hand.operator.prepare(  # as launch 0 it would probe and count again
+                hand.arm.case(case), max(index, 1), settled_within=SETTLED_WITHIN
+            )
+        if isinstance(preparation, Measurement):
+            raise AbandonedError(fault_of(hand.side, case, index, preparation))
+
+    def _pairing(
+        self, contest: Contest, base: _Hand, other: _Hand, share: Share, index: int, slowdown: float
+    ) -> Pairing:
+        """Time the quads of one case in one contest."""
+        reader = base if self.random.random() < 0.5 else other  # noqa: PLR2004
+        with reader.operator.awake():
+            yardstick = reader.operator.yardstick(reader.arm.case(share.case), index)
+        if isinstance(yardstick, Measurement):
+            raise AbandonedError(fault_of(reader.side, share.case, index, yardstick))
+        outside = [self.random.random() < 0.5 for _ in range(share.quads)]  # noqa: PLR2004
+        timings: dict[bool, list[Timing]] = {True: [], False: []}
+        for base_outside in outside:
+            for is_base in (base_outside, not base_outside, not base_outside, base_outside):
+                hand = base if is_base else other
+                with hand.operator.awake():
+                    timing = hand.operator.slice(
+                        hand.arm.case(share.case),
+                        index,
+                        share.iterations,
+                        lead=share.iterations // LEAD,
+                        slowdown=0.0 if is_base else slowdown,
+                    )
+                if isinstance(timing, Measurement):
+                    raise AbandonedError(fault_of(hand.side, share.case, index, timing))
+                timings[is_base].append(timing)
+        return Pairing(
+            case=share.case,
+            contest=contest,
+            iterations=share.iterations,
+            base_outside=tuple(outside),
+            base_seconds=tuple(one.seconds for one in timings[True]),
+            head_seconds=tuple(one.seconds for one in timings[False]),
+            yardstick_seconds=yardstick,
+            involuntary_switches=sum(one.involuntary_switches for some in timings.values() for one in some),
+        )
+
+
+def plan_of(pilot: Block, control: Case) -> Plan:
+    """Return the plan that a pilot's scatter asks for: quads in proportion to it, around their mean."""
+    scatter = {one.case: _spread(quad_effects(one)) for one in pilot.pairings if one.contest is Contest.ARMS}
+    iterations = {one.case: one.iterations for one in pilot.pairings}
+    mean = sum(scatter.values()) / len(scatter)
+    shares = tuple(
+        Share(
+            case=case,
+            iterations=iterations[case],
+            quads=min(MOST_QUADS, max(LEAST_QUADS, round(MEAN_QUADS * value / mean))) if mean else MEAN_QUADS,
+        )
+        for case, value in scatter.items()
+    )
+    slowdown = min(MOST_SLOWDOWN, max(LEAST_SLOWDOWN, SLOWDOWN_PER_SCATTER * scatter[control] / PILOT_QUADS**0.5))
+    return Plan(shares=shares, control=control, slowdown=slowdown)
+
+
+def _spread(effects: Sequence[float]) -> float:
+    """Return the median distance from the median, scaled to a standard deviation; one odd quad hardly moves it."""
+    centre = median(effects)
+    return 1.4826 * median(abs(one - centre) for one in effects)
+
+
+def fault_of(side: Side, case: Case, block: int, measurement: Measurement) -> Fault:
+    """Return how a case ended in an arm as a fault of the comparison."""
+    return Fault(side=side, case=case, block=block, outcome=measurement.outcome, reason=str(measurement.reason))

@@ -1,0 +1,22 @@
+"""Which cases pytest selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from bench.case import AXES, Case
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """Return the case of a test; None if it is no test of the suite, or marked to be skipped."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or not set(AXES) <= callspec.params.keys() or item.get_closest_marker("skip"):
+        return None
+    return Case(**{axis: callspec.params[axis] for axis in AXES})
+
+
+def selected(items: Sequence[pytest.Item]) -> list[Case]:
+    """Return the cases of the tests that will run, in order, skipped ones left out."""
+    return list(dict.fromkeys(case for item in items if (case := case_of(item)) is not None))

@@ -1,0 +1,105 @@
+"""What a comparison tolerates: the smallest change that counts, and known regressions; from pyproject.toml.
+
+[tool.accelbench.floors]
+"mlp-forward-b1-*" = 0.05
+
+[[tool.accelbench.accepted]]
+case = "mlp-backward-b64-*"
+up_to = 0.08
+reason = "the new loss is stabler"
+until = "2027-01-31"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from bench.case import Case
+from bench.decode import DecodeError, decode
+from bench.job import Acceptance
+from bench.options import SetupError
+
+CPU_FLOOR, ACCELERATOR_FLOOR = 0.02, 0.01
+"""The smallest change that counts where nothing else is said: what a shared CPU can tell apart, and an accelerator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """What the file says.
+
+    Attributes:
+        floors: by pattern of case ids, the first that fits counts.
+        accepted: known regressions.
+    """
+
+    floors: Mapping[str, float]
+    accepted: tuple[Acceptance, ...]
+
+    def floor(self, case: Case, marked: float | None) -> float:
+        """Return the smallest change of a case that counts.
+
+        Args:
+            case: the case.
+            marked: of the test's own marker, which goes first; None if it has none.
+        """
+        if marked is not None:
+            return marked
+        for pattern, floor in self.floors.items():
+            if fnmatchcase(case.id, pattern):
+                return floor
+        return CPU_FLOOR if case.device == "cpu" else ACCELERATOR_FLOOR
+
+
+def read_tolerance(path: Path) -> Tolerance:
+    """Return what ``[tool.accelbench]`` of a pyproject.toml says; nothing special if there is none.
+
+    Raises:
+        SetupError: if it cannot be read, or says something unknown or impossible.
+    """
+    try:
+        table: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("accelbench", {})
+    except FileNotFoundError:
+        table = {}
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{path}: {error}") from error
+    where = f"{path}: [tool.accelbench]"
+    if unknown := sorted(table.keys() - {"floors", "accepted"}):
+        raise SetupError(f"{where}: unknown key {unknown[0]!r}; known: floors, accepted")
+    try:
+        return Tolerance(
+            floors={pattern: share_of(value, pattern) for pattern, value in table.get("floors", {}).items()},
+            accepted=tuple(_accepted(table.get("accepted", []))),
+        )
+    except (ValueError, AttributeError, TypeError) as error:
+        raise SetupError(f"{where}: {error}") from error
+
+
+def share_of(value: object, what: str) -> float:
+    """Return a floor, checked.
+
+    Raises:
+        ValueError: if it is not a share between 0 and 1.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
+        raise ValueError(f"the floor of {what} is {value!r}; it must be a share such as 0.05")
+    return float(value)
+
+
+def _accepted(entries: Iterable[object]) -> Iterable[Acceptance]:
+    for index, entry in enumerate(entries):
+        try:
+            yield decode(Acceptance, _as_read(entry), f"accepted[{index}]")
+        except DecodeError as error:
+            raise ValueError(str(error)) from error
+
+
+def _as_read(entry: object) -> object:
+    """Return an entry with a TOML date, which may stand without quotes, as text."""
+    if isinstance(entry, dict) and hasattr(entry.get("until"), "isoformat"):
+        return {**entry, "until": entry["until"].isoformat()}
+    return entry

@@ -1,0 +1,183 @@
+"""From a comparison's quads to its answer: effects, rulings, controls, and what the whole job may claim."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from statistics import median
+
+from bench.arms import Side
+from bench.case import Case
+from bench.job import Acceptance, Contest, Fault, Job, Pairing, quad_effects
+from bench.record import Outcome
+from reports.verdict import LEAST_BLOCKS, Ruling, Verdict, judge
+
+Effects = dict[Case, list[float]]
+
+
+class State(StrEnum):
+    """What a job as a whole says, worst first."""
+
+    FAILED = "FAILED"
+    UNPROVEN = "UNPROVEN"
+    REGRESSED = "REGRESSED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    PASS = "PASS"  # noqa: S105  a verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a comparison says.
+
+    Attributes:
+        job: what it rests on.
+        rulings: on every case that both arms measured in all blocks; empty where nothing could be judged.
+        controls: rulings on the case compared with itself, and with itself slowed on purpose.
+        failed: cases that went wrong in head where base measured.
+        skipped: cases that neither arm could run here, and why.
+        accepted: regressions that are known and not to fail yet.
+        problems: why nothing is proved; empty if the verdicts may be believed.
+    """
+
+    job: Job
+    rulings: Mapping[Case, Ruling]
+    controls: Mapping[Contest, Ruling]
+    failed: Mapping[Case, Fault]
+    skipped: Mapping[Case, str]
+    accepted: Mapping[Case, Acceptance]
+    problems: tuple[str, ...]
+
+    @property
+    def state(self) -> State:
+        """Return the worst that is true."""
+        if self.failed:
+            return State.FAILED
+        if self.problems:
+            return State.UNPROVEN
+        if self.regressed:
+            return State.REGRESSED
+        if self.count(Verdict.INCONCLUSIVE):
+            return State.INCONCLUSIVE
+        return State.PASS
+
+    @property
+    def regressed(self) -> list[Case]:
+        """Return the cases that are slower and not accepted."""
+        return [
+            case
+            for case, ruling in self.rulings.items()
+            if ruling.verdict is Verdict.REGRESSED and case not in self.accepted
+        ]
+
+    def count(self, verdict: Verdict) -> int:
+        """Return how many cases have a verdict."""
+        return Counter(ruling.verdict for ruling in self.rulings.values())[verdict]
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left that more blocks could find out."""
+        return bool(self.rulings) and not self.problems and not self.count(Verdict.INCONCLUSIVE)
+
+
+def answer(job: Job, today: Callable[[], date] = date.today) -> Answer:
+    """Return what a comparison says; whatever keeps it from being judged is a problem, never a pass.
+
+    Args:
+        job: the comparison.
+        today: against which acceptances expire.
+    """
+    failed, skipped, problems = _faults(job)
+    rulings: dict[Case, Ruling] = {}
+    controls: dict[Contest, Ruling] = {}
+    if job.ending is not None and job.ending.broken:
+        problems.append(job.ending.reason)
+    if len(job.blocks) < LEAST_BLOCKS or not job.looks:
+        if not (job.ending is not None and job.ending.broken):
+            problems.append(f"{len(job.blocks)} blocks; a verdict takes {LEAST_BLOCKS}")
+    elif job.plan is None or not job.live:
+        problems.append("no case was measured in both arms")
+    else:
+        try:
+            rulings = _judged(job, Contest.ARMS, job.live)
+            for contest in (Contest.SAME, Contest.SLOWED):
+                controls[contest] = _judged(job, contest, [job.plan.control])[job.plan.control]
+            problems += _controls(controls)
+        except Exception as error:  # noqa: BLE001  a verdict that cannot be computed is never a pass, whatever raised
+            problems.append(f"the statistics failed: {type(error).__name__}: {error}")
+            rulings, controls = {}, {}
+    return Answer(
+        job=job,
+        rulings=rulings,
+        controls=controls,
+        failed=failed,
+        skipped=skipped,
+        accepted=_accepted(job, rulings, today()),
+        problems=tuple(problems),
+    )
+
+
+def effects(job: Job, contest: Contest, cases: Iterable[Case]) -> Effects:
+    """Return one value per block of each case: the median of its quads, ln(head / base)."""
+    by_block = [{one.case: one for one in block.pairings if one.contest is contest} for block in job.blocks]
+    return {case: [median(quad_effects(found[case])) for found in by_block] for case in cases}
+
+
+def pairings(job: Job, case: Case) -> dict[int, Pairing]:
+    """Return what was timed of a case in both arms, by block."""
+    return {
+        block.index: one
+        for block in job.blocks
+        for one in block.pairings
+        if (one.case, one.contest) == (case, Contest.ARMS)
+    }
+
+
+def _judged(job: Job, contest: Contest, cases: Iterable[Case]) -> dict[Case, Ruling]:
+    seen = effects(job, contest, cases)
+    rulings = judge(
+        {case.id: values for case, values in seen.items()}, job.looks, {case.id: job.floors[case.id] for case in seen}
+    )
+    return {case: rulings[case.id] for case in seen}
+
+
+def _faults(job: Job) -> tuple[dict[Case, Fault], dict[Case, str], list[str]]:
+    """Return what failed in head, what neither arm can run here, and base's faults as problems."""
+    by_case: dict[Case, dict[Side, Fault]] = {}
+    for fault in job.faults:
+        by_case.setdefault(fault.case, {})[fault.side] = fault
+    failed, skipped, problems = {}, {}, []
+    for case, sides in by_case.items():
+        base, head = sides.get(Side.BASE), sides.get(Side.HEAD)
+        if base and head and {base.outcome, head.outcome} == {Outcome.SKIPPED}:
+            skipped[case] = head.reason
+        elif base:
+            problems.append(f"{case.id} is {base.outcome} in base: {base.reason}")
+        elif head:
+            failed[case] = head
+    return failed, skipped, problems
+
+
+def _controls(controls: Mapping[Contest, Ruling]) -> list[str]:
+    problems = []
+    same, slowed = controls[Contest.SAME], controls[Contest.SLOWED]
+    if same.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
+        problems.append(f"the control that compares base with itself says {same.verdict}: the machine is not fit")
+    if slowed.verdict is not Verdict.REGRESSED:
+        problems.append(
+            f"the control that was slowed on purpose was not caught ({slowed.verdict}): a regression could be missed"
+        )
+    return problems
+
+
+def _accepted(job: Job, rulings: Mapping[Case, Ruling], today: date) -> dict[Case, Acceptance]:
+    found = {}
+    for case, ruling in rulings.items():
+        for one in job.accepted:
+            known = fnmatchcase(case.id, one.case) and ruling.change <= one.up_to
+            if ruling.verdict is Verdict.REGRESSED and known and today <= date.fromisoformat(one.until):
+                found[case] = one
+    return found

@@ -1,0 +1,221 @@
+"""How an answer reads: the first line, the table with its why, as text, Markdown and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from statistics import median
+
+from pandas import DataFrame
+from tabulate import tabulate  # type: ignore[import-untyped]
+
+from bench.arms import Side
+from bench.case import Case
+from bench.job import Contest, Job
+from reports import escape
+from reports.answer import Answer, pairings
+from reports.units import ABSENT, duration, percent, seconds, signed_percent
+from reports.verdict import Ruling, Verdict
+
+CONTROLS = {
+    Contest.SAME: "control: base again",
+    Contest.SLOWED: "control: slowed on purpose",
+}
+MOST_REASONS = 4
+"""Changed counts that are shown in a row; the rest are counted."""
+
+COLUMNS = (
+    "case",
+    "verdict",
+    "base_seconds",
+    "head_seconds",
+    "change",
+    "change_low",
+    "change_high",
+    "p",
+    "blocks",
+    "decided_at",
+    "floor",
+    "visible",
+    "why",
+)
+
+
+def headline(answer: Answer) -> str:
+    """Return the answer in one line."""
+    job = answer.job
+    floors = sorted({job.floors[case.id] for case in answer.rulings})
+    within = f" (within {percent(floors[0])})" if len(floors) == 1 else ""
+    parts = [
+        answer.state.value,
+        f"{answer.count(Verdict.UNCHANGED)} unchanged{within}",
+        f"{answer.count(Verdict.IMPROVED)} improved",
+        f"{len(answer.regressed)} regressed",
+        f"{answer.count(Verdict.INCONCLUSIVE)} inconclusive",
+    ]
+    extra = {
+        "failed": len(answer.failed),
+        "regressed and accepted": len(answer.accepted),
+        "skipped": len(answer.skipped),
+        "new": len(job.new),
+        "gone": len(job.gone),
+    }
+    parts += [f"{count} {name}" for name, count in extra.items() if count]
+    if answer.rulings:
+        parts.append(f"could have seen {percent(max(ruling.visible for ruling in answer.rulings.values()))}")
+    parts.append(f"{len(job.blocks)} blocks")
+    if job.ending is not None:
+        parts.append(duration(job.ending.wall_seconds))
+    return " · ".join(parts)
+
+
+def remarks(answer: Answer) -> list[str]:
+    """Return the sentences that belong under the headline: problems first, then what a reader must know."""
+    job = answer.job
+    said = [f"nothing is proved: {problem}" for problem in answer.problems]
+    said += [f"{case.id}: {fault.outcome} in head: {fault.reason}" for case, fault in answer.failed.items()]
+    said += [f"{case.id}: skipped: {reason}" for case, reason in answer.skipped.items()]
+    said += [f"{case.id}: {verdict_line(answer, case)}" for case in answer.rulings if _needs_words(answer, case)]
+    if job.new:
+        said.append(f"new, base does not have it: {', '.join(job.new)}")
+    if job.gone:
+        said.append(f"gone, head does not have it: the models {', '.join(job.gone)}")
+    said += [f"{side}: {job.arms[side]}" for side in Side]
+    if job.ending is not None:
+        said.append(f"ended because {job.ending.reason}")
+    return said
+
+
+def _needs_words(answer: Answer, case: Case) -> bool:
+    return answer.rulings[case].verdict is not Verdict.UNCHANGED
+
+
+def verdict_line(answer: Answer, case: Case) -> str:
+    """Return the verdict on one case as a sentence; the message of its test."""
+    ruling = answer.rulings[case]
+    change = f"{signed_percent(ruling.change, ruling.low, ruling.high)}, adjusted p {ruling.p:.4f}"
+    why = "; ".join(reasons(answer.job, case))
+    because = f"; {why}" if why else ""
+    match ruling.verdict:
+        case Verdict.INCONCLUSIVE:
+            return f"inconclusive: {change}; {settling(ruling)}{because}"
+        case Verdict.REGRESSED if one := answer.accepted.get(case):
+            return f"regressed, accepted until {one.until} ({one.reason}): {change}{because}"
+        case Verdict.UNCHANGED:
+            return f"unchanged within {percent(ruling.floor)}: {change}{because}"
+        case _:
+            return f"{ruling.verdict}: {change}{because}"
+
+
+def settling(ruling: Ruling) -> str:
+    """Return what would settle an inconclusive case."""
+    if ruling.needed_blocks is None:
+        return f"the change is too near the floor of {percent(ruling.floor)} for any number of blocks to tell"
+    more = ruling.needed_blocks - ruling.blocks
+    return f"about {more} more blocks would settle it (--add-blocks, or a longer --budget)"
+
+
+def reasons(job: Job, case: Case) -> list[str]:
+    """Return the exact counts in which head differs from base, the largest changes of operators last."""
+    values: dict[Side, Mapping[str, int]] = {one.side: one.numbers for one in job.counts if one.case == case}
+    if len(values) < len(Side):
+        return []
+    base, head = values[Side.BASE], values[Side.HEAD]
+    found = [
+        _reason(name, base.get(name, 0), head.get(name, 0))
+        for name in dict.fromkeys((*base, *head))
+        if base.get(name, 0) != head.get(name, 0) and name != "operators"
+    ]
+    left = len(found) - MOST_REASONS
+    return [*found[:MOST_REASONS], *([f"and {left} more counts"] if left > 0 else [])]
+
+
+def _reason(name: str, base: int, head: int) -> str:
+    if "::" in name:
+        return f"{head - base:+d} {name}"
+    return f"{name.replace('_', ' ')} {base} -> {head}"
+
+
+def frame(answer: Answer) -> DataFrame:
+    """Return one row for each planned case and control, in base units and full precision."""
+    job = answer.job
+    rows = [_row(case.id, answer.rulings[case], job, case) for case in job.cases if case in answer.rulings]
+    rows += [
+        {"case": case.id, "verdict": fault.outcome.value, "why": fault.reason} for case, fault in answer.failed.items()
+    ]
+    rows += [{"case": case.id, "verdict": "skipped", "why": reason} for case, reason in answer.skipped.items()]
+    rows += [{"case": name, "verdict": "new"} for name in job.new]
+    rows += [{"case": name, "verdict": "gone"} for name in job.gone]
+    rows += [_row(CONTROLS[contest], ruling, job, None) for contest, ruling in answer.controls.items()]
+    return DataFrame(rows, columns=list(COLUMNS))
+
+
+def _row(name: str, ruling: Ruling, job: Job, case: Case | None) -> dict[str, object]:
+    timed = [] if case is None else list(pairings(job, case).values())
+    return {
+        "case": name,
+        "verdict": ruling.verdict.value,
+        "base_seconds": median(median(one.base_seconds) for one in timed) if timed else None,
+        "head_seconds": median(median(one.head_seconds) for one in timed) if timed else None,
+        "change": ruling.change,
+        "change_low": ruling.low,
+        "change_high": ruling.high,
+        "p": ruling.p,
+        "blocks": ruling.blocks,
+        "decided_at": ruling.decided_at,
+        "floor": ruling.floor,
+        "visible": ruling.visible,
+        "why": "; ".join(reasons(job, case)) if case else None,
+    }
+
+
+def as_text(answer: Answer) -> str:
+    """Return the answer for a terminal: the headline first."""
+    lines = [escape.plain(line) for line in remarks(answer)]
+    return "\n".join([escape.plain(headline(answer)), "", _table(answer, "simple"), "", *lines]) + "\n"
+
+
+def as_markdown(answer: Answer) -> str:
+    """Return the answer for a job summary or a comment: the headline first."""
+    lines = [f"- {escape.markdown(line)}" for line in remarks(answer)]
+    parts = [f"**{escape.markdown(headline(answer))}**", "", _table(answer, "pipe"), "", *lines]
+    return "\n".join(parts) + "\n"
+
+
+def as_csv(answer: Answer) -> str:
+    """Return the rows in full precision and base units."""
+    safe = frame(answer)
+    for name in ("case", "verdict", "why"):
+        safe[name] = safe[name].map(escape.csv_cell, na_action="ignore")
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _table(answer: Answer, style: str) -> str:
+    clean = escape.markdown if style == "pipe" else escape.plain
+    rows = [[clean(cell) for cell in _cells(row)] for row in _records(frame(answer))]
+    headers = ["case", "base", "head", "change", "adjusted p", "blocks", "could see", "verdict", "why"]
+    align = ["left", *["right"] * 6, "left", "left"]
+    return str(tabulate(rows, headers=headers, tablefmt=style, colalign=align if rows else None, disable_numparse=True))
+
+
+def _records(rows: DataFrame) -> Iterable[Mapping[str, object]]:
+    for row in rows.astype(object).where(rows.notna(), None).to_dict(orient="records"):
+        yield {str(name): value for name, value in row.items()}
+
+
+def _cells(row: Mapping[str, object]) -> list[str]:
+    def number(name: str) -> float | None:
+        value = row[name]
+        return float(value) if isinstance(value, int | float) else None
+
+    p, blocks, change = number("p"), number("blocks"), number("change")
+    return [
+        str(row["case"]),
+        seconds(number("base_seconds")),
+        seconds(number("head_seconds")),
+        ABSENT if change is None else signed_percent(change, number("change_low"), number("change_high")),
+        ABSENT if p is None else f"{p:.4f}",
+        ABSENT if blocks is None else f"{blocks:.0f}",
+        percent(number("visible")),
+        str(row["verdict"]),
+        str(row["why"] or ""),
+    ]

@@ -1,0 +1,73 @@
+"""``python -m reports gate``: the verdict of a stored comparison, or what two stored runs can say."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+
+from bench.joblog import read_job
+from bench.read import read
+from reports.answer import Answer, State, answer
+from reports.gate import as_csv, as_markdown, as_text
+from reports.render import Format
+from reports.stored import DRIFT, compare_stored, stored_text
+from reports.verdict import Verdict
+
+CODES = {State.FAILED: 1, State.REGRESSED: 1, State.UNPROVEN: 4, State.INCONCLUSIVE: 0, State.PASS: 0}
+INCONCLUSIVE_STRICTLY, UNPROVEN = 3, 4
+"""Exit codes beside 0 and 1; 2 is for what cannot be read."""
+
+
+def configure_gate(parser: ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="a comparison of `pytest bench --against`, or base's run"
+    )
+    parser.add_argument("head", type=Path, nargs="?", metavar="HEAD", help="head's run, if FILE is base's run")
+    parser.add_argument("--strict", action="store_true", help="exit code 3 if a case is inconclusive")
+    parser.add_argument("--format", type=Format, choices=list(Format), default=Format.TEXT, help="(default: text)")
+    parser.add_argument(
+        "--drift",
+        type=_share,
+        default=DRIFT,
+        metavar="SHARE",
+        help="of two stored runs: how far the machine may have drifted between them (default: %(default)s)",
+    )
+    parser.set_defaults(out=None)
+
+
+def run_gate(options: Namespace) -> int:
+    """Print the answer; return 0, 1 if head regressed or failed, 3 inconclusive with --strict, 4 if nothing is proved.
+
+    Raises:
+        UnreadableError: if a file cannot be used.
+    """
+    if options.head is not None:
+        return _stored(options)
+    found: Answer = answer(read_job(options.file)[0])
+    forms = {Format.TEXT: as_text, Format.MARKDOWN: as_markdown, Format.CSV: as_csv}
+    sys.stdout.write(forms[options.format](found))
+    if found.state is State.INCONCLUSIVE and options.strict:
+        return INCONCLUSIVE_STRICTLY
+    return CODES[found.state]
+
+
+def _stored(options: Namespace) -> int:
+    found = compare_stored(read(options.file), read(options.head), options.drift)
+    sys.stdout.write(stored_text(found, markdown=options.format is Format.MARKDOWN))
+    if found.faults or found.count(Verdict.REGRESSED):
+        return 1
+    if not found.changes:
+        return UNPROVEN
+    return INCONCLUSIVE_STRICTLY if options.strict and found.count(Verdict.INCONCLUSIVE) else 0
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 10:  # noqa: PLR2004  a machine that drifts tenfold is another machine
+        raise ArgumentTypeError(f"{text!r} is not a share such as 0.3")
+    return share

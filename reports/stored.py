@@ -1,0 +1,206 @@
+"""Two stored runs compared: what can be said when base and head were not measured in turn, which is little.
+
+The machine's own drift between the runs is not separated from the change of the code. So a case is called slower or
+faster only by what exceeds an allowance for drift, and unchanged never: that takes `pytest bench --against REF`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb, expm1, log, log1p
+from statistics import median
+
+import numpy as np
+from tabulate import tabulate  # type: ignore[import-untyped]
+
+from bench.case import Case
+from bench.record import Outcome, Run
+from reports import escape
+from reports.evidence import examine
+from reports.signflip import Array, step_down
+from reports.stats import CONFIDENCE, LEAST_LAUNCHES, shift_interval
+from reports.units import ABSENT, percent, signed_percent
+from reports.verdict import Verdict
+
+ALPHA = 0.01
+"""Error of calling any case slower when nothing changed and the machine drifted by no more than the allowance."""
+
+DRIFT = 0.30
+"""Allowance for drift between two runs, as a share, where none is given: see METHODOLOGY.md, "Two stored runs"."""
+
+EXACT_SHUFFLES = 20_000
+UNSEPARATED = (
+    "the machine's drift between the two runs is not separated: use `pytest bench --against REF` for a verdict"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What two runs say of one case.
+
+    Attributes:
+        case: the case.
+        verdict: never UNCHANGED.
+        change: of the median over launches, as a share of base's time.
+        low: lower end of the interval over launches, drift not included; None if there are too few.
+        high: upper end; None together with `low`.
+        p: of head being slower, or faster if the change is negative, adjusted for all cases.
+        launches: of base and of head.
+    """
+
+    case: Case
+    verdict: Verdict
+    change: float
+    low: float | None
+    high: float | None
+    p: float
+    launches: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """What two stored runs say.
+
+    Attributes:
+        changes: of every case that both measured in enough launches.
+        faults: cases that went wrong in head where base measured them, and how.
+        missing: cases that cannot be compared, and why.
+        drift: the allowance.
+    """
+
+    changes: tuple[Change, ...]
+    faults: Mapping[str, str]
+    missing: Mapping[str, str]
+    drift: float
+
+    def count(self, verdict: Verdict) -> int:
+        """Return how many cases have a verdict."""
+        return sum(change.verdict is verdict for change in self.changes)
+
+
+def compare_stored(base: Run, head: Run, drift: float = DRIFT) -> StoredAnswer:
+    """Return what two stored runs say.
+
+    Args:
+        base: the earlier run.
+        head: the later one.
+        drift: allowance for the machine's drift, as a share.
+    """
+    before, after = examine(base), examine(head)
+    logs: dict[Case, tuple[list[float], list[float]]] = {}
+    faults, missing = {}, {}
+    for case in dict.fromkeys((*before, *after)):
+        ours, theirs = before.get(case), after.get(case)
+        if ours is None or theirs is None:
+            missing[case.id] = f"only {'head' if ours is None else 'base'} has it"
+        elif ours.outcome is Outcome.MEASURED and theirs.outcome.fault:
+            faults[case.id] = f"{theirs.outcome}: {theirs.reason}"
+        elif ours.seconds is None or theirs.seconds is None:
+            missing[case.id] = "not timed in both"
+        else:
+            pair = tuple([log(value) for value in one.kept.launch_seconds] for one in (ours, theirs))
+            if min(map(len, pair)) < LEAST_LAUNCHES:
+                missing[case.id] = f"{min(map(len, pair))} launches; it takes {LEAST_LAUNCHES} in each run"
+            else:
+                logs[case] = (pair[0], pair[1])
+    return StoredAnswer(changes=tuple(_changes(logs, drift)), faults=faults, missing=missing, drift=drift)
+
+
+def _changes(logs: Mapping[Case, tuple[list[float], list[float]]], drift: float) -> list[Change]:
+    if not logs:
+        return []
+    before, after = (
+        np.array([pair[side][: min(len(one[side]) for one in logs.values())] for pair in logs.values()]).T
+        for side in range(2)
+    )
+    slower, faster = _p(before, after), _p(after, before)
+    found = []
+    for index, (case, (ours, theirs)) in enumerate(logs.items()):
+        effect = median(theirs) - median(ours)
+        p = slower[index] if effect >= 0 else faster[index]
+        bounds = shift_interval(ours, theirs, confidence=CONFIDENCE)
+        verdict = Verdict.INCONCLUSIVE
+        if bounds is not None and p <= ALPHA and min(map(abs, bounds)) > log1p(drift):
+            verdict = Verdict.REGRESSED if effect > 0 else Verdict.IMPROVED
+        low, high = (None, None) if bounds is None else map(expm1, bounds)
+        found.append(
+            Change(
+                case=case,
+                verdict=verdict,
+                change=expm1(effect),
+                low=low,
+                high=high,
+                p=p,
+                launches=(len(ours), len(theirs)),
+            )
+        )
+    return found
+
+
+def _p(before: Array, after: Array) -> list[float]:
+    """Return for each case the step-down p of `after` being slower: whole launches are shuffled between the runs."""
+    both, m = np.concatenate([before, after]), len(before)
+    total = len(both)
+    if comb(total, m) <= EXACT_SHUFFLES:
+        chosen = np.zeros((comb(total, m), total))
+        for row, picked in enumerate(combinations(range(total), m)):
+            chosen[row, list(picked)] = 1.0
+        exact = True
+    else:
+        generator = np.random.default_rng(total)
+        ranks = generator.random((EXACT_SHUFFLES, total)).argsort(axis=1)
+        chosen, exact = np.asarray(ranks < m, dtype=np.float64), False
+    scale = both.std(axis=0)
+    safe = np.where(scale > 0, scale, 1.0)
+
+    def statistic(picked: Array) -> Array:
+        return np.asarray(((1 - picked) @ both / (total - m) - picked @ both / m) / safe)
+
+    observed = statistic(np.array([[1.0] * m + [0.0] * (total - m)]))[0]
+    return step_down(statistic(chosen), observed, exact=exact)
+
+
+def stored_headline(found: StoredAnswer) -> str:
+    """Return the answer in one line."""
+    state = "NOTHING COMPARED"
+    if found.faults:
+        state = "FAILED"
+    elif found.changes:
+        state = "REGRESSED" if found.count(Verdict.REGRESSED) else "INCONCLUSIVE"
+    parts = [
+        state,
+        f"{found.count(Verdict.REGRESSED)} regressed",
+        f"{found.count(Verdict.IMPROVED)} improved",
+        f"{found.count(Verdict.INCONCLUSIVE)} inconclusive",
+        f"{len(found.faults)} failed",
+        f"{len(found.missing)} not compared",
+        f"drift of up to {percent(found.drift)} allowed for",
+    ]
+    return " · ".join(parts)
+
+
+def stored_text(found: StoredAnswer, *, markdown: bool) -> str:
+    """Return the answer as text or Markdown: the headline first, then what it cannot know."""
+    clean = escape.markdown if markdown else escape.plain
+    rows = [
+        [
+            clean(one.case.id),
+            signed_percent(one.change, one.low, one.high),
+            f"{one.p:.4f}",
+            f"{one.launches[0]} / {one.launches[1]}",
+            one.verdict.value,
+        ]
+        for one in found.changes
+    ]
+    rows += [[clean(name), ABSENT, ABSENT, ABSENT, clean(reason)] for name, reason in found.faults.items()]
+    rows += [[clean(name), ABSENT, ABSENT, ABSENT, clean(reason)] for name, reason in found.missing.items()]
+    grid = tabulate(
+        rows,
+        headers=["case", "change", "adjusted p", "launches", "verdict"],
+        tablefmt="pipe" if markdown else "simple",
+        colalign=["left", "right", "right", "right", "left"] if rows else None,
+        disable_numparse=True,
+    )
+    return "\n\n".join([clean(stored_headline(found)), clean(UNSEPARATED), str(grid)]) + "\n"

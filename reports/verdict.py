@@ -1,0 +1,205 @@
+"""From effects per block to a verdict for each case, look by look: the rules of the gate, as pure functions.
+
+An effect is ln(head / base) of one case in one block, the only replicate there is. Looks are made at numbers of
+blocks that do not depend on what was seen, each spends its own share of the error, and a case's first verdict stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations_with_replacement
+from math import expm1, log1p, sqrt
+from statistics import NormalDist, fmean, median
+
+import numpy as np
+
+from reports.signflip import Array, adjusted_p, critical
+from reports.stats import CONFIDENCE, walsh_interval
+
+ALPHAS = (0.004, 0.002, 0.002, 0.001)
+"""Error that each look may spend on one direction: .009, and the rest of .01 is for looks that are added later."""
+
+ADDED_ALPHA = 0.0005
+"""Of the first added look; each further one has half of the one before, so that no number of them passes .01."""
+
+LEVELS = (0.02, 0.01, 0.01, 0.01)
+"""One-sided level of the interval that must lie inside the floor for a case to be called unchanged."""
+
+ADDED_LEVEL = 0.005
+"""Of the first added look; halved like its alpha."""
+
+LEAST_BLOCKS = 8
+"""Fewer cannot reach the first look's alpha: all signs agree by chance in 1 of 2^K."""
+
+POWER = 0.8
+"""Chance with which the smallest visible change is seen."""
+
+MOST_BLOCKS = 1000
+"""A forecast beyond this says that no number of blocks settles it."""
+
+FAR = NormalDist().inv_cdf(POWER)
+
+
+class Verdict(StrEnum):
+    """What is said of one case."""
+
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """A case's verdict and what it rests on; changes are shares of base's time, 0.05 is 5 % slower.
+
+    Attributes:
+        verdict: the first that any look reached; INCONCLUSIVE if none did.
+        change: centre of all blocks.
+        low: lower end of its 95 % interval; None if there are too few blocks for one.
+        high: upper end; None together with `low`.
+        p: in the direction of the change, adjusted for all cases, at the look that decided or else the last one.
+        decided_at: blocks at the look that decided; None if none did.
+        blocks: in all.
+        floor: the smallest change that counts.
+        visible: the smallest slowdown that would have been called one with probability `POWER`.
+        needed_blocks: about how many blocks in all would settle an inconclusive case; None if it is settled, or if no
+            number would.
+    """
+
+    verdict: Verdict
+    change: float
+    low: float | None
+    high: float | None
+    p: float
+    decided_at: int | None
+    blocks: int
+    floor: float
+    visible: float
+    needed_blocks: int | None
+
+
+def spend(look: int) -> tuple[float, float]:
+    """Return the alpha per direction and the one-sided level of the look with this number, counted from 0."""
+    added = look - len(ALPHAS)
+    if added < 0:
+        return ALPHAS[look], LEVELS[look]
+    return ADDED_ALPHA / 2**added, ADDED_LEVEL / 2**added
+
+
+def judge(
+    effects: Mapping[str, Sequence[float]], looks: Sequence[int], floors: Mapping[str, float]
+) -> dict[str, Ruling]:
+    """Return the ruling on every case.
+
+    Args:
+        effects: of each case, one value per block in order, the same number of blocks for all.
+        looks: numbers of blocks at which a look was made, ascending.
+        floors: the smallest change that counts, of each case, as a share.
+
+    Raises:
+        ValueError: if there is nothing to judge, cases differ in blocks, or a look is too early or too late.
+    """
+    names, table = list(effects), _table(effects)
+    if not looks or list(looks) != sorted(set(looks)) or looks[0] < LEAST_BLOCKS or looks[-1] > len(table):
+        raise ValueError(f"looks at {list(looks)} do not fit {len(table)} blocks, of which a verdict takes 8")
+    decided: dict[str, tuple[Verdict, int, float]] = {}
+    p_of: dict[str, float] = {}
+    for number, blocks in enumerate(looks):
+        alpha, level = spend(number)
+        seen = table[:blocks]
+        slower, faster = adjusted_p(seen), adjusted_p(-seen)
+        for column, name in enumerate(names):
+            if name in decided:
+                continue
+            effect = hodges_lehmann(seen[:, column])
+            p_of[name] = slower[column] if effect >= 0 else faster[column]
+            verdict = _verdict(seen[:, column], effect, p_of[name], floors[name], alpha, level)
+            if verdict is not Verdict.INCONCLUSIVE:
+                decided[name] = (verdict, blocks, p_of[name])
+    alpha, level = spend(len(looks) - 1)
+    limit = critical(table - np.median(table, axis=0), alpha)
+    return {
+        name: _ruling(table[:, column], floors[name], limit, level, p_of[name], decided.get(name))
+        for column, name in enumerate(names)
+    }
+
+
+def _table(effects: Mapping[str, Sequence[float]]) -> Array:
+    """Return blocks by cases."""
+    lengths = {len(values) for values in effects.values()}
+    if len(lengths) != 1:
+        raise ValueError(f"cases must have equally many blocks, these have {sorted(lengths)}")
+    return np.array(list(effects.values()), dtype=np.float64).T
+
+
+def _verdict(values: Array, effect: float, p: float, floor: float, alpha: float, level: float) -> Verdict:
+    margin = log1p(floor)
+    if p <= alpha and abs(effect) >= margin:
+        return Verdict.REGRESSED if effect > 0 else Verdict.IMPROVED
+    bounds = walsh_interval([float(one) for one in values], confidence=1 - 2 * level)
+    if bounds is not None and -margin < bounds[0] and bounds[1] < margin:
+        return Verdict.UNCHANGED
+    return Verdict.INCONCLUSIVE
+
+
+def _ruling(
+    values: Array, floor: float, limit: float, level: float, p: float, decided: tuple[Verdict, int, float] | None
+) -> Ruling:
+    effect = hodges_lehmann(values)
+    bounds = walsh_interval([float(one) for one in values], confidence=CONFIDENCE)
+    verdict, decided_at, p = decided or (Verdict.INCONCLUSIVE, None, p)
+    return Ruling(
+        verdict=verdict,
+        change=expm1(effect),
+        low=None if bounds is None else expm1(bounds[0]),
+        high=None if bounds is None else expm1(bounds[1]),
+        p=p,
+        decided_at=decided_at,
+        blocks=len(values),
+        floor=floor,
+        visible=expm1(visible(values, floor, limit)),
+        needed_blocks=None if decided else needed_blocks(values, floor, limit, level),
+    )
+
+
+def hodges_lehmann(values: Sequence[float] | Array) -> float:
+    """Return the median of all Walsh averages: the centre that the signed-rank interval belongs to."""
+    return float(median((a + b) / 2 for a, b in combinations_with_replacement(values, 2)))
+
+
+def visible(values: Array, floor: float, limit: float) -> float:
+    """Return the smallest log effect that blocks scattered like these would show with probability `POWER`.
+
+    A constant effect d on top of residuals e makes the statistic K d / sqrt(sum e^2 + K d^2); it must reach `limit`.
+
+    Args:
+        values: effects of one case; their own centre does not matter.
+        floor: the smallest change that counts.
+        limit: what the statistic must reach.
+    """
+    blocks, scatter = len(values), _scatter(values)
+    significant = limit * scatter / sqrt(max(blocks - limit**2, 1e-12))
+    return max(significant, log1p(floor)) + FAR * scatter / sqrt(blocks)
+
+
+def needed_blocks(values: Array, floor: float, limit: float, level: float) -> int | None:
+    """Return about how many blocks would settle a case whose effect and scatter stay as they are; None if none."""
+    effect, scatter, margin = abs(hodges_lehmann(values)), _scatter(values), log1p(floor)
+    wide = NormalDist().inv_cdf(1 - level) * scatter
+    significant = effect >= margin
+    enough = (limit * scatter / effect) ** 2 + limit**2 if significant else (wide / (margin - effect)) ** 2
+    blocks = max(len(values) + 1, LEAST_BLOCKS, round(enough * SURE))
+    return blocks if blocks <= MOST_BLOCKS else None
+
+
+SURE = 1.2
+"""A forecast of blocks is a little longer than what the present scatter asks for."""
+
+
+def _scatter(values: Array) -> float:
+    """Return the standard deviation of one block's effect."""
+    centre = fmean(values)
+    return sqrt(sum((one - centre) ** 2 for one in values) / max(1, len(values) - 1))

@@ -1,0 +1,262 @@
+"""How often does the gate cry wolf, and what does it catch? Measured, not promised.
+
+``python -m tests.field.calibrate STAGE [--folder DIR]``, where STAGE is one of
+
+- ``tape``: one long comparison of identical code, every slice stored (``--blocks``, goes on where it was cut off);
+- ``jobs``: whole five-minute jobs on identical code (``--count``);
+- ``mutants``: jobs in which head's network does something extra, as real changes do;
+- ``disturbed``: jobs on identical code while another process burns a core, always or in bursts;
+- ``steadiness``: short tapes, each with one measure of steadiness left out;
+- ``table``: prints what is there; nothing is timed.
+
+From the tape further jobs are cut, at the labels that were recorded: windows of blocks, judged like a whole job.
+For power, head's slices of one case in a window are made slower by a known share, and the window is judged again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from math import log1p
+from pathlib import Path
+from time import monotonic, sleep
+
+from scipy.stats import binomtest
+
+from bench.blocks import LOOKS
+from bench.job import Contest, Job
+from bench.joblog import read_job
+from reports.answer import State, answer, effects
+from reports.verdict import Verdict, judge
+from tests.field.runs import ROOT, copy_of_checkout
+
+CASES = ("--device", "cpu", "--batch", "1,64,1024", "--dtype", "float32,bfloat16")
+SLOWDOWNS = (0.01, 0.02, 0.03, 0.05, 0.10)
+WINDOWS = (16, 32, 60)
+"""Blocks in a job that is cut from the tape: about 1.5, 3 and 5 minutes."""
+
+STRIDE = 4
+"""Windows for power begin so many blocks apart: they overlap, and their number is not a sample size."""
+
+MUTANTS = {
+    "clone": "x = x.clone()",
+    "contiguous copy of a transposed tensor": "x = x.transpose(-1, -2).contiguous().transpose(-1, -2)",
+    "item": "x.sum().item()",
+    "through float64": "x = x.double().to(x.dtype)",
+    "second flatten and sum": "x = x + 0",
+}
+"""What head's forward does in addition, as the first line of its body."""
+
+BURNERS = {"a core is burned": 1.0, "bursts on a core": 0.3}
+"""How a second process disturbs: the share of each second that it works."""
+
+UNSTEADY = ("bound-threads", "fixed-allocator", "no-gc")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Carry out one stage."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    stages = {"tape": tape, "jobs": jobs, "mutants": mutants, "disturbed": disturbed, "steadiness": steadiness}
+    parser.add_argument("stage", choices=[*stages, "table"])
+    parser.add_argument("--folder", type=Path, default=ROOT / "reports" / "out" / "calibrate")
+    parser.add_argument("--blocks", type=int, default=240, help="of the tape (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=6, help="of whole jobs (default: %(default)s)")
+    parser.add_argument("--budget", default="5m", help="of a whole job (default: %(default)s)")
+    options = parser.parse_args(argv)
+    options.folder = options.folder.resolve()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if options.stage != "table":
+        stages[options.stage](options)
+    print(table(options.folder))
+    return 0
+
+
+def gate(path: Path, *arguments: str) -> int:
+    """Carry out one comparison of the working tree with itself, unless it is there; return pytest's exit code."""
+    if path.exists():
+        return 0
+    command = [sys.executable, "-m", "pytest", "bench", "-q", *CASES, "--against", str(ROOT), *arguments]
+    with path.with_suffix(".log").open("wb") as log:
+        done = subprocess.run(
+            [*command, "--benchmark-json", str(path)], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False
+        )
+    return done.returncode
+
+
+def tape(options: argparse.Namespace) -> None:
+    """Record one long comparison."""
+    path = options.folder / "tape.json"
+    arguments = ["--exhaust", "--budget", "24h", "--launches", str(options.blocks)]
+    journal = path.with_suffix(".jsonl")
+    if journal.exists() and not path.exists():
+        arguments.append("--add-blocks")
+    gate(path, *arguments)
+
+
+def jobs(options: argparse.Namespace) -> None:
+    """Run whole jobs on identical code."""
+    for number in range(1, options.count + 1):
+        gate(options.folder / f"job-{number}.json", "--budget", options.budget, "--seed", str(number))
+
+
+def mutants(options: argparse.Namespace) -> None:
+    """Run a job for each mutant of the network."""
+    for name, line in MUTANTS.items():
+        slug = name.replace(" ", "-")
+        tree = options.folder / "mutants" / slug
+        if not tree.exists():
+            copy_of_checkout(tree)
+            source = tree / "models" / "mlp.py"
+            flatten = "        x = self.flatten(x)"
+            text = source.read_text()
+            assert text.count(flatten) == 1
+            source.write_text(text.replace(flatten, f"        {line}\n{flatten}"))
+        gate(options.folder / f"mutant-{slug}.json", "--arm", f"head=ref={tree}", "--budget", options.budget)
+
+
+def disturbed(options: argparse.Namespace) -> None:
+    """Run a job beside each kind of disturbance."""
+    for name, share in BURNERS.items():
+        with burning(share):
+            gate(options.folder / f"disturbed-{name.replace(' ', '-')}.json", "--budget", options.budget)
+
+
+def steadiness(options: argparse.Namespace) -> None:
+    """Record a short tape with each measure left out, and one with all of them."""
+    for name in ("", *UNSTEADY):
+        left_out = ["--unsteady", name] if name else []
+        gate(options.folder / f"unsteady-{name or 'nothing'}.json", "--exhaust", "--launches", "16", *left_out)
+
+
+@contextmanager
+def burning(share: float) -> Iterator[None]:
+    """Keep one core busy for a share of each second."""
+    process = multiprocessing.Process(target=_burn, args=(share,), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _burn(share: float) -> None:
+    while True:
+        until = monotonic() + share
+        while monotonic() < until:
+            pass
+        sleep(1.0 - share)
+
+
+def table(folder: Path) -> str:
+    """Return what the files in a folder show, as Markdown."""
+    parts = []
+    if (folder / "tape.json").exists() or (folder / "tape.jsonl").exists():
+        recorded, _ = read_job(max(folder.glob("tape.json*"), key=lambda path: path.suffix == ".json"))
+        parts += [false_alarms(recorded), power(recorded), scatter({"tape": recorded})]
+    found = {path.stem: read_job(path)[0] for path in sorted(folder.glob("*.json")) if path.stem != "tape"}
+    if found:
+        parts.append(whole_jobs(found))
+    if unsteady := {name: job for name, job in found.items() if name.startswith("unsteady")}:
+        parts.append(scatter(unsteady))
+    return "\n\n".join(parts)
+
+
+def window(job: Job, first: int, count: int) -> Job:
+    """Return a job cut from a tape: `count` blocks from `first` on, looked at when a job of that length would be."""
+    blocks = job.blocks[first : first + count]
+    looks = tuple(dict.fromkeys((*(look for look in LOOKS if look <= count), count)))
+    return replace(
+        job,
+        blocks=tuple(replace(block, index=index) for index, block in enumerate(blocks, start=1)),
+        looks=looks,
+        ending=None,
+    )
+
+
+def false_alarms(job: Job) -> str:
+    """Return how jobs of identical code end, cut from the tape without overlap."""
+    lines = [
+        "| jobs cut from the tape | red | 95 % interval | unproven | with an inconclusive case | cases inconclusive |",
+        "|---|--:|---|--:|--:|--:|",
+    ]
+    for count in WINDOWS:
+        found = [answer(window(job, first, count)) for first in range(0, len(job.blocks) - count + 1, count)]
+        if not found:
+            continue
+        red = sum(bool(one.regressed) for one in found)
+        interval = binomtest(red, len(found)).proportion_ci(method="exact")
+        unsure = [one.count(Verdict.INCONCLUSIVE) for one in found]
+        cases = sum(len(one.rulings) for one in found)
+        lines.append(
+            f"| {len(found)} of {count} blocks | {red} | {interval.low:.1%} to {interval.high:.1%} "
+            f"| {sum(one.state is State.UNPROVEN for one in found)} | {sum(map(bool, unsure))} "
+            f"| {sum(unsure) / cases if cases else 0:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def power(job: Job) -> str:
+    """Return the share of windows and cases in which a slowdown of that one case is called a regression."""
+    lines = [
+        f"| blocks | {' | '.join(f'{share:.0%} slower' for share in SLOWDOWNS)} |",
+        f"|---|{'--:|' * len(SLOWDOWNS)}",
+    ]
+    for count in WINDOWS:
+        starts = range(0, len(job.blocks) - count + 1, STRIDE)
+        if not starts:
+            continue
+        cells = []
+        for share in SLOWDOWNS:
+            caught = [
+                caught_in(window(job, first, count), index, share)
+                for first in starts
+                for index in range(len(job.live))
+                if (first // STRIDE + index) % 3 == 0  # a third of them, evenly spread, is enough
+            ]
+            cells.append(f"{sum(caught) / len(caught):.0%}")
+        lines.append(f"| {count} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def caught_in(job: Job, index: int, share: float) -> bool:
+    """Return whether a job calls one case regressed when head's slices of it are made slower by a share."""
+    seen = effects(job, Contest.ARMS, job.live)
+    slow = job.live[index]
+    shifted = {case.id: [value + log1p(share) * (case == slow) for value in values] for case, values in seen.items()}
+    ruling = judge(shifted, job.looks, {case.id: job.floors[case.id] for case in seen})[slow.id]
+    return ruling.verdict is Verdict.REGRESSED
+
+
+def scatter(jobs_: dict[str, Job]) -> str:
+    """Return the standard deviation of one block's effect, over cases, for each job."""
+    from statistics import median, stdev
+
+    lines = ["| | blocks | block scatter, median case | noisiest case |", "|---|--:|--:|--:|"]
+    for name, job in jobs_.items():
+        deviations = [stdev(values) for values in effects(job, Contest.ARMS, job.live).values()]
+        lines.append(f"| {name} | {len(job.blocks)} | {median(deviations):.1%} | {max(deviations):.1%} |")
+    return "\n".join(lines)
+
+
+def whole_jobs(found: dict[str, Job]) -> str:
+    """Return how whole jobs ended."""
+    lines = ["| job | answer | verdicts | blocks | could have seen |", "|---|---|---|--:|--:|"]
+    for name, job in found.items():
+        one = answer(job)
+        verdicts = Counter(ruling.verdict.value for ruling in one.rulings.values())
+        said = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+        most = max((ruling.visible for ruling in one.rulings.values()), default=None)
+        visible = "" if most is None else f"{most:.1%}"
+        lines.append(f"| {name} | {one.state} | {said} | {len(job.blocks)} | {visible} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

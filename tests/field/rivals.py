@@ -1,0 +1,82 @@
+"""What the rules of other tools say of plain runs of identical code, and of a slowdown put into one of them.
+
+``python -m tests.field.rivals FOLDER``, a folder that ``tests.field.repeatability`` has filled.
+
+Every pair of runs that followed each other is a job: base, then head, as these tools have it. Rules, not the tools
+themselves, on the rounds that pytest-benchmark recorded: pytest-benchmark's own ``--benchmark-compare-fail``;
+pyperf's ``compare_to`` (Student's t at 95 %); benchstat's (Mann and Whitney's U at .05); asv's ``continuous`` (U at
+.002 and a factor of 1.1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from scipy.stats import binomtest, mannwhitneyu, ttest_ind
+
+from bench.read import read_plain
+
+Rounds = Sequence[float]
+SLOWDOWNS = (0.02, 0.03, 0.05, 0.10, 0.25, 0.50)
+
+RULES: Mapping[str, Callable[[Rounds, Rounds], bool]] = {
+    "pytest-benchmark, min 5 %": lambda base, head: min(head) > 1.05 * min(base),
+    "pytest-benchmark, median 10 %": lambda base, head: median(head) > 1.10 * median(base),
+    "pytest-benchmark, median 50 %": lambda base, head: median(head) > 1.50 * median(base),
+    "pyperf's t-test": lambda base, head: np.mean(head) > np.mean(base) and float(ttest_ind(base, head).pvalue) < 0.05,
+    "benchstat's U": lambda base, head: median(head) > median(base) and float(mannwhitneyu(base, head).pvalue) < 0.05,
+    "asv's U and 1.1": lambda base, head: (
+        median(head) > 1.1 * median(base) and float(mannwhitneyu(base, head).pvalue) < 0.002
+    ),
+}
+"""Rule -> whether it calls head slower."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args(argv)
+    runs = [eager_rounds(path) for path in sorted(options.folder.glob("plain-*.json"))]
+    if len(runs) < 2:
+        parser.error(f"{options.folder} holds fewer than two plain runs; tests.field.repeatability makes them")
+    print(table(runs))
+    return 0
+
+
+def eager_rounds(path: Path) -> dict[str, Rounds]:
+    """Return the rounds of the twelve eager cases, in seconds."""
+    return {one.fullname: one.seconds for one in read_plain(path) if one.params["compile_"] == "off"}
+
+
+def table(runs: Sequence[Mapping[str, Rounds]]) -> str:
+    """Return false alarms of a job and the chance to catch one slowed case, for each rule, as Markdown."""
+    pairs = list(pairwise(runs))
+    lines = [
+        (
+            f"| rule | red jobs of {len(pairs)}, identical code | 95 % interval "
+            f"| {' | '.join(f'{share:.0%} caught' for share in SLOWDOWNS)} |"
+        ),
+        f"|---|--:|---|{'--:|' * len(SLOWDOWNS)}",
+    ]
+    for name, rule in RULES.items():
+        red = sum(any(rule(base[case], head[case]) for case in base) for base, head in pairs)
+        interval = binomtest(red, len(pairs)).proportion_ci(method="exact")
+        caught = []
+        for share in SLOWDOWNS:
+            seen = [
+                rule(base[case], [value * (1 + share) for value in head[case]]) for base, head in pairs for case in base
+            ]
+            caught.append(f"{sum(seen) / len(seen):.0%}")
+        lines.append(f"| {name} | {red} | {interval.low:.0%} to {interval.high:.0%} | {' | '.join(caught)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
