@@ -48,6 +48,10 @@ class Arm:
         """Return what this arm runs where `case` is compared."""
         return replace(case, dtype=self.dtype or case.dtype, compile=self.compile or case.compile)
 
+    def launched_like(self, other: Arm) -> bool:
+        """Whether one launcher can serve both: equal interpreter and environment."""
+        return (self.python, self.variables) == (other.python, other.variables)
+
     def __str__(self) -> str:
         settings = {"python": self.python, "dtype": self.dtype, "compile": self.compile, **self.variables}
         given = [f"{name}={value}" for name, value in settings.items() if value is not None]
@@ -61,6 +65,8 @@ def parse_arms(against: str | None, texts: Sequence[str]) -> dict[Side, Arm]:
         ValueError: naming what is unknown or said twice.
     """
     said: dict[Side, dict[str, str]] = {side: {} for side in Side}
+    if against is not None and not against.strip():
+        raise ValueError("--against is empty: name a commit, a branch or a folder")
     if against is not None:
         said[Side.BASE]["ref"] = against
     for text in texts:

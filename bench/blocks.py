@@ -1,11 +1,12 @@
 """Two arms compared: blocks of fresh processes, quads of slices in turn, and when it is enough. Yields events.
 
-The consumer writes the journal and shows progress; while it does, every worker is suspended.
+The consumer writes the journal and shows progress; while it does, nothing is being timed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from statistics import median
 from time import monotonic
@@ -19,7 +20,10 @@ from bench.quads import LEAST_SLOWDOWN, PILOT_QUADS, AbandonedError, BlockTimer,
 from bench.record import Measurement, Settings
 
 LOOKS = (8, 16, 32, 60)
-"""Numbers of blocks at which verdicts are looked at; one more look is made where the budget ends."""
+"""Numbers of blocks at which verdicts are looked at; a first part has one more look where its budget ends."""
+
+LOOK_EVERY = 30
+"""Blocks between looks after those. Whoever adds blocks has seen the verdicts, so only this fixed grid counts then."""
 
 BLOCKS_PER_LAUNCHER = 10
 """Hash seed and address layout are fixed when a launcher is executed: execute a fresh one now and then."""
@@ -39,6 +43,9 @@ class Blocks:
         stop: asked between requests; a reason to stop now, None to go on.
         begin: when it began, on the machine's monotonic clock.
         renew: has the next workers come from freshly executed launchers.
+        blocks_per_launcher: how often that is; after every block where the arms cannot share a launcher, whose hash
+            seed and address layout would otherwise be head's or base's for several blocks.
+        floors: the smallest change that counts, by case id.
         random: coins, orders and lots. They must not repeat from one comparison to the next: the test of significance
             rests on them, so nothing that a user could fix goes in.
         plan: of an earlier part that is continued; None to begin.
@@ -56,6 +63,8 @@ class Blocks:
         stop: Callable[[], str | None],
         begin: float,
         renew: Callable[[], None],
+        blocks_per_launcher: int,
+        floors: Mapping[str, float],
         random: Random,
         plan: Plan | None = None,
         done: int = 0,
@@ -70,6 +79,8 @@ class Blocks:
         self._renew = renew
         self._plan = plan
         self._done = done
+        self._blocks_per_launcher = blocks_per_launcher
+        self._floors = floors
         self._random = random
         self._timer = BlockTimer(arms=arms, settings=settings, hire=hire, stop=stop, random=random)
         self._walls: list[float] = []
@@ -85,6 +96,8 @@ class Blocks:
             yield from self._open()
             if not self._cases:
                 reason = "no case is left that both arms can run"
+            elif (late := self._late()) is not None:
+                reason = f"{late} before the first block; raise --budget"
             elif self._plan is not None or (yield from self._pilot()):
                 reason, broken = yield from self._carry_on()
             else:
@@ -99,7 +112,7 @@ class Blocks:
         models: dict[Side, list[str]] = {}
         faulty: set[Case] = set()
         for side, arm in self._arms.items():
-            operator = Operator(self._hire(side, side is Side.BASE), self._settings, self._stop)
+            operator = Operator(self._hire(side, side is Side.BASE), self._timeouts(), self._stop)
             try:
                 names = operator.models(self._cases[0])
                 if isinstance(names, Measurement):
@@ -108,19 +121,35 @@ class Blocks:
                         faulty.add(case)
                     continue
                 models[side] = names
-                if side is Side.HEAD and Side.BASE in models:
-                    yield Opened(
-                        new=tuple(case.id for case in self._cases if case.model not in models[Side.BASE]),
-                        gone=tuple(name for name in models[Side.BASE] if name not in names),
-                    )
                 for case in self._cases:
-                    if case.model in names and (fault := (yield from self._try(side, arm, operator, case))):
+                    if case.model not in names or self._late() is not None:
+                        continue
+                    if fault := (yield from self._try(side, arm, operator, case)):
                         yield fault
                         faulty.add(case)
             finally:
                 operator.end()
-        everywhere = [case for case in self._cases if all(case.model in names for names in models.values())]
-        self._cases = [case for case in everywhere if case not in faulty and len(models) == len(self._arms)]
+        if len(models) == len(self._arms):
+            yield self._opened(models[Side.BASE], models[Side.HEAD])
+        both = set.intersection(*map(set, models.values())) if len(models) == len(self._arms) else set()
+        self._cases = [case for case in self._cases if case not in faulty and case.model in both]
+
+    def _opened(self, base: Sequence[str], head: Sequence[str]) -> Opened:
+        """Return what only one arm has."""
+        asked = {case.model for case in self._cases}
+        return Opened(
+            new=tuple(case.id for case in self._cases if case.model not in base),
+            gone=(
+                *(case.id for case in self._cases if case.model in base and case.model not in head),
+                *(name for name in base if name not in head and name not in asked),
+            ),
+        )
+
+    def _timeouts(self) -> Settings:
+        """Return the settings with no request allowed to take longer than the whole budget."""
+        budget = self._settings.budget_seconds
+        limit = self._settings.timeout_seconds
+        return self._settings if budget is None else replace(self._settings, timeout_seconds=min(limit, budget))
 
     def _try(self, side: Side, arm: Arm, operator: Operator, case: Case) -> Generator[Event, None, Fault | None]:
         yield Turn(block=0, case=case)
@@ -131,9 +160,10 @@ class Blocks:
             self._pace.fix(case, preparation)
         operator.forget()
         counts = operator.counts(arm.case(case))
-        if isinstance(counts, Measurement):
-            return fault_of(side, case, 0, counts)
-        yield Counts(side=side, case=case, numbers=counts)
+        if isinstance(counts, Measurement):  # it runs, and cannot be watched: that is no fault of the case
+            yield Counts(side=side, case=case, numbers={}, reason=counts.reason)
+        else:
+            yield Counts(side=side, case=case, numbers=counts)
         return None
 
     def _pilot(self) -> Generator[Event, None, bool]:
@@ -150,7 +180,7 @@ class Blocks:
                 yield abandoned.fault
                 self._cases.remove(abandoned.fault.case)
                 continue
-            self._plan = plan_of(block, control)
+            self._plan = plan_of(block, control, self._floors[control.id])
             yield self._plan
             return True
         return False
@@ -169,16 +199,16 @@ class Blocks:
                 continue
             self._walls.append(block.wall_seconds)
             yield block
-            number, looked = number + 1, number + 1 in LOOKS
+            number, looked = number + 1, is_look(number + 1)
             if looked:
                 yield Looked(blocks=number)
                 if self._settled():
                     return "every case is settled", False
-            if number % BLOCKS_PER_LAUNCHER == 0:
+            if number % self._blocks_per_launcher == 0:
                 self._renew()
         if number < LOOKS[0]:
-            return f"{reason} after {number} blocks; a verdict takes {LOOKS[0]}: raise --budget", True
-        if not looked and number > self._done:
+            return f"{reason} after {number} blocks; a verdict takes {LOOKS[0]}: raise --budget or --launches", True
+        if not looked and not self._done:
             yield Looked(blocks=number)
         return reason, False
 
@@ -186,10 +216,14 @@ class Blocks:
         """Return why no block is begun after this one, whatever was seen; None to go on."""
         if number >= self._done + self._settings.launches:
             return f"{self._settings.launches} blocks are the most that were asked for"
+        return self._late(self._typical())
+
+    def _late(self, seconds: float = 0.0) -> str | None:
+        """Return that the budget has ended, or will within so many seconds; None if it has not."""
         budget = self._settings.budget_seconds
-        if budget is not None and monotonic() - self._begin + self._typical() > budget:
-            return f"the budget of {budget:g} s ended"
-        return None
+        if budget is None or monotonic() - self._begin + seconds <= budget:
+            return None
+        return f"the budget of {budget:g} s ended"
 
     def _typical(self) -> float:
         """Return what a block takes, from the latest ones; 0 before the first."""
@@ -200,3 +234,8 @@ class Blocks:
         assert self._plan is not None, "there is no plan before the pilot"
         shares = tuple(share for share in self._plan.shares if share.case in self._cases)
         return Plan(shares=shares, control=self._plan.control, slowdown=self._plan.slowdown)
+
+
+def is_look(blocks: int) -> bool:
+    """Whether verdicts are looked at after so many blocks, whatever was seen."""
+    return blocks in LOOKS or (blocks > LOOKS[-1] and (blocks - LOOKS[-1]) % LOOK_EVERY == 0)

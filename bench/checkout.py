@@ -36,11 +36,18 @@ def export(root: Path, ref: str | None, target: Path) -> str:
     if ref is None or source.is_dir():
         if not (source / TIMED / "__init__.py").is_file():
             raise ExportError(f"{source} holds no {TIMED}/__init__.py")
-        shutil.copytree(source / TIMED, target / TIMED, ignore=LEFT_BEHIND)
+        try:
+            shutil.copytree(source / TIMED, target / TIMED, ignore=LEFT_BEHIND)
+        except OSError as error:
+            raise ExportError(f"{source / TIMED} cannot be copied: {error.strerror or error}") from error
         return "" if ref is None else str(source.resolve())
     commit = _git(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
-    with tarfile.open(fileobj=BytesIO(_git(root, "archive", "--format=tar", commit, TIMED))) as archive:
-        archive.extractall(target, filter="data")
+    packed = _git(root, "archive", "--format=tar", commit, TIMED)
+    try:
+        with tarfile.open(fileobj=BytesIO(packed)) as archive:
+            archive.extractall(target, filter="data")
+    except (tarfile.TarError, OSError) as error:
+        raise ExportError(f"{commit} cannot be unpacked: {error}") from error
     return commit
 
 

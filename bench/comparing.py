@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,20 +13,22 @@ from typing import Self
 import psutil
 
 from bench.arms import Arm, Side
-from bench.blocks import Blocks, Event
+from bench.blocks import BLOCKS_PER_LAUNCHER, Blocks, Event
 from bench.case import Case
 from bench.checkout import ExportError, Slots, export
 from bench.environment import digest, gather
 from bench.fleet import ArmWorkers, Fleet
 from bench.images import Images, located
 from bench.job import Ending, Job
-from bench.joblog import JobLog, LogEvent
+from bench.joblog import JobLog, JournalError, LogEvent, read_job
 from bench.journal import Journal
-from bench.launch import LaunchError, WorkerDiedError, WorkerTimeoutError
+from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.operator import OpenError
 from bench.options import Options, SetupError
 from bench.output import ROOT
+from bench.progress import while_it_can_be_seen
 from bench.quads import Turn
+from bench.read import keep_aside
 from bench.record import Environment, Scalar
 from bench.scratch import scratch_folder
 from bench.stopping import StopSwitch
@@ -34,6 +36,9 @@ from bench.tolerance import Tolerance
 
 MAY_DIFFER = ("run.started", "machine.load_at_start")
 """Facts in which two parts of one comparison may differ."""
+
+MOST_LOOKS = 9
+"""The error that a further look may spend is finer than what random sign patterns resolve."""
 
 Part = tuple[Job, tuple[LogEvent, ...]]
 """A stored comparison and its events."""
@@ -48,12 +53,14 @@ class Comparison:
         cases: what to compare, as base runs it; at least one.
         stop: turned by a signal.
         trouble: why an arm's code cannot be had; None if both are there.
+        aside: where an earlier journal that is in no JSON was kept; None if there was none.
     """
 
     options: Options
     cases: Sequence[Case]
     stop: StopSwitch
     trouble: str | None = None
+    aside: Path | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _scratch: Path = Path()
     _images: Images | None = None
@@ -62,6 +69,14 @@ class Comparison:
     _fleet: Fleet | None = None
 
     def __enter__(self) -> Self:
+        try:
+            self._set_up()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def _set_up(self) -> None:
         self._scratch = self._stack.enter_context(scratch_folder())
         self._images = images = located(self.options, self._scratch)
         self._slots = Slots.make(ROOT, self._scratch)
@@ -81,10 +96,10 @@ class Comparison:
             left_out=self.options.unsteady,
             timeout_seconds=self.options.settings.timeout_seconds,
             memory_bytes=psutil.virtual_memory().total,
+            arms=tuple(arms),
             wake=self.stop.wake,
         )
         self._stack.callback(self._fleet.renew)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -140,40 +155,46 @@ class Comparison:
         )
         if earlier is not None and self.trouble is None:
             check_continuable(earlier[0], begun)
+        self.aside = keep_aside(journal_path, lambda path: read_job(path)[0])
         with Journal(journal_path) as journal:
             log = JobLog(begun, journal, () if earlier is None else earlier[1])
-
-            def broken(reason: str) -> JobLog:
-                ending = Ending(reason=reason, broken=True, stopped=False, wall_seconds=monotonic() - begin)
-                log.keep(ending)
-                show(ending, log.job())
-                return log
-
-            if self.trouble is not None:
-                return broken(self.trouble)
-            blocks = Blocks(
-                self.cases,
-                self.options.settings,
-                self.options.arms,
-                hire=self.hire,
-                settled=lambda: settled(log.job()),
-                stop=self.stop,
-                begin=begin,
-                renew=self.fleet.renew,
-                random=SystemRandom(),
-                plan=None if earlier is None else earlier[0].plan,
-                done=0 if earlier is None else len(earlier[0].blocks),
-            )
+            visible = while_it_can_be_seen(show)
             try:
-                for event in blocks.events():
+                for event in self._events(begun, log, settled, begin, earlier):
                     if not isinstance(event, Turn):
                         log.add(event)
-                    show(event, log.job())
-            except LaunchError as error:
-                return broken(str(error))
-            except OSError as error:
-                return broken(f"the journal cannot be written: {error.strerror or error} ({journal_path})")
+                    visible(event, log.job())
+            except Exception as error:  # noqa: BLE001  whatever fails here is an ending that proves nothing
+                told = isinstance(error, LaunchError | JournalError)
+                reason = str(error) if told else f"the engine failed: {type(error).__name__}: {error}"
+                ending = Ending(reason=reason, broken=True, stopped=False, wall_seconds=monotonic() - begin)
+                log.keep(ending)
+                visible(ending, log.job())
             return log
+
+    def _events(
+        self, begun: Job, log: JobLog, settled: Callable[[Job], bool], begin: float, earlier: Part | None
+    ) -> Iterator[Event]:
+        """Return the events to come; one that says why, if an arm's code cannot be had."""
+        if self.trouble is not None:
+            return iter([Ending(reason=self.trouble, broken=True, stopped=False, wall_seconds=monotonic() - begin)])
+        arms = self.options.arms
+        alike = arms[Side.BASE].launched_like(arms[Side.HEAD])
+        return Blocks(
+            self.cases,
+            self.options.settings,
+            arms,
+            hire=self.hire,
+            settled=lambda: settled(log.job()),
+            stop=self.stop,
+            begin=begin,
+            renew=self.fleet.renew,
+            blocks_per_launcher=BLOCKS_PER_LAUNCHER if alike else 1,
+            floors=begun.floors,
+            random=SystemRandom(),
+            plan=None if earlier is None else earlier[0].plan,
+            done=0 if earlier is None else len(earlier[0].blocks),
+        ).events()
 
     def _tree(self, side: Side) -> Path:
         return self._scratch / side
@@ -200,10 +221,11 @@ class Comparison:
             worker, _ = self.fleet.start(arm, self.hire(side, first=side is Side.BASE).slot, device, launch=0)
             if worker is None:
                 return {}
-            told: dict[str, Scalar] = worker.ask({"do": "facts"}, self.options.settings.timeout_seconds)["facts"]
+            reply = worker.ask({"do": "facts"}, self.options.settings.timeout_seconds)
             worker.end()
-        except (LaunchError, WorkerDiedError, WorkerTimeoutError, OpenError):
+        except (LaunchError, WorkerDiedError, WorkerTimeoutError, OpenError, AskedToStopError):
             return {}
+        told: dict[str, Scalar] = reply.get("facts", {})
         return told
 
 
@@ -219,6 +241,8 @@ def check_continuable(earlier: Job, now: Job) -> None:
     ]
     if replace(earlier.settings, budget_seconds=None) != replace(now.settings, budget_seconds=None):
         found.append("the settings differ")
+    if len(earlier.looks) >= MOST_LOOKS:
+        found.append(f"its {len(earlier.looks)} looks have spent all the error there is: begin a new one")
     if earlier.plan is None:
         found.append("it never came to a block: run it again without --add-blocks")
     if found:

@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the command line before pytest-benchmark reads its own part of it, and take over where its JSON goes."""
     if config.option.help or config.option.version:
         return
+    config.addinivalue_line("markers", f"{FLOOR_MARKER}(share): the smallest change of this case that counts")
     options = read_options(config)
     config.stash[OPTIONS] = options
     config.stash[MESSAGES] = []
@@ -61,7 +62,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(output.close)
     output.prepare()
     config.option.benchmark_json = config.stash[TARGET] = output.target()
-    config.addinivalue_line("markers", f"{FLOOR_MARKER}(share): the smallest change of this case that counts")
     if options.gate is not None:
         config.stash[GATE] = Gate(config, options, output, config.stash[TARGET])
         config.pluginmanager.register(config.stash[GATE], "accelbench-gate")

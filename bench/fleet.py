@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Fleet:
         left_out: names in `steady.MEASURES` that are switched off.
         timeout_seconds: for opening a device.
         memory_bytes: what a worker for the CPU may allocate; None for no limit of ours.
+        arms: both of them; a worker is forked only if both arms' may be, since a fork is another process than a spawn.
         wake: a descriptor that becomes readable when the run should stop.
     """
 
@@ -38,6 +39,7 @@ class Fleet:
     left_out: Collection[str]
     timeout_seconds: float
     memory_bytes: int | None
+    arms: Sequence[Arm]
     wake: int | None = None
     _launchers: dict[Key, Launcher] = field(default_factory=dict)
 
@@ -54,8 +56,8 @@ class Fleet:
             OpenError: if the device is there and cannot be opened, or was there in the pilot.
             LaunchError: if no worker can be made at all.
         """
-        launcher = self._launcher(arm)
-        worker = launcher.start(fork=device == "cpu" and launcher.may_fork, root=root)
+        may_fork = all(self._launcher(one).may_fork for one in self.arms)
+        worker = self._launcher(arm).start(fork=device == "cpu" and may_fork, root=root)
         opening = {
             "do": "open",
             "device": device,

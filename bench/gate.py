@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,13 @@ from bench.journal import GATE_SECTION, write_whole
 from bench.options import Options, SetupError
 from bench.output import Output
 from bench.parse import UnreadableError
-from bench.read import keep_aside
-from bench.recorder import JsonTarget, Tape, empty_document, record
+from bench.recorder import JsonTarget, Tape, empty_document, meets, record
 from bench.selection import case_of
 from bench.stopping import StopSwitch
 from bench.tolerance import Tolerance, read_tolerance, share_of
 
 if TYPE_CHECKING:
-    from reports.answer import Answer
+    from reports.answer import Answer, State
 
 UNPROVEN, STRICTLY_INCONCLUSIVE = 6, 7
 """Exit codes beside pytest's own."""
@@ -48,6 +48,7 @@ class Gate:
         self._log: JobLog | None = None
         self._found: Answer | None = None
         self._messages: list[str] = []
+        self._published = False
         self._tolerance = tolerance_of(config)
         self._earlier = earlier_of(options, output)
 
@@ -68,9 +69,11 @@ class Gate:
             case = case_of(item)
             if case is not None:
                 floors[case.id] = self._tolerance.floor(case, marked_floor(item))
-        keep_aside(self._output.journal_path, lambda path: read_job(path)[0])
         progress = GateProgress(
-            self._write, len(cases), self._options.settings.budget_seconds, lambda job: headline(answer(job))
+            self._write,
+            len(cases),
+            self._options.settings.budget_seconds,
+            lambda job: headline(answer(job, finished=False)),
         )
         with Comparison(self._options, cases, stop) as comparison:
             self._log = comparison.carry_out(
@@ -78,9 +81,11 @@ class Gate:
                 floors,
                 self._output.journal_path,
                 show=progress.show,
-                settled=lambda job: answer(job).settled and not gate.exhaust,
+                settled=lambda job: answer(job, finished=False).settled and not gate.exhaust,
                 earlier=self._earlier,
             )
+            if comparison.aside is not None:
+                self._messages.append(f"an earlier journal that is in no JSON is kept as {comparison.aside}")
 
     def found(self) -> Answer:
         """Return the answer of the comparison, which has been carried out by now."""
@@ -94,7 +99,7 @@ class Gate:
     def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
         """Hand head's slices to pytest-benchmark, and end the test with the case's verdict."""
         from reports.answer import pairings
-        from reports.gate import verdict_line
+        from reports.gate import verdict_line, why_not
         from reports.verdict import Verdict
 
         found = self.found()
@@ -104,12 +109,10 @@ class Gate:
         if case in found.failed:
             fault = found.failed[case]
             pytest.fail(f"{fault.outcome} in head: {fault.reason}", pytrace=False)
-        if case in found.skipped:
-            pytest.skip(found.skipped[case])
-        if case.id in found.job.new:
-            pytest.skip("new: base does not have it, so there is nothing to compare it with")
+        if case in found.skipped and any(meets(case.device, name) for name in self._options.required):
+            pytest.fail(f"{case.device} is required: {found.skipped[case]}", pytrace=False)
         if case not in found.rulings:
-            pytest.skip(f"unproven: {'; '.join(found.problems)}")
+            pytest.skip(why_not(found, case))
         line = verdict_line(found, case)
         node.user_properties.append(("verdict", line))
         if found.rulings[case].verdict is Verdict.REGRESSED and case not in found.accepted and not found.problems:
@@ -124,20 +127,37 @@ class Gate:
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Publish the JSON and the answer, and turn what pytest cannot know into an exit code."""
-        from reports.answer import State
-
         if self._log is None:
+            if session.exitstatus == pytest.ExitCode.OK and not self._config.option.collectonly:
+                session.exitstatus = UNPROVEN  # nothing was selected that could be compared
             return
         found = self.found()
         if not self._publish() or (found.job.ending is not None and found.job.ending.stopped):
             session.exitstatus = pytest.ExitCode.INTERRUPTED
-        if session.exitstatus != pytest.ExitCode.OK:
-            return
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = self._code(found.state)
+
+    def _code(self, state: State) -> int:
+        """Return the exit code of a session whose tests all passed or were skipped, whoever marked them."""
+        from reports.answer import State
+
         gate = self._options.gate
-        if found.state in {State.UNPROVEN, State.FAILED}:
-            session.exitstatus = UNPROVEN
-        elif found.state is State.INCONCLUSIVE and gate is not None and gate.strict:
-            session.exitstatus = STRICTLY_INCONCLUSIVE
+        match state:
+            case State.FAILED | State.REGRESSED:
+                return pytest.ExitCode.TESTS_FAILED
+            case State.UNPROVEN:
+                return UNPROVEN
+            case State.INCONCLUSIVE:
+                return STRICTLY_INCONCLUSIVE if gate is not None and gate.strict else pytest.ExitCode.OK
+            case State.PASS:
+                return pytest.ExitCode.OK
+
+    @pytest.hookimpl
+    def pytest_unconfigure(self) -> None:
+        """Publish even if another plugin broke the end of the session."""
+        if self._log is not None and not self._published:
+            self._publish()
+            print(*self._messages, sep="\n", file=sys.stderr)
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -152,6 +172,7 @@ class Gate:
 
     def _publish(self) -> bool:
         """Write the JSON and the answer; return whether all is where it was asked for."""
+        self._published = True
         from reports.gate import as_csv, as_markdown, as_text
 
         try:
@@ -192,12 +213,15 @@ def earlier_of(options: Options, output: Output) -> Part | None:
     """
     if options.gate is None or not options.gate.add_blocks:
         return None
-    there = [path for path in (output.json_path, output.journal_path) if path.exists()]
-    try:
-        parts = [read_job(path) for path in there or [output.json_path]]
-    except UnreadableError as error:
-        raise pytest.UsageError(f"--add-blocks: {error}") from error
-    return max(parts, key=lambda part: len(part[0].blocks))  # a part that was killed is in the journal only
+    parts, troubles = [], []
+    for path in (output.json_path, output.journal_path):  # a part that was killed is in the journal only
+        try:
+            parts.append(read_job(path))
+        except UnreadableError as error:
+            troubles.append(str(error))
+    if not parts:
+        raise pytest.UsageError(f"--add-blocks: {troubles[0]}")
+    return max(parts, key=lambda part: (str(part[0].environment.get("run.started")), len(part[0].blocks)))
 
 
 def marked_floor(item: pytest.Item) -> float | None:

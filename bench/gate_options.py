@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +14,9 @@ BUDGET_SECONDS = 300.0
 
 GATE_SLICE_SECONDS = 0.006
 """Shorter than in a plain run: a block has many slices, and more blocks help more than longer slices."""
+
+LEAST_BLOCKS = 8
+"""Fewer blocks cannot tell anything from chance; the first look is made there."""
 
 MOST_BLOCKS = 60
 """Blocks after which it ends whatever is left of its time."""
@@ -84,17 +87,9 @@ def read_gate_options(config: pytest.Config) -> GateOptions | None:
         arms = parse_arms(against, texts)
     except ValueError as error:
         raise pytest.UsageError(f"--arm: {error}") from error
-    if get("lf", default=False) or get("failedfirst", default=False):
-        raise pytest.UsageError(
-            "--lf on a comparison rolls the dice again for the cases that lost: use --add-blocks, which adds evidence"
-        )
-    for name, instead in {
-        "quick": "a comparison is about time; run --quick without --against",
-        "resume": "go on with a stored comparison by --add-blocks",
-        "plan": "--plan without --against shows the cases",
-    }.items():
-        if get(name):
-            raise pytest.UsageError(f"--{name} with --against: {instead}")
+    for given, sentence in refusals(config):
+        if given:
+            raise pytest.UsageError(sentence)
     if get("add_blocks") and not get("benchmark_json"):
         raise pytest.UsageError("--add-blocks: name the comparison with --benchmark-json")
     return GateOptions(
@@ -103,3 +98,26 @@ def read_gate_options(config: pytest.Config) -> GateOptions | None:
         add_blocks=bool(get("add_blocks")),
         exhaust=bool(get("exhaust")),
     )
+
+
+def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
+    """Yield what a comparison cannot honour: whether it was asked for, and the sentence that refuses it."""
+    get = config.getoption
+    named = {str(one).partition("=")[0] for one in config.invocation_params.args}
+    dice = "on a comparison rolls the dice again for the cases that lost: use --add-blocks, which adds evidence"
+    yield bool(get("lf", default=False) or get("failedfirst", default=False)), f"--lf {dice}"
+    yield bool(get("stepwise", default=False)), f"--stepwise {dice}"
+    yield bool(get("quick")), "--quick with --against: a comparison is about time; run --quick without --against"
+    disabled = get("benchmark_disable") and not get("benchmark_enable")
+    yield bool(disabled), "--benchmark-disable with --against: a comparison is about time"
+    yield bool(get("resume")), "--resume with --against: go on with a stored comparison by --add-blocks"
+    yield bool(get("plan")), "--plan with --against: --plan without --against shows the cases"
+    yield (
+        "interleaved" in str(get("unsteady")).split(","),
+        "--unsteady interleaved: taking turns is what a comparison is",
+    )
+    for name in ("--benchmark-max-time", "--benchmark-min-rounds"):
+        yield name in named, f"{name} has no effect on a comparison: its time is --budget"
+    most = str(get("launches"))
+    few = most.isdigit() and int(most) < LEAST_BLOCKS
+    yield few, f"--launches {most} with --against is the most blocks: a verdict takes {LEAST_BLOCKS}"

@@ -41,6 +41,7 @@ class Pairing:
         head_seconds: likewise of head's.
         yardstick_seconds: the fixed yardstick's time just before, per product.
         involuntary_switches: times a worker was taken off its core while these slices ran.
+        stolen_seconds: time the hypervisor took from this machine meanwhile; None where the system does not tell.
     """
 
     case: Case
@@ -51,10 +52,11 @@ class Pairing:
     head_seconds: tuple[float, ...]
     yardstick_seconds: float
     involuntary_switches: int
+    stolen_seconds: float | None
 
     def __post_init__(self) -> None:
         positive(self, "yardstick_seconds")
-        not_negative(self, "involuntary_switches")
+        not_negative(self, "involuntary_switches", "stolen_seconds")
         if self.iterations < 1:
             raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
         if not self.base_outside:
@@ -121,11 +123,13 @@ class Counts:
         side: which arm.
         case: as base names it.
         numbers: by name; see `bench.facts`.
+        reason: why they could not be made; None if they were.
     """
 
     side: Side
     case: Case
     numbers: Mapping[str, int]
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """Which cases only head has, and which models only base has."""
+    """Which cases only head has, and which cases, and models that were not asked for, only base has."""
 
     new: tuple[str, ...]
     gone: tuple[str, ...]
@@ -205,7 +209,7 @@ class Ending:
         reason: why no further block was begun.
         broken: whether it could not be carried out as planned, so that nothing is proved.
         stopped: whether it was broken off by a signal.
-        wall_seconds: of the whole comparison.
+        wall_seconds: of this part of the comparison.
     """
 
     reason: str
@@ -229,13 +233,14 @@ class Job:
         floors: the smallest change that counts, by case id.
         accepted: known regressions.
         new: cases that only head has.
-        gone: models that only base has.
+        gone: cases, and models that were not asked for, that only base has.
         plan: None if it never came to blocks.
         counts: exact counts.
         faults: what went wrong.
         blocks: in order, the pilot left out.
         looks: numbers of blocks at which verdicts were looked at, in order.
-        ending: None if the run died before it could say how it ended.
+        ending: None if the run, or its latest part, died before it could say how it ended.
+        wall_seconds: of all parts that ended.
     """
 
     environment: Environment
@@ -252,6 +257,7 @@ class Job:
     blocks: tuple[Block, ...] = ()
     looks: tuple[int, ...] = ()
     ending: Ending | None = None
+    wall_seconds: float = 0.0
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:

@@ -36,6 +36,10 @@ BEGIN = "compare"
 LogEvent = Opened | Counts | Fault | Plan | Block | Looked | Ending
 
 
+class JournalError(Exception):
+    """An event is in memory only; the message says why."""
+
+
 class JobLog:
     """A comparison as it grows: every event is on disk before the next is asked for.
 
@@ -58,16 +62,21 @@ class JobLog:
         """Write an event and keep it.
 
         Raises:
-            OSError: if it could not be written; it is kept all the same.
+            JournalError: if it could not be written; it is kept all the same, and the next are in memory only.
         """
         self.events.append(event)
-        if self._journal is not None:
-            name = NAMES[type(event)]
+        if self._journal is None:
+            return
+        name = NAMES[type(event)]
+        try:
             self._journal.append(name, **{name: asdict(event)})
+        except OSError as error:
+            where, self._journal = self._journal.path, None  # what follows a torn line would spoil the whole
+            raise JournalError(f"the journal cannot be written: {error.strerror or error} ({where})") from error
 
     def keep(self, event: LogEvent) -> None:
-        """Keep an event, and write it too if that still works."""
-        with suppress(OSError):  # it is in memory, from where it reaches the JSON
+        """Keep an event, and write it too if that still works; from memory it reaches the JSON."""
+        with suppress(JournalError):
             self.add(event)
 
     def job(self) -> Job:
@@ -81,7 +90,7 @@ def job_of(begun: Job, events: list[LogEvent]) -> Job:
     Raises:
         ValueError: if they do not fit together.
     """
-    opened, plan, ending = Opened(new=(), gone=()), None, None
+    opened, plan, wall_seconds = Opened(new=(), gone=()), None, 0.0
     counts: dict[tuple[str, Case], Counts] = {}
     faults: list[Fault] = []
     blocks: list[Block] = []
@@ -101,7 +110,7 @@ def job_of(begun: Job, events: list[LogEvent]) -> Job:
             case Looked():
                 looks.append(event.blocks)
             case Ending():
-                ending = event
+                wall_seconds += event.wall_seconds
     return replace(
         begun,
         new=opened.new,
@@ -111,7 +120,8 @@ def job_of(begun: Job, events: list[LogEvent]) -> Job:
         faults=tuple(faults),
         blocks=tuple(blocks),
         looks=tuple(looks),
-        ending=ending,
+        ending=events[-1] if events and isinstance(events[-1], Ending) else None,  # an earlier part's is over
+        wall_seconds=wall_seconds,
     )
 
 

@@ -21,6 +21,7 @@ from bench.operator import OpenError, Operator
 from bench.options import Options, SetupError
 from bench.output import ROOT
 from bench.parse import UnreadableError
+from bench.progress import while_it_can_be_seen
 from bench.read import read, whole_lines
 from bench.record import Run, Scalar
 from bench.recorder import Recorder
@@ -109,7 +110,7 @@ class Session:
             OSError: if the journal cannot be begun.
         """
         begin = monotonic()
-        show = _while_it_can_be_seen(show)
+        show = while_it_can_be_seen(show)
         options = self.options
         environment = gather(
             ROOT,
@@ -197,19 +198,3 @@ def continued(journal_path: Path, now: Run, *, retry: bool) -> tuple[Run, Resump
     if found := differences(earlier, now.environment, now.settings, now.cases):
         raise SetupError(f"--resume: {journal_path} cannot be continued here: {'; '.join(found)}")
     return replace(earlier, measurements=(), finish=None), resumption(earlier, retry=retry)
-
-
-def _while_it_can_be_seen(show: Callable[[Event], None]) -> Callable[[Event], None]:
-    """Return `show`, except that it falls silent once the terminal is gone: progress is not worth a run."""
-    gone = False
-
-    def quietly(event: Event) -> None:
-        nonlocal gone
-        if gone:
-            return
-        try:
-            show(event)
-        except OSError:
-            gone = True
-
-    return quietly

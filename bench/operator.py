@@ -109,6 +109,7 @@ class Operator:
         self._settings = settings
         self._stop = stop
         self._worker: WorkerHandle | None = None
+        self._device = ""
         self._refused: dict[str, str] = {}
 
     @property
@@ -204,10 +205,7 @@ class Operator:
         if reason := self._stop():
             raise StoppedError(reason)
         try:
-            if self._worker is None and case.device not in self._refused:
-                self._worker, refusal = self._workers.open(case.device, launch)
-                if refusal is not None:
-                    self._refused[case.device] = refusal
+            self._open(case.device, launch)
             if self._worker is None:
                 reason = self._refused[case.device]
                 return Measurement(case=case, launch=launch, outcome=Outcome.SKIPPED, reason=reason)
@@ -227,6 +225,16 @@ class Operator:
         if outcome.fault and case.device != "cpu":
             self.end()  # after a fault an accelerator's context may fail whoever uses it next
         return Measurement(case=case, launch=launch, outcome=outcome, reason=reply["reason"])
+
+    def _open(self, device: str, launch: int) -> None:
+        """Have a worker with this device, unless the device was refused: a worker serves the one that it opened."""
+        if device != self._device:
+            self.end()
+            self._device = device
+        if self._worker is None and device not in self._refused:
+            self._worker, refusal = self._workers.open(device, launch)
+            if refusal is not None:
+                self._refused[device] = refusal
 
     @staticmethod
     def _decoded(kind: type[T], reply: dict[str, Any] | Measurement, case: Case, launch: int) -> T | Measurement:

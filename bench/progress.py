@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from statistics import median
 from time import monotonic
+from typing import ParamSpec
 
 import pytest
 
@@ -129,3 +130,22 @@ def clock_text(seconds: float) -> str:
     """Return a length of time as a person reads it: ``3m40s``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+Shown = ParamSpec("Shown")
+
+
+def while_it_can_be_seen(show: Callable[Shown, None]) -> Callable[Shown, None]:
+    """Return `show`, except that it falls silent once the terminal is gone: progress is not worth a run."""
+    gone = False
+
+    def quietly(*arguments: Shown.args, **named: Shown.kwargs) -> None:
+        nonlocal gone
+        if gone:
+            return
+        try:
+            show(*arguments, **named)
+        except OSError:
+            gone = True
+
+    return quietly

@@ -100,7 +100,7 @@ class BlockTimer:
         pairings: list[Pairing] = []
         group = None
         try:
-            for share in self._shuffled(plan.shares):
+            for share in self._shuffled(plan):
                 yield Turn(block=index, case=share.case)
                 if share.case.group != group:
                     group = share.case.group
@@ -111,7 +111,8 @@ class BlockTimer:
                 busy = [hand for hand in hands if hand is base or any(hand is other for _, other, _ in contests)]
                 for hand in busy:
                     self._ready(hand, share.case, index)
-                for contest, other, slowdown in self.random.sample(contests, len(contests)):
+                controls = self.random.sample(contests[1:], len(contests) - 1)
+                for contest, other, slowdown in [contests[0], *controls]:  # base has worked no more than head before
                     pairings.append(self._pairing(contest, base, other, share, index, slowdown))
         finally:
             for hand in hands:
@@ -119,12 +120,20 @@ class BlockTimer:
         wall = monotonic() - begin
         return Block(index=index, base_first=base_first, wall_seconds=wall, pairings=tuple(pairings))
 
-    def _shuffled(self, shares: Sequence[Share]) -> list[Share]:
-        """Return the cases in random order, those of a group one after the other: they share the right answer."""
-        groups: dict[tuple[object, ...], list[Share]] = {}
-        for share in self.random.sample(shares, len(shares)):
-            groups.setdefault(share.case.group, []).append(share)
-        return [share for some in groups.values() for share in some]
+    def _shuffled(self, plan: Plan) -> list[Share]:
+        """Return the cases in random order, those of a device and of a group one after the other.
+
+        The control's is the first of all, while the three processes are equally young; the right answer of a group is
+        computed once.
+        """
+        first = next(share.case for share in plan.shares if share.case == plan.control)
+        shuffled = self.random.sample(plan.shares, len(plan.shares))
+        devices = list(dict.fromkeys([first.device, *(share.case.device for share in shuffled)]))
+        groups = list(dict.fromkeys([first.group, *(share.case.group for share in shuffled)]))
+        return sorted(
+            shuffled,
+            key=lambda share: (devices.index(share.case.device), groups.index(share.case.group), share.case != first),
+        )
 
     @staticmethod
     def _forget(hands: Sequence[_Hand]) -> None:
@@ -166,6 +175,8 @@ class BlockTimer:
                 if isinstance(timing, Measurement):
                     raise AbandonedError(fault_of(hand.side, share.case, index, timing))
                 timings[is_base].append(timing)
+        every = [*timings[True], *timings[False]]
+        stolen = [one.stolen_seconds for one in every]
         return Pairing(
             case=share.case,
             contest=contest,
@@ -174,12 +185,19 @@ class BlockTimer:
             base_seconds=tuple(one.seconds for one in timings[True]),
             head_seconds=tuple(one.seconds for one in timings[False]),
             yardstick_seconds=yardstick,
-            involuntary_switches=sum(one.involuntary_switches for some in timings.values() for one in some),
+            involuntary_switches=sum(one.involuntary_switches for one in every),
+            stolen_seconds=None if None in stolen else sum(filter(None, stolen)),
         )
 
 
-def plan_of(pilot: Block, control: Case) -> Plan:
-    """Return the plan that a pilot's scatter asks for: quads in proportion to it, around their mean."""
+def plan_of(pilot: Block, control: Case, floor: float) -> Plan:
+    """Return the plan that a pilot's scatter asks for: quads in proportion to it, around their mean.
+
+    Args:
+        pilot: the block that is discarded.
+        control: the case of the controls.
+        floor: the smallest change of that case that counts: what must be caught is at least twice as much.
+    """
     scatter = {one.case: _spread(quad_effects(one)) for one in pilot.pairings if one.contest is Contest.ARMS}
     iterations = {one.case: one.iterations for one in pilot.pairings}
     mean = sum(scatter.values()) / len(scatter)
@@ -191,7 +209,8 @@ def plan_of(pilot: Block, control: Case) -> Plan:
         )
         for case, value in scatter.items()
     )
-    slowdown = min(MOST_SLOWDOWN, max(LEAST_SLOWDOWN, SLOWDOWN_PER_SCATTER * scatter[control] / PILOT_QUADS**0.5))
+    seen = min(MOST_SLOWDOWN, SLOWDOWN_PER_SCATTER * scatter[control] / PILOT_QUADS**0.5)
+    slowdown = max(LEAST_SLOWDOWN, seen, 2 * floor)
     return Plan(shares=shares, control=control, slowdown=slowdown)
 
 

@@ -83,18 +83,21 @@ class Answer:
         return bool(self.rulings) and not self.problems and not self.count(Verdict.INCONCLUSIVE)
 
 
-def answer(job: Job, today: Callable[[], date] = date.today) -> Answer:
+def answer(job: Job, today: Callable[[], date] = date.today, *, finished: bool = True) -> Answer:
     """Return what a comparison says; whatever keeps it from being judged is a problem, never a pass.
 
     Args:
         job: the comparison.
         today: against which acceptances expire.
+        finished: whether a job without an ending is one that died; otherwise it is still going on.
     """
     failed, skipped, problems = _faults(job)
     rulings: dict[Case, Ruling] = {}
     controls: dict[Contest, Ruling] = {}
     if job.ending is not None and job.ending.broken:
         problems.append(job.ending.reason)
+    if job.ending is None and finished:
+        problems.append("it died before its end; go on with it by --add-blocks")
     if len(job.blocks) < LEAST_BLOCKS or not job.looks:
         if not (job.ending is not None and job.ending.broken):
             problems.append(f"{len(job.blocks)} blocks; a verdict takes {LEAST_BLOCKS}")

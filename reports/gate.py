@@ -63,8 +63,8 @@ def headline(answer: Answer) -> str:
     if answer.rulings:
         parts.append(f"could have seen {percent(max(ruling.visible for ruling in answer.rulings.values()))}")
     parts.append(f"{len(job.blocks)} blocks")
-    if job.ending is not None:
-        parts.append(duration(job.ending.wall_seconds))
+    if job.wall_seconds:
+        parts.append(duration(job.wall_seconds))
     return " · ".join(parts)
 
 
@@ -78,7 +78,7 @@ def remarks(answer: Answer) -> list[str]:
     if job.new:
         said.append(f"new, base does not have it: {', '.join(job.new)}")
     if job.gone:
-        said.append(f"gone, head does not have it: the models {', '.join(job.gone)}")
+        said.append(f"gone, head does not have it: {', '.join(job.gone)}")
     said += [f"{side}: {job.arms[side]}" for side in Side]
     if job.ending is not None:
         said.append(f"ended because {job.ending.reason}")
@@ -109,21 +109,25 @@ def verdict_line(answer: Answer, case: Case) -> str:
 def settling(ruling: Ruling) -> str:
     """Return what would settle an inconclusive case."""
     if ruling.needed_blocks is None:
-        return f"the change is too near the floor of {percent(ruling.floor)} for any number of blocks to tell"
+        near = f"the change too near the floor of {percent(ruling.floor)}"
+        return f"its scatter is too large, or {near}, for more blocks to tell"
     more = ruling.needed_blocks - ruling.blocks
     return f"about {more} more blocks would settle it (--add-blocks, or a longer --budget)"
 
 
 def reasons(job: Job, case: Case) -> list[str]:
-    """Return the exact counts in which head differs from base, the largest changes of operators last."""
-    values: dict[Side, Mapping[str, int]] = {one.side: one.numbers for one in job.counts if one.case == case}
-    if len(values) < len(Side):
+    """Return the exact counts in which head differs from base, those of the whole case before those of operators."""
+    counts = {one.side: one for one in job.counts if one.case == case}
+    if without := [f"not counted in {side}: {one.reason}" for side, one in counts.items() if one.reason]:
+        return without
+    if len(counts) < len(Side):
         return []
-    base, head = values[Side.BASE], values[Side.HEAD]
+    base, head = counts[Side.BASE].numbers, counts[Side.HEAD].numbers
+    changed = [name for name in dict.fromkeys((*base, *head)) if base.get(name, 0) != head.get(name, 0)]
     found = [
         _reason(name, base.get(name, 0), head.get(name, 0))
-        for name in dict.fromkeys((*base, *head))
-        if base.get(name, 0) != head.get(name, 0) and name != "operators"
+        for name in sorted(changed, key=lambda name: ("::" in name, -abs(head.get(name, 0) - base.get(name, 0))))
+        if name != "operators"
     ]
     left = len(found) - MOST_REASONS
     return [*found[:MOST_REASONS], *([f"and {left} more counts"] if left > 0 else [])]
@@ -138,15 +142,42 @@ def _reason(name: str, base: int, head: int) -> str:
 def frame(answer: Answer) -> DataFrame:
     """Return one row for each planned case and control, in base units and full precision."""
     job = answer.job
-    rows = [_row(case.id, answer.rulings[case], job, case) for case in job.cases if case in answer.rulings]
-    rows += [
-        {"case": case.id, "verdict": fault.outcome.value, "why": fault.reason} for case, fault in answer.failed.items()
+    rows = [
+        _row(case.id, answer.rulings[case], job, case) if case in answer.rulings else _hole(answer, case)
+        for case in job.cases
     ]
-    rows += [{"case": case.id, "verdict": "skipped", "why": reason} for case, reason in answer.skipped.items()]
-    rows += [{"case": name, "verdict": "new"} for name in job.new]
-    rows += [{"case": name, "verdict": "gone"} for name in job.gone]
     rows += [_row(CONTROLS[contest], ruling, job, None) for contest, ruling in answer.controls.items()]
     return DataFrame(rows, columns=list(COLUMNS))
+
+
+def _hole(answer: Answer, case: Case) -> dict[str, object]:
+    """Return the row of a case without a ruling: what there is instead, and why."""
+    return {"case": case.id, "verdict": _instead(answer, case), "why": why_not(answer, case)}
+
+
+def _instead(answer: Answer, case: Case) -> str:
+    if case in answer.failed:
+        return answer.failed[case].outcome.value
+    if case in answer.skipped:
+        return "skipped"
+    if case.id in answer.job.new:
+        return "new"
+    return "gone" if case.id in answer.job.gone else "unproven"
+
+
+def why_not(answer: Answer, case: Case) -> str:
+    """Return why there is no ruling on a case."""
+    match _instead(answer, case):
+        case "skipped":
+            return answer.skipped[case]
+        case "new":
+            return "new: base does not have it, so there is nothing to compare it with"
+        case "gone":
+            return "gone: head does not have it"
+        case "unproven":
+            return f"unproven: {'; '.join(answer.problems)}"
+        case _:
+            return answer.failed[case].reason
 
 
 def _row(name: str, ruling: Ruling, job: Job, case: Case | None) -> dict[str, object]:

@@ -11,7 +11,7 @@ from bench.read import read
 from reports.answer import Answer, State, answer
 from reports.gate import as_csv, as_markdown, as_text
 from reports.render import Format
-from reports.stored import DRIFT, compare_stored, stored_text
+from reports.stored import DRIFT, compare_stored, stored_csv, stored_text
 from reports.verdict import Verdict
 
 CODES = {State.FAILED: 1, State.REGRESSED: 1, State.UNPROVEN: 4, State.INCONCLUSIVE: 0, State.PASS: 0}
@@ -43,6 +43,8 @@ def run_gate(options: Namespace) -> int:
     Raises:
         UnreadableError: if a file cannot be used.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a dot or a dash must not end as a verdict on an old console
     if options.head is not None:
         return _stored(options)
     found: Answer = answer(read_job(options.file)[0])
@@ -55,7 +57,8 @@ def run_gate(options: Namespace) -> int:
 
 def _stored(options: Namespace) -> int:
     found = compare_stored(read(options.file), read(options.head), options.drift)
-    sys.stdout.write(stored_text(found, markdown=options.format is Format.MARKDOWN))
+    markdown = options.format is Format.MARKDOWN
+    sys.stdout.write(stored_csv(found) if options.format is Format.CSV else stored_text(found, markdown=markdown))
     if found.faults or found.count(Verdict.REGRESSED):
         return 1
     if not found.changes:

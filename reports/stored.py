@@ -6,19 +6,20 @@ faster only by what exceeds an allowance for drift, and unchanged never: that ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb, expm1, log, log1p
 from statistics import median
 
 import numpy as np
+from pandas import DataFrame
 from tabulate import tabulate  # type: ignore[import-untyped]
 
 from bench.case import Case
 from bench.record import Outcome, Run
 from reports import escape
-from reports.evidence import examine
+from reports.evidence import Evidence, examine
 from reports.signflip import Array, step_down
 from reports.stats import CONFIDENCE, LEAST_LAUNCHES, shift_interval
 from reports.units import ABSENT, percent, signed_percent
@@ -29,6 +30,9 @@ ALPHA = 0.01
 
 DRIFT = 0.30
 """Allowance for drift between two runs, as a share, where none is given: see METHODOLOGY.md, "Two stored runs"."""
+
+Logs = Mapping[int, float]
+"""ln of seconds per iteration, by launch."""
 
 EXACT_SHUFFLES = 20_000
 UNSEPARATED = (
@@ -89,18 +93,18 @@ def compare_stored(base: Run, head: Run, drift: float = DRIFT) -> StoredAnswer:
         drift: allowance for the machine's drift, as a share.
     """
     before, after = examine(base), examine(head)
-    logs: dict[Case, tuple[list[float], list[float]]] = {}
+    logs: dict[Case, tuple[Logs, Logs]] = {}
     faults, missing = {}, {}
     for case in dict.fromkeys((*before, *after)):
         ours, theirs = before.get(case), after.get(case)
         if ours is None or theirs is None:
             missing[case.id] = f"only {'head' if ours is None else 'base'} has it"
-        elif ours.outcome is Outcome.MEASURED and theirs.outcome.fault:
+        elif ours.outcome is Outcome.MEASURED and theirs.outcome is not Outcome.MEASURED:
             faults[case.id] = f"{theirs.outcome}: {theirs.reason}"
         elif ours.seconds is None or theirs.seconds is None:
             missing[case.id] = "not timed in both"
         else:
-            pair = tuple([log(value) for value in one.kept.launch_seconds] for one in (ours, theirs))
+            pair = tuple(_logs(one) for one in (ours, theirs))
             if min(map(len, pair)) < LEAST_LAUNCHES:
                 missing[case.id] = f"{min(map(len, pair))} launches; it takes {LEAST_LAUNCHES} in each run"
             else:
@@ -108,22 +112,35 @@ def compare_stored(base: Run, head: Run, drift: float = DRIFT) -> StoredAnswer:
     return StoredAnswer(changes=tuple(_changes(logs, drift)), faults=faults, missing=missing, drift=drift)
 
 
-def _changes(logs: Mapping[Case, tuple[list[float], list[float]]], drift: float) -> list[Change]:
+def _logs(seen: Evidence) -> Logs:
+    """Return ln of a case's seconds by launch."""
+    return {launch: log(median(sets.values())) for launch, sets in seen.kept.seconds.items()}
+
+
+def _table(sides: Sequence[Logs]) -> Array:
+    """Return launches by cases: whole launches, those in which every case was measured."""
+    common = sorted(set.intersection(*(set(one) for one in sides)))
+    return np.array([[one[launch] for one in sides] for launch in common]).reshape(len(common), len(sides))
+
+
+def _changes(logs: Mapping[Case, tuple[Logs, Logs]], drift: float) -> list[Change]:
     if not logs:
         return []
-    before, after = (
-        np.array([pair[side][: min(len(one[side]) for one in logs.values())] for pair in logs.values()]).T
-        for side in range(2)
-    )
+    before, after = (_table([pair[side] for pair in logs.values()]) for side in range(2))
+    if min(len(before), len(after)) < LEAST_LAUNCHES:
+        return []
     slower, faster = _p(before, after), _p(after, before)
     found = []
-    for index, (case, (ours, theirs)) in enumerate(logs.items()):
+    for index, (case, pair) in enumerate(logs.items()):
+        ours, theirs = (list(side.values()) for side in pair)
         effect = median(theirs) - median(ours)
         p = slower[index] if effect >= 0 else faster[index]
         bounds = shift_interval(ours, theirs, confidence=CONFIDENCE)
         verdict = Verdict.INCONCLUSIVE
-        if bounds is not None and p <= ALPHA and min(map(abs, bounds)) > log1p(drift):
-            verdict = Verdict.REGRESSED if effect > 0 else Verdict.IMPROVED
+        if bounds is not None and p <= ALPHA and bounds[0] > log1p(drift):
+            verdict = Verdict.REGRESSED
+        elif bounds is not None and p <= ALPHA and bounds[1] < -log1p(drift):
+            verdict = Verdict.IMPROVED
         low, high = (None, None) if bounds is None else map(expm1, bounds)
         found.append(
             Change(
@@ -204,3 +221,23 @@ def stored_text(found: StoredAnswer, *, markdown: bool) -> str:
         disable_numparse=True,
     )
     return "\n\n".join([clean(stored_headline(found)), clean(UNSEPARATED), str(grid)]) + "\n"
+
+
+def stored_csv(found: StoredAnswer) -> str:
+    """Return the rows in full precision and base units."""
+    rows: list[dict[str, object]] = [
+        {
+            "case": escape.csv_cell(one.case.id),
+            "verdict": one.verdict.value,
+            "change": one.change,
+            "change_low": one.low,
+            "change_high": one.high,
+            "p": one.p,
+            "base_launches": one.launches[0],
+            "head_launches": one.launches[1],
+        }
+        for one in found.changes
+    ]
+    for holes in (found.faults, found.missing):
+        rows += [{"case": escape.csv_cell(name), "verdict": escape.csv_cell(why)} for name, why in holes.items()]
+    return str(DataFrame(rows).to_csv(index=False, lineterminator="\n"))

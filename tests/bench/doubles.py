@@ -39,7 +39,8 @@ class FakeWorker:
         assert self.awake, "a worker that is suspended was asked"
         others = [worker for worker in self.crew.opened if worker is not self and worker.alive and worker.awake]
         assert not others, "another worker was not suspended meanwhile"
-        assert timeout_seconds == self.crew.timeout_seconds
+        assert timeout_seconds in {self.crew.timeout_seconds, self.crew.budget_seconds}
+        assert "case" not in request or request["case"]["device"] == self.device, "a case of another device"
         self.crew.asked.append((self, request))
         self.crew.now += self.crew.seconds.get(request["do"], 0.0)
         reply = self.crew.script(self, request)
@@ -103,6 +104,7 @@ class FakeCrew:
     script: Script = as_planned
     absent: dict[str, str] = field(default_factory=dict)
     timeout_seconds: float = 300.0
+    budget_seconds: float | None = None
     compile_seconds: float = 0.0
     launching_seconds: float = 0.0
     execution: float = 0.0

@@ -25,6 +25,8 @@ def test_arm_takes_an_interpreter_variables_and_variants() -> None:
 @pytest.mark.parametrize(
     ("against", "texts", "sentence"),
     [
+        ("", [], "--against is empty"),
+        (" ", [], "--against is empty"),
         (None, ["tail=ref=x"], "unknown arm 'tail'; known: base, head"),
         (None, ["head=x"], "'x' is not KEY=VALUE"),
         (None, ["head=threads=2"], "'threads=2' is not KEY=VALUE"),

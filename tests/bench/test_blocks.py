@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import permutations
+from itertools import groupby, permutations
 from random import Random
 
 import pytest
@@ -41,7 +41,7 @@ def carry_out(
     """Return the events of a comparison."""
     monkeypatch.setattr(blocks_module, "monotonic", crew.clock)
     monkeypatch.setattr(quads_module, "monotonic", crew.clock)
-    crew.timeout_seconds = settings.timeout_seconds
+    crew.timeout_seconds, crew.budget_seconds = settings.timeout_seconds, settings.budget_seconds
     blocks = Blocks(
         cases,
         settings,
@@ -51,6 +51,8 @@ def carry_out(
         stop=stop,
         begin=0.0,
         renew=crew.renew,
+        blocks_per_launcher=BLOCKS_PER_LAUNCHER,
+        floors=dict.fromkeys((case.id for case in cases), 0.02),
         random=Random(1),
         plan=plan,
         done=done,
@@ -291,6 +293,69 @@ def test_fault_of_the_control_case_ends_it(monkeypatch: pytest.MonkeyPatch) -> N
     assert control.id in ending_of(events).reason
 
 
+def test_cases_of_two_devices_are_timed_on_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker serves the device that it opened; those of a device come one after the other."""
+    cases = (*CASES[:2], *(replace(case, device="cuda") for case in CASES[:2]))
+    crew = FakeArms()
+    events = carry_out(crew, monkeypatch, cases=cases, settings=replace(SETTINGS, launches=8))
+    for block in blocks_in(events):
+        devices = [one.case.device for one in block.pairings]
+        assert len(list(groupby(devices))) == 2
+        assert {one.case for one in block.pairings} == set(cases)
+    assert {worker.device for worker, _ in crew.requests("slice")} == {"cpu", "cuda"}
+
+
+def test_control_is_timed_first_and_its_arms_before_its_controls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three equally young processes, of which base has worked no more than head."""
+    events = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=8))
+    plan = next(event for event in events if isinstance(event, Plan))
+    for block in blocks_in(events):
+        assert [one.case for one in block.pairings[:3]] == [plan.control] * 3
+        assert block.pairings[0].contest is Contest.ARMS
+
+
+def test_control_is_slowed_by_twice_its_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts from 30 % on cannot be caught at 10 %."""
+    pilot = blocks_in(carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=8)))[0]
+    assert quads_module.plan_of(pilot, CASES[0], 0.02).slowdown == quads_module.LEAST_SLOWDOWN
+    assert quads_module.plan_of(pilot, CASES[0], 0.3).slowdown == 0.6
+
+
+def test_budget_ends_while_cases_are_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head that hangs must not cost an hour; what is known by then is kept."""
+    crew = FakeArms()
+    crew.seconds["prepare"] = 30.0
+    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, budget_seconds=100.0))
+    assert ending_of(events).broken
+    assert "the budget of 100 s ended" in ending_of(events).reason
+    assert ending_of(events).wall_seconds < 200
+
+
+def test_case_that_cannot_be_counted_is_still_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watch that breaks is no fault of what is watched."""
+    crew = FakeArms()
+    crew.script = breaks_in(Side.HEAD, CASES[0], {"outcome": "failed", "reason": "no"}, doing="counts", launch=0)  # type: ignore[assignment]
+    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
+    (without,) = (event for event in events if isinstance(event, Counts) and event.reason)
+    assert (without.side, without.case, without.numbers) == (Side.HEAD, CASES[0], {})
+    assert not [event for event in events if isinstance(event, Fault)]
+    assert {one.case for one in blocks_in(events)[0].pairings} == set(CASES)
+
+
+def test_case_of_a_model_that_head_lost_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its id, since it was asked for."""
+    wide = replace(CASES[0], model="mlp-wide")
+    crew = FakeArms(models={Side.BASE: ["mlp", "mlp-wide"], Side.HEAD: ["mlp"]})
+    events = carry_out(crew, monkeypatch, cases=(*CASES, wide), settings=replace(SETTINGS, launches=8))
+    (opened,) = (event for event in events if isinstance(event, Opened))
+    assert opened == Opened(new=(), gone=(wide.id,))
+
+
+def test_looks_go_on_in_a_fixed_grid() -> None:
+    """After the first four, every thirty blocks, whoever adds how many."""
+    assert [blocks for blocks in range(130) if blocks_module.is_look(blocks)] == [8, 16, 32, 60, 90, 120]
+
+
 def test_case_of_a_model_that_only_head_has_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a failure nor a silent pass; what only base has is gone."""
     wide = replace(CASES[0], model="mlp-wide")
@@ -341,5 +406,5 @@ def test_added_blocks_go_on_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = next(event for event in first if isinstance(event, Plan))
     events = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=12), plan=plan, done=8)
     assert [block.index for block in blocks_in(events)] == list(range(9, 21))
-    assert [event.blocks for event in events if isinstance(event, Looked)] == [16, 20]
+    assert [event.blocks for event in events if isinstance(event, Looked)] == [16]  # 20 is not on the grid
     assert not [event for event in events if isinstance(event, Plan)]

@@ -8,19 +8,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from bench.arms import Side
+from bench.gate import Gate
 from bench.job import Contest, Job
 from bench.joblog import read_job
 from bench.output import ROOT
 from reports.answer import State, answer
+from tests.bench.processes import wait_until_gone
 from tests.field.runs import copy_of_checkout
 
 SMALL = (
@@ -89,13 +94,13 @@ def comparisons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     """Every comparison that takes real processes, side by side; what they put beside the program is removed again."""
     folder = tmp_path_factory.mktemp("gate")
     eight = ("--launches", "8", "--budget", "10m", "--exhaust")
-    none = ("--budget", "1s")  # faults show before the first block
+    short = ("--launches", "8", "--budget", "10m")
     arguments = {
         "same": ("--against", str(ROOT), *eight),
         "nowhere": ("--against", "no-such-branch"),
-        "base-crashing": ("--against", str(changed(folder / "base", CHANGES["crashing"])), *none),
+        "base-crashing": ("--against", str(changed(folder / "base", CHANGES["crashing"])), *short),
         **{
-            name: ("--arm", f"head=ref={changed(folder / name, line)}", *(eight if name == "slower" else none))
+            name: ("--arm", f"head=ref={changed(folder / name, line)}", *(eight if name == "slower" else short))
             for name, line in CHANGES.items()
         },
     }
@@ -204,6 +209,47 @@ def test_comparison_with_other_arms_is_not_continued(comparisons: dict[str, Comp
     assert "cannot be continued here" in ended.said
 
 
+def test_interrupted_comparison_keeps_what_it_has(tmp_path: Path) -> None:
+    """Ctrl-C: exit code 2, the blocks so far in the JSON, nothing left running."""
+    running = start(tmp_path / f"{PREFIX}stopped.json", "--against", str(ROOT), "--budget", "10m", "--exhaust")
+    assert running.process.stdout is not None
+    for line in running.process.stdout:
+        if line.startswith("block 1:"):
+            break
+    workers = psutil.Process(running.process.pid).children(recursive=True)
+    running.process.send_signal(signal.SIGINT)
+    ended = running.ended()
+    assert ended.code == 2, ended.said
+    assert ended.job.blocks
+    assert ended.job.ending is not None
+    assert ended.job.ending.stopped
+    wait_until_gone(workers)
+
+
+@pytest.mark.parametrize(
+    ("state", "strict", "code"),
+    [
+        (State.PASS, True, 0),
+        (State.INCONCLUSIVE, False, 0),
+        (State.INCONCLUSIVE, True, 7),
+        (State.UNPROVEN, False, 6),
+        (State.REGRESSED, False, 1),
+        (State.FAILED, False, 1),
+    ],
+)
+def test_exit_code_follows_the_answer_whatever_the_tests_said(state: State, code: int, *, strict: bool) -> None:
+    """An xfail mark must not turn a regression green."""
+    gate = Gate.__new__(Gate)
+    gate._options = SimpleNamespace(gate=SimpleNamespace(strict=strict))  # type: ignore[assignment]
+    assert gate._code(state) == code
+
+
+def test_nothing_selected_to_compare_is_not_green(tmp_path: Path) -> None:
+    """--benchmark-skip skips every test: a job that measured nothing."""
+    ended = start(tmp_path / f"{PREFIX}skipped.json", "--against", str(ROOT), "--benchmark-skip").ended()
+    assert ended.code == 6, ended.said
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -211,6 +257,12 @@ def test_comparison_with_other_arms_is_not_continued(comparisons: dict[str, Comp
         (["--against", "HEAD", "--quick"], "a comparison is about time"),
         (["--against", "HEAD", "--resume"], "--add-blocks"),
         (["--against", "HEAD", "--add-blocks"], "other.json"),
+        (["--against", ""], "--against is empty"),
+        (["--against", "HEAD", "--stepwise"], "use --add-blocks"),
+        (["--against", "HEAD", "--benchmark-disable"], "a comparison is about time"),
+        (["--against", "HEAD", "--unsteady", "interleaved"], "taking turns is what a comparison is"),
+        (["--against", "HEAD", "--benchmark-max-time", "1"], "its time is --budget"),
+        (["--against", "HEAD", "--launches", "7"], "a verdict takes 8"),
         (["--strict-gate"], "--strict-gate goes with --against"),
         (["--arm", "tail=ref=x"], "unknown arm 'tail'"),
         (["--arm", "base=ref=x", "--against", "y"], "ref of base is given twice"),

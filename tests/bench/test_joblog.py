@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from bench.arms import Side
 from bench.job import Fault, Job, Looked, Opened
-from bench.joblog import JobLog, LogEvent, job_section, read_job
+from bench.joblog import JobLog, JournalError, LogEvent, job_section, read_job
 from bench.journal import GATE_SECTION, Journal
 from bench.parse import UnreadableError
 from bench.record import Outcome
@@ -75,7 +75,17 @@ def test_part_that_goes_on_begins_with_what_was_there(tmp_path: Path) -> None:
     with Journal(tmp_path / "more.jsonl") as journal:
         more = JobLog(log.job(), journal, tuple(log.events))
         more.add(Looked(blocks=16) if not JOB.looks else ENDING)
-    assert read_job(tmp_path / "more.jsonl")[0] == more.job() == JOB
+    both = replace(JOB, wall_seconds=2 * ENDING.wall_seconds)
+    assert read_job(tmp_path / "more.jsonl")[0] == more.job() == both
+
+
+def test_ending_of_an_earlier_part_is_not_that_of_the_later() -> None:
+    """A continued comparison that died has none."""
+    log = JobLog(JOB, None, tuple(events_of(JOB)))
+    assert log.job().ending == ENDING
+    log.add(FAULT)
+    assert log.job().ending is None
+    assert log.job().wall_seconds == ENDING.wall_seconds
 
 
 def test_event_is_kept_when_the_disk_is_full(tmp_path: Path) -> None:
@@ -83,9 +93,9 @@ def test_event_is_kept_when_the_disk_is_full(tmp_path: Path) -> None:
     with Journal(tmp_path / "gate.jsonl") as journal:
         log = JobLog(JOB, journal)
         journal.path.unlink()
-        log.keep(ENDING)
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(JournalError, match=r"the journal cannot be written: .*gate\.jsonl"):
             log.add(FAULT)
+        log.add(ENDING)  # what follows a torn line would spoil the whole
     assert log.job().ending == ENDING
     assert log.job().faults == (FAULT,)
 

@@ -30,7 +30,7 @@ from time import monotonic, sleep
 from scipy.stats import binomtest
 
 from bench.blocks import LOOKS
-from bench.job import Contest, Job
+from bench.job import Contest, Ending, Job
 from bench.joblog import read_job
 from reports.answer import State, answer, effects
 from reports.verdict import Verdict, judge
@@ -176,7 +176,7 @@ def window(job: Job, first: int, count: int) -> Job:
         job,
         blocks=tuple(replace(block, index=index) for index, block in enumerate(blocks, start=1)),
         looks=looks,
-        ending=None,
+        ending=Ending(reason="cut from the tape", broken=False, stopped=False, wall_seconds=0.0),
     )
 
 

@@ -2,9 +2,10 @@
 
 ``python -m tests.field.hostile [--files 2000] [--seed 0]``
 
-Each goes through ``python -m reports`` as table (text, Markdown, CSV) and, for some, as plots. Whatever happens must
-be exit code 0 or 2 with one line, within 5 s, without a traceback, without a write outside the output folder; and
-what is accepted must come out escaped. Prints a table; exits with 1 if a count that must be 0 is not.
+Each goes through ``python -m reports``: a run as table (text, Markdown, CSV) and, for some, as plots, a comparison as
+its answer in the same three forms. Whatever happens must be a documented exit code, or 2 with one line, within 5 s,
+without a traceback, without a write outside the output folder; and what is accepted must come out escaped.
+Prints a table; exits with 1 if a count that must be 0 is not.
 """
 
 from __future__ import annotations
@@ -25,11 +26,17 @@ from typing import Any
 
 import matplotlib.font_manager
 
-from bench.journal import SECTION, section
+from bench.joblog import JobLog, job_section
+from bench.journal import GATE_SECTION, SECTION, Journal, section
 from reports.__main__ import main as reports_main
+from tests.bench.test_joblog import events_of
+from tests.reports.jobs import CASES, made_job
 from tests.reports.runs import realistic_run
 
 LIMIT_SECONDS = 5.0
+
+VERDICTS = {"table": (0,), "plot": (0,), "gate": (0, 1, 4)}
+"""Exit codes of a file that was read; of a comparison they are its verdict."""
 
 NASTY = (
     "<script>alert(1)</script>",
@@ -148,7 +155,8 @@ def main(argv: Sequence[str]) -> int:
         for number, (suffix, content) in enumerate(files(options.files, Random(options.seed))):
             path = folder / f"file{suffix}"
             path.write_bytes(content)
-            look(path, folder / "out", tally, watch, plots=number % 25 == 0)
+            compared = b'"compare"' in content[:40] or GATE_SECTION.encode() in content[:200]
+            look(path, commands(path, folder / "out", compared=compared, plots=number % 25 == 0), tally, watch)
     print("| | |", "|---|--:|", sep="\n")
     for one in fields(tally)[:-1]:
         print(f"| {one.name.replace('_', ' ')} | {getattr(tally, one.name)} |")
@@ -156,30 +164,38 @@ def main(argv: Sequence[str]) -> int:
     return 1 if tally.faults() or not tally.accepted or not tally.refused else 0
 
 
-def look(path: Path, out: Path, tally: Tally, watch: Watch, *, plots: bool) -> None:
+def commands(path: Path, out: Path, *, compared: bool, plots: bool) -> list[list[str]]:
+    """Return the command lines that a file goes through; the last argument of those that write is their folder."""
+    if compared:
+        return [["gate", str(path), "--format", form] for form in ("text", "markdown", "csv")]
+    found = [["table", str(path), "--format", form] for form in ("text", "markdown")]
+    found.append(["table", str(path), "--format", "csv", "--table", "summary"])
+    found.append(["table", str(path), "--out", str(out)])
+    return [*found, *([["plot", str(path), "--out", str(out)]] if plots else [])]
+
+
+def look(path: Path, given: Sequence[Sequence[str]], tally: Tally, watch: Watch) -> None:
     """Read and render one file in every form, and count what happened."""
-    commands = [["table", str(path), "--format", form] for form in ("text", "markdown")]
-    commands.append(["table", str(path), "--format", "csv", "--table", "summary"])
-    commands.append(["table", str(path), "--out", str(out)])
-    if plots:
-        commands.append(["plot", str(path), "--out", str(out)])
+    out = path.parent / "out"
     tally.files += 1
     accepted = False
-    for command in commands:
+    for command in given:
         printed, complained = io.StringIO(), io.StringIO()
         begin = perf_counter()
         watch.allowed = out.resolve()
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
-                code = reports_main(command)
+                code = reports_main(list(command))
         except Exception as error:  # noqa: BLE001  this is what must not happen
             tally.tracebacks += 1
             tally.examples.append(f"{command[0]} {command[2:]}: {type(error).__name__}: {str(error)[:200]}")
             break
         finally:
             watch.allowed = None
-        tally.over_five_seconds += perf_counter() - begin > LIMIT_SECONDS
-        if code == 0:
+        if (took := perf_counter() - begin) > LIMIT_SECONDS:
+            tally.over_five_seconds += 1
+            tally.examples.append(f"{took:.1f} s for {command[0]} {command[2:]} of {path.stat().st_size} bytes")
+        if code in VERDICTS[command[0]]:
             accepted = True
             if bad := unescaped(printed.getvalue(), command):
                 tally.unescaped += 1
@@ -225,20 +241,33 @@ def files(count: int, random: Random) -> Iterator[tuple[str, bytes]]:
     journal = journal_lines(run)
     made = list(hand_made(document, journal))
     yield from made[:count]
-    small = trimmed(document)
+    small, (compared, log) = trimmed(document), comparison()
     for _ in range(max(0, count - len(made))):
+        whole, section_, lines = random.choice(((small, SECTION, journal[:12]), (compared, GATE_SECTION, log)))
         if random.random() < 0.3:
-            yield ".json", damaged_bytes(json.dumps(small).encode(), random)
+            yield ".json", damaged_bytes(json.dumps(whole).encode(), random)
         elif random.random() < 0.3:
-            yield ".jsonl", damaged_bytes(b"".join(journal[:12]), random)
+            yield ".jsonl", damaged_bytes(b"".join(lines), random)
         else:
-            changed = json.loads(json.dumps(small))
-            if random.random() < 0.2:
+            changed = json.loads(json.dumps(whole))
+            if section_ == SECTION and random.random() < 0.2:
                 mutate_case(changed, random)
             else:
                 for _ in range(random.choice((1, 1, 2, 5))):
-                    mutate(changed, random)
+                    mutate(changed[section_], random)
             yield ".json", json.dumps(changed).encode()
+
+
+def comparison() -> tuple[dict[str, Any], list[bytes]]:
+    """Return a comparison's document and the lines of its journal."""
+    job = made_job(cases=CASES[:2], blocks=8, looks=(8,))
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "x.jsonl"
+        with Journal(path) as journal:
+            log = JobLog(job, journal)
+            for event in events_of(job):
+                log.add(event)
+        return {GATE_SECTION: job_section(log)}, path.read_bytes().splitlines(keepends=True)
 
 
 def trimmed(document: dict[str, Any]) -> dict[str, Any]:
@@ -280,8 +309,8 @@ def mutate_case(document: Any, random: Random) -> None:
 
 
 def mutate(document: Any, random: Random) -> None:
-    """Change one random place of a parsed file: another value, a missing field, a new field, a repeated entry."""
-    node, parents = document[SECTION], []
+    """Change one random place of a parsed section: another value, a missing field, a new field, a repeated entry."""
+    node, parents = document, []
     while True:
         entries = list(node.items()) if isinstance(node, dict) else list(enumerate(node))
         if not entries:
@@ -340,7 +369,21 @@ def hand_made(document: dict[str, Any], journal: list[bytes]) -> Iterator[tuple[
     yield ".jsonl", journal[0] + b"not json\n" + journal[1]
     yield ".jsonl", b"".join(journal[:3]) + journal[2]
     yield ".json", text.replace('"mlp"', '"\\ud800"').encode()
+    compared, log = comparison()
+    yield ".json", json.dumps(compared).encode()
+    yield ".jsonl", b"".join(log)
     for nasty in NASTY[:14]:
+        changed = json.loads(json.dumps(compared))
+        for arm in changed[GATE_SECTION]["arms"].values():
+            arm["ref"] = nasty
+        for event in changed[GATE_SECTION]["events"]:
+            if event["event"] == "opened":
+                event["opened"]["new"] = event["opened"]["gone"] = [nasty]
+            elif event["event"] == "counts" and event["counts"]["side"] == "head":
+                event["counts"]["numbers"][nasty] = 1
+            elif event["event"] == "ending":
+                event["ending"]["reason"] = nasty
+        yield ".json", json.dumps(changed).encode()
         escaped = json.dumps(nasty)
         yield ".json", text.replace('"mlp"', escaped).encode()
         yield ".json", text.replace('"cpu"', escaped).encode()

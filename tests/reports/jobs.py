@@ -31,6 +31,7 @@ def pairing(case: Case, random: Random, *, slower: float, scatter: float, contes
         head_seconds=tuple(head),
         yardstick_seconds=2e-5,
         involuntary_switches=1,
+        stolen_seconds=0.0,
     )
 
 
@@ -88,5 +89,6 @@ def made_job(
         "blocks": tuple(made),
         "looks": tuple(looks),
         "ending": ENDING,
+        "wall_seconds": ENDING.wall_seconds,
     }
     return Job(**{**fields, **changes})

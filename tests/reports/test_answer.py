@@ -124,6 +124,15 @@ def test_job_that_measured_nothing_is_never_a_pass(job: Job) -> None:
     assert not found.settled
 
 
+def test_job_that_died_proves_nothing() -> None:
+    """Even if everything was settled by then; one that is still going on is judged as it stands."""
+    job = made_job(ending=None)
+    assert answer(job).state is State.UNPROVEN
+    assert "it died before its end" in answer(job).problems[0]
+    assert answer(job, finished=False).state is State.PASS
+    assert answer(job, finished=False).settled
+
+
 def test_statistics_that_raise_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of ours is no pass of theirs."""
 

@@ -56,6 +56,29 @@ def test_change_beyond_it_is_called() -> None:
     assert verdicts(run(1), run(2, slower=0.1), drift=0.02) == [Verdict.REGRESSED, Verdict.INCONCLUSIVE]
 
 
+def test_wide_interval_on_both_sides_of_nothing_is_inconclusive() -> None:
+    """Each end may be far from nothing; what lies between them is nothing."""
+    assert verdicts(run(1), run(2, scatter=0.2), drift=0.001)[0] is Verdict.INCONCLUSIVE
+
+
+def test_case_that_head_could_not_run_fails() -> None:
+    """It ran in base: a hole is not a pass."""
+    good = [one for one in run(2).measurements if one.case == TWO[1]]
+    head = made_run(TWO, [*good, hole(TWO[0], 0, Outcome.SKIPPED, "no such dtype")])
+    assert compare_stored(run(1), head).faults == {TWO[0].id: "skipped: no such dtype"}
+
+
+def test_csv_holds_full_precision_and_holes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For a spreadsheet."""
+    base, head = written(tmp_path, "base.json", run(1)), written(tmp_path, "head.json", run(2, launches=3))
+    assert main(["gate", base, base, "--format", "csv"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0].startswith("case,verdict,change,")
+    assert rows[1].startswith(f"{TWO[0].id},inconclusive,0.0,")
+    assert main(["gate", base, head, "--format", "csv"]) == 4
+    assert "3 launches; it takes 6 in each run" in capsys.readouterr().out
+
+
 def test_few_launches_are_not_compared() -> None:
     """Five have no interval."""
     found = compare_stored(run(1, launches=5), run(2))
