@@ -226,6 +226,28 @@ def test_interrupted_comparison_keeps_what_it_has(tmp_path: Path) -> None:
     wait_until_gone(workers)
 
 
+def test_killed_comparison_leaves_nobody_and_is_continued(tmp_path: Path) -> None:
+    """SIGKILL, while all workers but one are suspended: none is left stopped, and no finished block is lost."""
+    path = tmp_path / f"{PREFIX}killed.json"
+    arguments = ("--against", str(ROOT), "--launches", "8", "--budget", "10m", "--exhaust")
+    running = start(path, *arguments)
+    assert running.process.stdout is not None
+    for line in running.process.stdout:
+        if line.startswith("block 2:"):
+            break
+    workers = psutil.Process(running.process.pid).children(recursive=True)
+    running.process.kill()
+    running.ended()
+    wait_until_gone(workers)
+    before = read_job(path.with_suffix(".jsonl"))[0]
+    assert len(before.blocks) >= 2
+    assert answer(before).state is State.UNPROVEN
+    again = start(path, *arguments, "--add-blocks").ended()
+    assert again.code in {0, 6}, again.said
+    assert again.job.blocks[: len(before.blocks)] == before.blocks
+    assert len(again.job.blocks) == len(before.blocks) + 8
+
+
 @pytest.mark.parametrize(
     ("state", "strict", "code"),
     [

@@ -179,7 +179,12 @@ def judge(name: str, run: Run, outcome: Outcome, *, code: int, expected_code: in
         len([one for one in some if one.slices]) for case, some in run.by_case().items() if case.dtype == "float32"
     }
     right = seen == {outcome} and launches == {LAUNCHES} and code == expected_code and not left
-    return Row(name, f"{', '.join(sorted(seen))}: {str(reason)[:70]}", f"measured in {launches} launches", right)
+    return Row(
+        name,
+        f"{', '.join(sorted(seen))}: {str(reason)[:70]}",
+        f"measured in {' or '.join(map(str, sorted(launches)))} of {LAUNCHES} launches",
+        right,
+    )
 
 
 def finished(started: Started) -> tuple[Run, int, int]:
