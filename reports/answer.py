@@ -40,6 +40,7 @@ class Answer:
         failed: cases that went wrong in head where base measured.
         skipped: cases that neither arm could run here, and why.
         accepted: regressions that are known and not to fail yet.
+        expired: regressions that were accepted until a day that has passed.
         problems: why nothing is proved; empty if the verdicts may be believed.
     """
 
@@ -49,6 +50,7 @@ class Answer:
     failed: Mapping[Case, Fault]
     skipped: Mapping[Case, str]
     accepted: Mapping[Case, Acceptance]
+    expired: Mapping[Case, Acceptance]
     problems: tuple[str, ...]
 
     @property
@@ -112,13 +114,15 @@ def answer(job: Job, today: Callable[[], date] = date.today, *, finished: bool =
         except Exception as error:  # noqa: BLE001  a verdict that cannot be computed is never a pass, whatever raised
             problems.append(f"the statistics failed: {type(error).__name__}: {error}")
             rulings, controls = {}, {}
+    known, now = _known(job, rulings), today()
     return Answer(
         job=job,
         rulings=rulings,
         controls=controls,
         failed=failed,
         skipped=skipped,
-        accepted=_accepted(job, rulings, today()),
+        accepted={case: one for case, one in known.items() if now <= date.fromisoformat(one.until)},
+        expired={case: one for case, one in known.items() if now > date.fromisoformat(one.until)},
         problems=tuple(problems),
     )
 
@@ -176,11 +180,12 @@ def _controls(controls: Mapping[Contest, Ruling]) -> list[str]:
     return problems
 
 
-def _accepted(job: Job, rulings: Mapping[Case, Ruling], today: date) -> dict[Case, Acceptance]:
-    found = {}
+def _known(job: Job, rulings: Mapping[Case, Ruling]) -> dict[Case, Acceptance]:
+    """Return the regressions that somebody accepted, up to their size; of several the one that lasts longest."""
+    found: dict[Case, Acceptance] = {}
     for case, ruling in rulings.items():
-        for one in job.accepted:
-            known = fnmatchcase(case.id, one.case) and ruling.change <= one.up_to
-            if ruling.verdict is Verdict.REGRESSED and known and today <= date.fromisoformat(one.until):
+        for one in sorted(job.accepted, key=lambda one: one.until):
+            fits = fnmatchcase(case.id, one.case) and ruling.change <= one.up_to
+            if ruling.verdict is Verdict.REGRESSED and fits:
                 found[case] = one
     return found

@@ -100,6 +100,8 @@ def verdict_line(answer: Answer, case: Case) -> str:
             return f"inconclusive: {change}; {settling(ruling)}{because}"
         case Verdict.REGRESSED if one := answer.accepted.get(case):
             return f"regressed, accepted until {one.until} ({one.reason}): {change}{because}"
+        case Verdict.REGRESSED if one := answer.expired.get(case):
+            return f"regressed, and accepted only until {one.until} ({one.reason}): {change}{because}"
         case Verdict.UNCHANGED:
             return f"unchanged within {percent(ruling.floor)}: {change}{because}"
         case _:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -25,7 +26,10 @@ from bench.read import read_plain
 Rounds = Sequence[float]
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10, 0.25, 0.50)
 
-RULES: Mapping[str, Callable[[Rounds, Rounds], bool]] = {
+Rule = Callable[[Rounds, Rounds], bool]
+"""Of base's and head's rounds: whether head is called slower."""
+
+RULES: Mapping[str, Rule] = {
     "pytest-benchmark, min 5 %": lambda base, head: min(head) > 1.05 * min(base),
     "pytest-benchmark, median 10 %": lambda base, head: median(head) > 1.10 * median(base),
     "pytest-benchmark, median 50 %": lambda base, head: median(head) > 1.50 * median(base),
@@ -35,7 +39,7 @@ RULES: Mapping[str, Callable[[Rounds, Rounds], bool]] = {
         median(head) > 1.1 * median(base) and float(mannwhitneyu(base, head).pvalue) < 0.002
     ),
 }
-"""Rule -> whether it calls head slower."""
+"""By name."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,26 +59,44 @@ def eager_rounds(path: Path) -> dict[str, Rounds]:
     return {one.fullname: one.seconds for one in read_plain(path) if one.params["compile_"] == "off"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How a rule does: red jobs on identical code, and the chance to catch one slowed case, by slowdown."""
+
+    jobs: int
+    red: int
+    caught: Mapping[float, float]
+
+
+def rates(runs: Sequence[Mapping[str, Rounds]]) -> dict[str, Rates]:
+    """Return how every rule does on runs that followed each other."""
+    pairs = list(pairwise(runs))
+    return {
+        name: Rates(
+            jobs=len(pairs),
+            red=sum(any(rule(base[case], head[case]) for case in base) for base, head in pairs),
+            caught={share: _caught(rule, pairs, share) for share in SLOWDOWNS},
+        )
+        for name, rule in RULES.items()
+    }
+
+
+def _caught(rule: Rule, pairs: Sequence[tuple[Mapping[str, Rounds], Mapping[str, Rounds]]], share: float) -> float:
+    seen = [rule(base[case], [value * (1 + share) for value in head[case]]) for base, head in pairs for case in base]
+    return sum(seen) / len(seen)
+
+
 def table(runs: Sequence[Mapping[str, Rounds]]) -> str:
     """Return false alarms of a job and the chance to catch one slowed case, for each rule, as Markdown."""
-    pairs = list(pairwise(runs))
+    columns = " | ".join(f"{share:.0%} caught" for share in SLOWDOWNS)
     lines = [
-        (
-            f"| rule | red jobs of {len(pairs)}, identical code | 95 % interval "
-            f"| {' | '.join(f'{share:.0%} caught' for share in SLOWDOWNS)} |"
-        ),
+        f"| rule | red jobs, identical code | 95 % interval | {columns} |",
         f"|---|--:|---|{'--:|' * len(SLOWDOWNS)}",
     ]
-    for name, rule in RULES.items():
-        red = sum(any(rule(base[case], head[case]) for case in base) for base, head in pairs)
-        interval = binomtest(red, len(pairs)).proportion_ci(method="exact")
-        caught = []
-        for share in SLOWDOWNS:
-            seen = [
-                rule(base[case], [value * (1 + share) for value in head[case]]) for base, head in pairs for case in base
-            ]
-            caught.append(f"{sum(seen) / len(seen):.0%}")
-        lines.append(f"| {name} | {red} | {interval.low:.0%} to {interval.high:.0%} | {' | '.join(caught)} |")
+    for name, found in rates(runs).items():
+        interval = binomtest(found.red, found.jobs).proportion_ci(method="exact")
+        caught = " | ".join(f"{share:.0%}" for share in found.caught.values())
+        lines.append(f"| {name} | {found.red} of {found.jobs} | {interval.low:.0%} to {interval.high:.0%} | {caught} |")
     return "\n".join(lines)
 
 

@@ -92,6 +92,14 @@ def test_accepted_regression_says_until_when_and_why() -> None:
     assert "1 regressed and accepted" in headline(found)
 
 
+def test_expired_acceptance_is_named() -> None:
+    """So that nobody wonders why it fails since today."""
+    known = Acceptance(case="*", up_to=0.2, reason="stabler", until="2001-12-31")
+    found = answer(made_job(slower={SLOW: 0.06}, accepted=(known,)))
+    assert "regressed, and accepted only until 2001-12-31 (stabler): +5.8 %" in verdict_line(found, SLOW)
+    assert headline(found).startswith("REGRESSED")
+
+
 def test_controls_are_rows_of_the_table() -> None:
     """Whoever reads the verdicts sees what they rest on."""
     rows = [line.split("  ")[0] for line in as_text(answer(made_job())).splitlines()]
