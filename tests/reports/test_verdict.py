@@ -86,10 +86,11 @@ def test_swapping_base_and_head_mirrors_every_verdict(seed: int, slower: float) 
 
 
 def test_first_verdict_stands() -> None:
-    """A case that was called at one look is not called otherwise at a later one."""
-    seen = effects(3, blocks=16, slower=0.1)
-    seen["case0"][8:] = [-0.1] * 8
-    ruling = judge(seen, (8, 16), dict.fromkeys(seen, 0.02))["case0"]
+    """A case that was called at one look is not called otherwise at a later one, though its blocks now say so."""
+    seen = effects(3, blocks=60, slower=0.1)
+    later = {**seen, "case0": [*seen["case0"][:8], *(value - 0.2 for value in seen["case0"][8:])]}
+    assert judge(later, (60,), dict.fromkeys(later, 0.02))["case0"].verdict is Verdict.IMPROVED
+    ruling = judge(later, LOOKS, dict.fromkeys(later, 0.02))["case0"]
     assert (ruling.verdict, ruling.decided_at) == (Verdict.REGRESSED, 8)
 
 
