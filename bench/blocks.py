@@ -13,13 +13,13 @@ from time import monotonic
 
 from bench.arms import Arm, Side
 from bench.case import Case
-from bench.job import Block, Counts, Ending, Fault, Looked, Opened, Plan, Share
+from bench.job import LEAST_BLOCKS, Block, Counts, Ending, Fault, Looked, Opened, Plan, Share
 from bench.operator import Operator, StoppedError
 from bench.pace import Pace
 from bench.quads import LEAST_SLOWDOWN, PILOT_QUADS, AbandonedError, BlockTimer, Hire, Turn, fault_of, plan_of
 from bench.record import Measurement, Settings
 
-LOOKS = (8, 16, 32, 60)
+LOOKS = (LEAST_BLOCKS, 16, 32, 60)
 """Numbers of blocks at which verdicts are looked at; a first part has one more look where its budget ends."""
 
 LOOK_EVERY = 30

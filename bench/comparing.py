@@ -10,15 +10,13 @@ from random import SystemRandom
 from time import monotonic
 from typing import Self
 
-import psutil
-
 from bench.arms import Arm, Side
 from bench.blocks import BLOCKS_PER_LAUNCHER, Blocks, Event
 from bench.case import Case
 from bench.checkout import ExportError, Slots, export
 from bench.environment import digest, gather
 from bench.fleet import ArmWorkers, Fleet
-from bench.images import Images, located
+from bench.images import Images, located, opening_of
 from bench.job import Ending, Job
 from bench.joblog import JobLog, JournalError, LogEvent, read_job
 from bench.journal import Journal
@@ -69,37 +67,32 @@ class Comparison:
     _fleet: Fleet | None = None
 
     def __enter__(self) -> Self:
-        try:
-            self._set_up()
-        except BaseException:
-            self._stack.close()
-            raise
+        with ExitStack() as stack:  # undone if anything below fails
+            self._scratch = stack.enter_context(scratch_folder())
+            self._images = located(self.options, self._scratch)
+            self._slots = Slots.make(ROOT, self._scratch)
+            self._export()
+            arms = tuple(self.options.arms.values())
+            self._fleet = Fleet(
+                engine=self._slots.engine,
+                scratch=self._scratch,
+                opening=opening_of(self.options, self._images),
+                compiled=any(arm.case(case).compiled for case in self.cases for arm in arms),
+                arms=arms,
+                wake=self.stop.wake,
+            )
+            stack.callback(self._fleet.renew)
+            self._stack = stack.pop_all()
         return self
 
-    def _set_up(self) -> None:
-        self._scratch = self._stack.enter_context(scratch_folder())
-        self._images = images = located(self.options, self._scratch)
-        self._slots = Slots.make(ROOT, self._scratch)
+    def _export(self) -> None:
+        """Freeze both arms' code; what cannot be had is the comparison's trouble."""
         for side, arm in self.options.arms.items():
             try:
                 self._code[f"arm.{side}.commit"] = export(ROOT, arm.ref, self._tree(side)) or None
                 self._code[f"arm.{side}.models"] = digest(self._tree(side) / "models")
             except ExportError as error:
                 self.trouble = f"{side} cannot be exported: {error}"
-        arms = self.options.arms.values()
-        self._fleet = Fleet(
-            engine=self._slots.engine,
-            scratch=self._scratch,
-            seed=self.options.settings.seed,
-            data_root=images.root,
-            compiled=any(arm.case(case).compiled for case in self.cases for arm in arms),
-            left_out=self.options.unsteady,
-            timeout_seconds=self.options.settings.timeout_seconds,
-            memory_bytes=psutil.virtual_memory().total,
-            arms=tuple(arms),
-            wake=self.stop.wake,
-        )
-        self._stack.callback(self._fleet.renew)
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -124,7 +117,7 @@ class Comparison:
         floors: dict[str, float],
         journal_path: Path,
         *,
-        show: Callable[[Event, Job], None],
+        show: Callable[[Event, Callable[[], Job]], None],
         settled: Callable[[Job], bool],
         earlier: Part | None,
     ) -> JobLog:
@@ -136,7 +129,7 @@ class Comparison:
             tolerance: what the project's file says.
             floors: the smallest change that counts, by case id.
             journal_path: where events go.
-            show: takes every event, with the job so far.
+            show: takes every event, and what makes the job so far.
             settled: whether the job so far leaves nothing to be found out.
             earlier: a part of this comparison that is continued.
 
@@ -163,13 +156,13 @@ class Comparison:
                 for event in self._events(begun, log, settled, begin, earlier):
                     if not isinstance(event, Turn):
                         log.add(event)
-                    visible(event, log.job())
+                    visible(event, log.job)
             except Exception as error:  # noqa: BLE001  whatever fails here is an ending that proves nothing
                 told = isinstance(error, LaunchError | JournalError)
                 reason = str(error) if told else f"the engine failed: {type(error).__name__}: {error}"
                 ending = Ending(reason=reason, broken=True, stopped=False, wall_seconds=monotonic() - begin)
                 log.keep(ending)
-                visible(ending, log.job())
+                visible(ending, log.job)
             return log
 
     def _events(

@@ -1,4 +1,4 @@
-"""pytest wiring, and the one module that sees models, bench and reports: the main() of ``pytest bench``."""
+"""pytest wiring, which sees models, bench and reports: the main() of ``pytest bench``; `gate` is its other half."""
 
 from __future__ import annotations
 

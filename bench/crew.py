@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from bench.launch import Launcher, WorkerProcess
-from bench.operator import OpenError
-from bench.record import Outcome
+from bench.opening import Opening
 from bench.steady import variables
 
 LAUNCHES_PER_LAUNCHER = 4
@@ -24,12 +22,8 @@ class Crew:
     Attributes:
         root: the checkout whose models and steps are timed.
         scratch: a folder of this run, removed at its end: compiler caches and the workers' log.
-        seed: of weights and random images.
-        data_root: torchvision's root of the real images; None for random ones.
+        opening: what every worker is told first.
         compiled: whether any case compiles.
-        left_out: names in `steady.MEASURES` that are switched off.
-        timeout_seconds: for opening a device.
-        memory_bytes: what a worker for the CPU may allocate; None for no limit of ours.
         wake: a descriptor that becomes readable when the run should stop: nobody waits for a worker then.
         compile_seconds: what the launchers so far spent on their first compile.
         launching_seconds: what executing them took in all, that compile included.
@@ -37,12 +31,8 @@ class Crew:
 
     root: Path
     scratch: Path
-    seed: int
-    data_root: str | None
+    opening: Opening
     compiled: bool
-    left_out: Collection[str]
-    timeout_seconds: float
-    memory_bytes: int | None
     wake: int | None = None
     compile_seconds: float = 0.0
     launching_seconds: float = 0.0
@@ -61,21 +51,13 @@ class Crew:
             self.close()
             begin = monotonic()
             self._launcher = launcher(
-                self.root, self.scratch, compiled=self.compiled, left_out=self.left_out, wake=self.wake
+                self.root, self.scratch, compiled=self.compiled, left_out=self.opening.left_out, wake=self.wake
             )
             self._generation = generation
             self.launching_seconds += monotonic() - begin
             self.compile_seconds += self._launcher.compile_seconds
         worker = self._launcher.start(fork=device == "cpu" and self._launcher.may_fork)
-        opening = {
-            "do": "open",
-            "device": device,
-            "seed": self.seed,
-            "data_root": self.data_root,
-            "left_out": sorted(self.left_out),
-            "memory_bytes": self.memory_bytes if device == "cpu" else None,
-        }
-        return opened(worker, opening, self.timeout_seconds, launch=launch)
+        return self.opening.open(worker, device, launch=launch)
 
     def executions(self, done: int, launches: int) -> int:
         """Return how many launchers will be executed for the launches after `done`, up to `launches`."""
@@ -86,24 +68,6 @@ class Crew:
         if self._launcher is not None:
             self._launcher.close()
             self._launcher = None
-
-
-def opened(
-    worker: WorkerProcess, opening: Mapping[str, Any], timeout_seconds: float, *, launch: int
-) -> tuple[WorkerProcess | None, str | None]:
-    """Have a worker open its device; return it, or None and why the device cannot be used.
-
-    Raises:
-        OpenError: if the device is there and cannot be opened, or was there in the pilot.
-    """
-    reply = worker.ask(dict(opening), timeout_seconds)
-    if "outcome" not in reply:
-        return worker, None
-    worker.end()
-    outcome = Outcome(reply["outcome"])
-    if outcome is not Outcome.SKIPPED or launch > 0:
-        raise OpenError(outcome if outcome.fault else Outcome.FAILED, str(reply["reason"]))
-    return None, str(reply["reason"])
 
 
 def _generation(launch: int) -> int:

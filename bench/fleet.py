@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.arms import Arm
-from bench.crew import opened, steady_variables
+from bench.crew import steady_variables
 from bench.launch import Launcher, WorkerProcess
+from bench.opening import Opening
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -21,24 +22,16 @@ class Fleet:
     Attributes:
         engine: the frozen checkout whose ``bench`` times both arms.
         scratch: a folder of this run: compiler caches and the workers' log.
-        seed: of weights and random images.
-        data_root: torchvision's root of the real images; None for random ones.
+        opening: what every worker is told first.
         compiled: whether any case of any arm compiles.
-        left_out: names in `steady.MEASURES` that are switched off.
-        timeout_seconds: for opening a device.
-        memory_bytes: what a worker for the CPU may allocate; None for no limit of ours.
         arms: both of them; a worker is forked only if both arms' may be, since a fork is another process than a spawn.
         wake: a descriptor that becomes readable when the run should stop.
     """
 
     engine: Path
     scratch: Path
-    seed: int
-    data_root: str | None
+    opening: Opening
     compiled: bool
-    left_out: Collection[str]
-    timeout_seconds: float
-    memory_bytes: int | None
     arms: Sequence[Arm]
     wake: int | None = None
     _launchers: dict[Key, Launcher] = field(default_factory=dict)
@@ -58,15 +51,7 @@ class Fleet:
         """
         may_fork = all(self._launcher(one).may_fork for one in self.arms)
         worker = self._launcher(arm).start(fork=device == "cpu" and may_fork, root=root)
-        opening = {
-            "do": "open",
-            "device": device,
-            "seed": self.seed,
-            "data_root": self.data_root,
-            "left_out": sorted(self.left_out),
-            "memory_bytes": self.memory_bytes if device == "cpu" else None,
-        }
-        return opened(worker, opening, self.timeout_seconds, launch=launch)
+        return self.opening.open(worker, device, launch=launch)
 
     def renew(self) -> None:
         """End every launcher, so that the next workers come from freshly executed ones: new hash seed, new layout."""
@@ -81,7 +66,7 @@ class Fleet:
         if found is None or not found.alive:
             found = self._launchers[key] = Launcher(
                 root=self.engine,
-                variables={**steady_variables(self.scratch, self.left_out), **arm.variables},
+                variables={**steady_variables(self.scratch, self.opening.left_out), **arm.variables},
                 compiled=self.compiled,
                 log=self.scratch / "workers.log",
                 python=python,

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import pytest
 
 from bench.arms import Arm, Side, parse_arms
+from bench.job import LEAST_BLOCKS
 
 BUDGET_SECONDS = 300.0
 """Wall time of a comparison where none is given."""
 
 GATE_SLICE_SECONDS = 0.006
 """Shorter than in a plain run: a block has many slices, and more blocks help more than longer slices."""
-
-LEAST_BLOCKS = 8
-"""Fewer blocks cannot tell anything from chance; the first look is made there."""
 
 MOST_BLOCKS = 60
 """Blocks after which it ends whatever is left of its time."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 from bench.blocks import LOOKS, Event
-from bench.job import Block, Ending, Fault, Job, Looked, Plan
+from bench.job import Block, Counts, Ending, Fault, Job, Looked, Opened, Plan
 from bench.progress import clock_text
 from bench.quads import Turn
 
@@ -21,9 +22,10 @@ class GateProgress:
         self._budget = budget_seconds
         self._said = said
         self._opening = True
+        self._spent = 0.0
 
-    def show(self, event: Event, job: Job) -> None:
-        """Show an event, given the job so far."""
+    def show(self, event: Event, job: Callable[[], Job]) -> None:
+        """Show an event; `job` makes the job so far."""
         match event:
             case Turn():
                 if self._opening:
@@ -36,12 +38,16 @@ class GateProgress:
             case Fault():
                 self._write(f"{event.case.id}: {event.outcome} in {event.side}: {event.reason}")
             case Block():
-                spent = sum(block.wall_seconds for block in job.blocks)
+                self._spent += event.wall_seconds
                 of = f" of {clock_text(self._budget)}" if self._budget else ""
-                self._write(f"block {event.index}: {clock_text(event.wall_seconds)}; {clock_text(spent)}{of} in blocks")
+                self._write(
+                    f"block {event.index}: {clock_text(event.wall_seconds)}; {clock_text(self._spent)}{of} in blocks"
+                )
             case Looked():
-                self._write(f"look after {event.blocks} blocks: {self._said(job)}")
+                self._write(f"look after {event.blocks} blocks: {self._said(job())}")
             case Ending():
                 self._write(f"done in {clock_text(event.wall_seconds)}: {event.reason}")
+            case Counts() | Opened():
+                pass  # the answer tells them
             case _:
-                pass
+                assert_never(event)

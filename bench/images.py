@@ -7,6 +7,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from bench.opening import Opening
 from bench.options import Options, SetupError
 from bench.output import ROOT
 from models import dataset
@@ -43,6 +46,17 @@ def located(options: Options, scratch: Path) -> Images:
         return Images(root=None, source="random", reason=f"no FashionMNIST files in {options.data_root}")
     root = dataset.torchvision_root(folder, scratch / "data")
     return Images(root=str(root), source="fashion-mnist", reason=f"found in {folder}")
+
+
+def opening_of(options: Options, images: Images) -> Opening:
+    """Return what every worker of a run is told first."""
+    return Opening(
+        seed=options.settings.seed,
+        data_root=images.root,
+        left_out=options.unsteady,
+        timeout_seconds=options.settings.timeout_seconds,
+        memory_bytes=psutil.virtual_memory().total,
+    )
 
 
 def download(root: Path) -> None:

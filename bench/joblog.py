@@ -36,7 +36,7 @@ BEGIN = "compare"
 LogEvent = Opened | Counts | Fault | Plan | Block | Looked | Ending
 
 
-class JournalError(Exception):
+class JournalError(OSError):
     """An event is in memory only; the message says why."""
 
 

@@ -1,7 +1,7 @@
 """The program that makes workers, executed once for each environment: ``python -m bench.launcher FD PARENT``.
 
 What OpenMP and malloc read at start-up is set before it is executed and reaches every worker.
-It imports torch, so that a fork is ready at once, but runs no parallel region and no backward:
+It imports torch and torchvision, so that a fork is ready at once, but runs no parallel region and no backward:
 after the first a forked child hangs, after the second it raises. Only it signals its children, so that a signal
 can never reach a stranger that was given a dead worker's process id.
 """

@@ -9,12 +9,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-import psutil
-
 from bench.case import Case
 from bench.crew import Crew
 from bench.environment import gather
-from bench.images import Images, located
+from bench.images import Images, located, opening_of
 from bench.journal import Journal
 from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.operator import OpenError, Operator
@@ -48,21 +46,18 @@ class Session:
     _images: Images | None = None
 
     def __enter__(self) -> Self:
-        scratch = self._stack.enter_context(scratch_folder())
-        self._images = located(self.options, scratch)
-        settings = self.options.settings
-        self._crew = Crew(
-            root=ROOT,
-            scratch=scratch,
-            seed=settings.seed,
-            data_root=self._images.root,
-            compiled=self.compiled,
-            left_out=self.options.unsteady,
-            timeout_seconds=settings.timeout_seconds,
-            wake=self.wake,
-            memory_bytes=psutil.virtual_memory().total,
-        )
-        self._stack.callback(self._crew.close)
+        with ExitStack() as stack:  # undone if anything below fails
+            scratch = stack.enter_context(scratch_folder())
+            self._images = located(self.options, scratch)
+            self._crew = Crew(
+                root=ROOT,
+                scratch=scratch,
+                opening=opening_of(self.options, self._images),
+                compiled=self.compiled,
+                wake=self.wake,
+            )
+            stack.callback(self._crew.close)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

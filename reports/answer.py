@@ -12,9 +12,9 @@ from statistics import median
 
 from bench.arms import Side
 from bench.case import Case
-from bench.job import Acceptance, Contest, Fault, Job, Pairing, quad_effects
+from bench.job import LEAST_BLOCKS, Acceptance, Contest, Fault, Job, Pairing, quad_effects
 from bench.record import Outcome
-from reports.verdict import LEAST_BLOCKS, Ruling, Verdict, judge
+from reports.verdict import Ruling, Verdict, judge
 
 Effects = dict[Case, list[float]]
 
@@ -102,7 +102,8 @@ def answer(job: Job, today: Callable[[], date] = date.today, *, finished: bool =
         problems.append("it died before its end; go on with it by --add-blocks")
     if len(job.blocks) < LEAST_BLOCKS or not job.looks:
         if not (job.ending is not None and job.ending.broken):
-            problems.append(f"{len(job.blocks)} blocks; a verdict takes {LEAST_BLOCKS}")
+            short = f"a verdict takes {LEAST_BLOCKS}" if len(job.blocks) < LEAST_BLOCKS else "none was looked at"
+            problems.append(f"{len(job.blocks)} blocks; {short}")
     elif job.plan is None or not job.live:
         problems.append("no case was measured in both arms")
     else:

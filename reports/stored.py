@@ -109,7 +109,17 @@ def compare_stored(base: Run, head: Run, drift: float = DRIFT) -> StoredAnswer:
                 missing[case.id] = f"{min(map(len, pair))} launches; it takes {LEAST_LAUNCHES} in each run"
             else:
                 logs[case] = (pair[0], pair[1])
+    if (common := _common_launches(logs)) < LEAST_LAUNCHES:
+        missing |= {
+            case.id: f"{common} launches in which every case was measured; it takes {LEAST_LAUNCHES}" for case in logs
+        }
+        logs = {}
     return StoredAnswer(changes=tuple(_changes(logs, drift)), faults=faults, missing=missing, drift=drift)
+
+
+def _common_launches(logs: Mapping[Case, tuple[Logs, Logs]]) -> int:
+    """Return in how many launches of each run every case was measured; the fewer of both."""
+    return min((len(_table([pair[side] for pair in logs.values()])) for side in range(2) if logs), default=0)
 
 
 def _logs(seen: Evidence) -> Logs:
@@ -127,8 +137,6 @@ def _changes(logs: Mapping[Case, tuple[Logs, Logs]], drift: float) -> list[Chang
     if not logs:
         return []
     before, after = (_table([pair[side] for pair in logs.values()]) for side in range(2))
-    if min(len(before), len(after)) < LEAST_LAUNCHES:
-        return []
     slower, faster = _p(before, after), _p(after, before)
     found = []
     for index, (case, pair) in enumerate(logs.items()):

@@ -15,6 +15,7 @@ from statistics import NormalDist, fmean, median
 
 import numpy as np
 
+from bench.job import LEAST_BLOCKS
 from reports.signflip import Array, adjusted_p, critical
 from reports.stats import CONFIDENCE, walsh_interval
 
@@ -29,9 +30,6 @@ LEVELS = (0.02, 0.01, 0.01, 0.01)
 
 ADDED_LEVEL = 0.005
 """Of the first added look; halved like its alpha."""
-
-LEAST_BLOCKS = 8
-"""Fewer cannot reach the first look's alpha: all signs agree by chance in 1 of 2^K."""
 
 POWER = 0.8
 """Chance with which the smallest visible change is seen."""
@@ -104,7 +102,9 @@ def judge(
     """
     names, table = list(effects), _table(effects)
     if not looks or list(looks) != sorted(set(looks)) or looks[0] < LEAST_BLOCKS or looks[-1] > len(table):
-        raise ValueError(f"looks at {list(looks)} do not fit {len(table)} blocks, of which a verdict takes 8")
+        raise ValueError(
+            f"looks at {list(looks)} do not fit {len(table)} blocks, of which a verdict takes {LEAST_BLOCKS}"
+        )
     decided: dict[str, tuple[Verdict, int, float]] = {}
     p_of: dict[str, float] = {}
     for number, blocks in enumerate(looks):

@@ -149,12 +149,8 @@ def test_slower_case_is_a_failed_test_with_its_verdict(comparisons: dict[str, Co
     """And the why stands next to it; the other case is not touched."""
     slower = comparisons["slower"]
     found = answer(slower.job)
-    if found.state is State.UNPROVEN:
-        assert slower.code == 6, slower.said
-        pytest.skip(f"too much other work on this machine: {found.problems}")
-    assert found.state is State.REGRESSED, slower.said
-    assert [case.id for case in found.regressed] == [SLOW]
-    assert slower.code == 1
+    assert {case.id for case in found.regressed} == {SLOW}, slower.said
+    assert slower.code == (6 if found.state is State.UNPROVEN else 1)  # other work may spoil a control, never the case
     assert "regressed: +" in slower.said
     assert "+80 aten::add.Tensor" in slower.said
 

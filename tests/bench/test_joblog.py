@@ -10,26 +10,15 @@ from typing import Any
 import pytest
 
 from bench.arms import Side
-from bench.job import Fault, Job, Looked, Opened
-from bench.joblog import JobLog, JournalError, LogEvent, job_section, read_job
+from bench.job import Fault, Job, Looked
+from bench.joblog import JobLog, JournalError, job_section, read_job
 from bench.journal import GATE_SECTION, Journal
 from bench.parse import UnreadableError
 from bench.record import Outcome
-from tests.reports.jobs import CASES, ENDING, made_job
+from tests.reports.jobs import CASES, ENDING, events_of, made_job
 
 FAULT = Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.TIMEOUT, reason="slow")
 JOB = made_job(faults=(FAULT,), new=("x",), gone=("y",))
-
-
-def events_of(job: Job) -> list[LogEvent]:
-    """Return events that add up to a job, in an order in which they may come."""
-    assert job.plan is not None
-    events: list[LogEvent] = [Opened(new=job.new, gone=job.gone), *job.counts, job.plan, *job.faults]
-    for block in job.blocks:
-        events.append(block)
-        if block.index in job.looks:
-            events.append(Looked(blocks=block.index))
-    return [*events, *([job.ending] if job.ending else [])]
 
 
 def logged(folder: Path, job: Job = JOB) -> tuple[JobLog, Path]:
@@ -98,6 +87,14 @@ def test_event_is_kept_when_the_disk_is_full(tmp_path: Path) -> None:
         log.add(ENDING)  # what follows a torn line would spoil the whole
     assert log.job().ending == ENDING
     assert log.job().faults == (FAULT,)
+
+
+def test_earlier_part_that_cannot_be_written_again_is_a_trouble_of_the_disk(tmp_path: Path) -> None:
+    """An OSError like any other: a usage error with its sentence, nothing is compared unseen."""
+    with Journal(tmp_path / "gate.jsonl") as journal:
+        journal.path.unlink()
+        with pytest.raises(OSError, match="removed"):
+            JobLog(JOB, journal, tuple(events_of(JOB)))
 
 
 def without(name: str) -> Any:

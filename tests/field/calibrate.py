@@ -7,8 +7,6 @@
 - ``mutants``: jobs in which head's network does something extra, as real changes do;
 - ``disturbed``: jobs on identical code while another process burns a core, always or in bursts;
 - ``steadiness``: short tapes, each with one measure of steadiness left out;
-- ``picture``: draws power against slowdown, beside other tools' rules (``--plain``, a folder of
-  ``tests.field.repeatability``); nothing is timed.
 - ``table``: prints what is there; nothing is timed.
 
 From the tape further jobs are cut, at the labels that were recorded: windows of blocks, judged like a whole job.
@@ -52,7 +50,7 @@ MUTANTS = {
     "contiguous copy of a transposed tensor": "x = x.transpose(-1, -2).contiguous().transpose(-1, -2)",
     "item": "x.sum().item()",
     "through float64": "x = x.double().to(x.dtype)",
-    "second flatten and sum": "x = x + 0",
+    "addition of nothing": "x = x + 0",
 }
 """What head's forward does in addition, as the first line of its body."""
 
@@ -66,20 +64,16 @@ def main(argv: Sequence[str]) -> int:
     """Carry out one stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     stages = {"tape": tape, "jobs": jobs, "mutants": mutants, "disturbed": disturbed, "steadiness": steadiness}
-    parser.add_argument("stage", choices=[*stages, "picture", "table"])
+    parser.add_argument("stage", choices=[*stages, "table"])
     parser.add_argument("--folder", type=Path, default=ROOT / "reports" / "out" / "calibrate")
     parser.add_argument("--blocks", type=int, default=240, help="of the tape (default: %(default)s)")
     parser.add_argument("--count", type=int, default=6, help="of whole jobs (default: %(default)s)")
     parser.add_argument("--budget", default="5m", help="of a whole job (default: %(default)s)")
-    parser.add_argument("--plain", type=Path, default=ROOT / "reports" / "out" / "repeatability")
     options = parser.parse_args(argv)
     options.folder = options.folder.resolve()
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.stage in stages:
         stages[options.stage](options)
-    if options.stage == "picture":
-        recorded, _ = read_job(options.folder / "tape.json")
-        picture(recorded, options.plain, options.folder / "power.png")
     print(table(options.folder))
     return 0
 
@@ -241,42 +235,6 @@ def caught_in(job: Job, index: int, share: float) -> bool:
     shifted = {case.id: [value + log1p(share) * (case == slow) for value in values] for case, values in seen.items()}
     ruling = judge(shifted, job.looks, {case.id: job.floors[case.id] for case in seen})[slow.id]
     return ruling.verdict is Verdict.REGRESSED
-
-
-def picture(job: Job, plain_runs: Path, path: Path) -> None:
-    """Draw the chance to catch one slowed case of twelve against its slowdown: ours, and rules of other tools.
-
-    Args:
-        job: the tape.
-        plain_runs: the folder of `tests.field.repeatability`.
-        path: of the PNG.
-    """
-    import matplotlib.pyplot as plt
-
-    from tests.field.rivals import eager_rounds, rates
-
-    runs = [eager_rounds(one) for one in sorted(plain_runs.glob("plain-*.json"))]
-    with plt.style.context(ROOT / "reports" / "style.mplstyle"):
-        figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-        for count, marker in zip((one for one in WINDOWS if one <= len(job.blocks)), "os^", strict=False):
-            caught = [100 * caught_share(job, count, share) for share in SLOWDOWNS]
-            jobs_ = len(job.blocks) // count
-            red = sum(bool(answer(window(job, first * count, count)).regressed) for first in range(jobs_))
-            label = f"--against, {count} blocks ({red} of {jobs_} red on identical code)"
-            axes.plot([100 * share for share in SLOWDOWNS], caught, marker=marker, linewidth=2.5, label=label)
-        for name, found in rates(runs).items():
-            label = f"{name} ({found.red} of {found.jobs} red)"
-            slower = [100 * share for share in found.caught]
-            axes.plot(slower, [100 * share for share in found.caught.values()], linestyle=":", marker=".", label=label)
-        axes.set_xscale("log")
-        axes.set_xticks([1, 2, 3, 5, 10, 25, 50], labels=["1", "2", "3", "5", "10", "25", "50"])
-        axes.minorticks_off()
-        axes.set_xlabel("slowdown of one case of twelve, %")
-        axes.set_ylabel("jobs in which it is caught, %")
-        axes.set_title("What a regression check catches, and how often it is wrong")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
-        figure.savefig(path, dpi=120)
-        plt.close(figure)
 
 
 def scatter(jobs_: dict[str, Job]) -> str:

@@ -29,8 +29,7 @@ import matplotlib.font_manager
 from bench.joblog import JobLog, job_section
 from bench.journal import GATE_SECTION, SECTION, Journal, section
 from reports.__main__ import main as reports_main
-from tests.bench.test_joblog import events_of
-from tests.reports.jobs import CASES, made_job
+from tests.reports.jobs import CASES, events_of, made_job
 from tests.reports.runs import realistic_run
 
 LIMIT_SECONDS = 5.0

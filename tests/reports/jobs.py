@@ -8,7 +8,8 @@ from typing import Any
 
 from bench.arms import Arm, Side
 from bench.case import Case
-from bench.job import Block, Contest, Counts, Ending, Job, Pairing, Plan, Share
+from bench.job import Block, Contest, Counts, Ending, Job, Looked, Opened, Pairing, Plan, Share
+from bench.joblog import LogEvent
 from bench.record import Environment, Settings
 from tests.reports.runs import FACTS, matrix
 
@@ -92,3 +93,14 @@ def made_job(
         "wall_seconds": ENDING.wall_seconds,
     }
     return Job(**{**fields, **changes})
+
+
+def events_of(job: Job) -> list[LogEvent]:
+    """Return events that add up to a job, in an order in which they may come."""
+    assert job.plan is not None
+    events: list[LogEvent] = [Opened(new=job.new, gone=job.gone), *job.counts, job.plan, *job.faults]
+    for block in job.blocks:
+        events.append(block)
+        if block.index in job.looks:
+            events.append(Looked(blocks=block.index))
+    return [*events, *([job.ending] if job.ending else [])]

@@ -68,6 +68,15 @@ def test_case_that_head_could_not_run_fails() -> None:
     assert compare_stored(run(1), head).faults == {TWO[0].id: "skipped: no such dtype"}
 
 
+def test_launches_without_each_other_are_a_hole_with_a_reason() -> None:
+    """Whole launches are shuffled: six of each case, but never of both, are none."""
+    odd = [one for one in run(1, launches=12).measurements if (one.launch % 2 == 0) == (one.case == TWO[0])]
+    found = compare_stored(made_run(TWO, odd, launches=12), run(2))
+    assert not found.changes
+    assert set(found.missing) == {case.id for case in TWO}
+    assert set(found.missing.values()) == {"0 launches in which every case was measured; it takes 6"}
+
+
 def test_csv_holds_full_precision_and_holes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For a spreadsheet."""
     base, head = written(tmp_path, "base.json", run(1)), written(tmp_path, "head.json", run(2, launches=3))
