@@ -4,6 +4,7 @@
 
 - ``tape``: one long comparison of identical code, every slice stored (``--blocks``, goes on where it was cut off);
 - ``jobs``: whole five-minute jobs on identical code (``--count``);
+- ``slowed``: jobs in which head's forward waits, busily, for a share of its own time: a known slowdown, really taken;
 - ``mutants``: jobs in which head's network does something extra, as real changes do;
 - ``disturbed``: jobs on identical code while another process burns a core, always or in bursts;
 - ``steadiness``: short tapes, each with one measure of steadiness left out;
@@ -45,14 +46,35 @@ WINDOWS = (16, 32, 60)
 STRIDE = 4
 """Windows for power begin so many blocks apart: they overlap, and their number is not a sample size."""
 
+FLATTEN = "        x = self.flatten(x)"
+"""The first line of the network's forward, which changes are made around."""
+
 MUTANTS = {
-    "clone": "x = x.clone()",
-    "contiguous copy of a transposed tensor": "x = x.transpose(-1, -2).contiguous().transpose(-1, -2)",
-    "item": "x.sum().item()",
-    "through float64": "x = x.double().to(x.dtype)",
-    "addition of nothing": "x = x + 0",
+    "clone": (("x = x.clone()",), ()),
+    "contiguous copy of a transposed tensor": (("x = x.transpose(-1, -2).contiguous().transpose(-1, -2)",), ()),
+    "item": (("x.sum().item()",), ()),
+    "through float64": (("x = x.double().to(x.dtype)",), ()),
+    "addition of nothing": (("x = x + 0",), ()),
+    "no grad forgotten": (
+        ("if torch.is_inference_mode_enabled():", "    with torch.inference_mode(False):", "        return self(x)"),
+        (),
+    ),
+    "graph break": (("torch._dynamo.graph_break()",), ("--compile", "on")),
 }
-"""What head's forward does in addition, as the first line of its body."""
+"""What head's forward does in addition, as the first lines of its body, and with which options it is compared."""
+
+SLOWED = """        began, share = perf_counter(), {shares}.get((x.shape[0], str(x.dtype)), 0.0)
+        logits = self._forward(x)
+        until = perf_counter() + share * (perf_counter() - began)
+        while torch.is_inference_mode_enabled() and perf_counter() < until:
+            pass
+        return logits
+
+    def _forward(self, x: Tensor) -> Tensor:
+"""
+"""A forward that takes a share longer than it would, by case."""
+
+SLOWED_CASES = tuple((batch, f"torch.{dtype}") for batch in (1, 64, 1024) for dtype in ("float32", "bfloat16"))
 
 BURNERS = {"a core is burned": 1.0, "bursts on a core": 0.3}
 """How a second process disturbs: the share of each second that it works."""
@@ -63,7 +85,14 @@ UNSTEADY = ("bound-threads", "fixed-allocator", "no-gc")
 def main(argv: Sequence[str]) -> int:
     """Carry out one stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    stages = {"tape": tape, "jobs": jobs, "mutants": mutants, "disturbed": disturbed, "steadiness": steadiness}
+    stages = {
+        "tape": tape,
+        "jobs": jobs,
+        "slowed": slowed,
+        "mutants": mutants,
+        "disturbed": disturbed,
+        "steadiness": steadiness,
+    }
     parser.add_argument("stage", choices=[*stages, "table"])
     parser.add_argument("--folder", type=Path, default=ROOT / "reports" / "out" / "calibrate")
     parser.add_argument("--blocks", type=int, default=240, help="of the tape (default: %(default)s)")
@@ -106,19 +135,37 @@ def jobs(options: argparse.Namespace) -> None:
         gate(options.folder / f"job-{number}.json", "--budget", options.budget, "--seed", str(number))
 
 
+def slowed(options: argparse.Namespace) -> None:
+    """Run jobs in which five of the twelve cases are slower by the five shares, others in each job."""
+    for number in range(options.count):
+        turned = SLOWED_CASES[number % 6 :] + SLOWED_CASES[: number % 6]
+        shares = dict(zip(turned, SLOWDOWNS, strict=False))
+        tree = mutant(options.folder / "mutants" / f"slowed-{number}", SLOWED.format(shares=shares) + FLATTEN)
+        gate(options.folder / f"slowed-{number}.json", "--arm", f"head=ref={tree}", "--budget", options.budget)
+
+
 def mutants(options: argparse.Namespace) -> None:
     """Run a job for each mutant of the network."""
-    for name, line in MUTANTS.items():
+    for name, (lines, extra) in MUTANTS.items():
         slug = name.replace(" ", "-")
-        tree = options.folder / "mutants" / slug
-        if not tree.exists():
-            copy_of_checkout(tree)
-            source = tree / "models" / "mlp.py"
-            flatten = "        x = self.flatten(x)"
-            text = source.read_text()
-            assert text.count(flatten) == 1
-            source.write_text(text.replace(flatten, f"        {line}\n{flatten}"))
-        gate(options.folder / f"mutant-{slug}.json", "--arm", f"head=ref={tree}", "--budget", options.budget)
+        body = "".join(f"        {line}\n" for line in lines)
+        tree = mutant(options.folder / "mutants" / slug, body + FLATTEN)
+        arm = f"head=ref={tree}"
+        gate(options.folder / f"mutant-{slug}.json", "--arm", arm, "--budget", options.budget, *extra)
+
+
+def mutant(tree: Path, body: str) -> Path:
+    """Return a copy of the checkout in which the first line of the network's forward is replaced."""
+    if not tree.exists():
+        copy_of_checkout(tree)
+        source = tree / "models" / "mlp.py"
+        text = source.read_text()
+        assert text.count(FLATTEN) == 1
+        text = text.replace(FLATTEN, body).replace(
+            "import torch\n", "from time import perf_counter\n\nimport torch\n", 1
+        )
+        source.write_text(text)
+    return tree
 
 
 def disturbed(options: argparse.Namespace) -> None:
@@ -132,7 +179,7 @@ def steadiness(options: argparse.Namespace) -> None:
     """Record a short tape with each measure left out, and one with all of them."""
     for name in ("", *UNSTEADY):
         left_out = ["--unsteady", name] if name else []
-        gate(options.folder / f"unsteady-{name or 'nothing'}.json", "--exhaust", "--launches", "16", *left_out)
+        gate(options.folder / f"unsteady-{name or 'nothing'}.json", "--exhaust", "--launches", "12", *left_out)
 
 
 @contextmanager
@@ -164,6 +211,8 @@ def table(folder: Path) -> str:
     found = {path.stem: read_job(path)[0] for path in sorted(folder.glob("*.json")) if path.stem != "tape"}
     if found:
         parts.append(whole_jobs(found))
+    if really := {name: job for name, job in found.items() if name.startswith("slowed")}:
+        parts.append(really_slowed(really))
     if unsteady := {name: job for name, job in found.items() if name.startswith("unsteady")}:
         parts.append(scatter(unsteady))
     return "\n\n".join(parts)
@@ -235,6 +284,27 @@ def caught_in(job: Job, index: int, share: float) -> bool:
     shifted = {case.id: [value + log1p(share) * (case == slow) for value in values] for case, values in seen.items()}
     ruling = judge(shifted, job.looks, {case.id: job.floors[case.id] for case in seen})[slow.id]
     return ruling.verdict is Verdict.REGRESSED
+
+
+def really_slowed(jobs_: dict[str, Job]) -> str:
+    """Return what was said of the cases that really waited, by share, and of those that did not."""
+    told: dict[float, list[str]] = {share: [] for share in (*SLOWDOWNS, 0.0)}
+    for name, job in jobs_.items():
+        number = int(name.removeprefix("slowed-"))
+        turned = SLOWED_CASES[number % 6 :] + SLOWED_CASES[: number % 6]
+        shares = dict(zip(turned, SLOWDOWNS, strict=False))
+        rulings = answer(job).rulings
+        for case in job.live:
+            share = shares.get((case.batch, f"torch.{case.dtype}"), 0.0) if case.step == "forward" else 0.0
+            told[share].append(rulings[case].verdict.value)
+    lines = ["| waits for | cases | regressed | inconclusive | unchanged | improved |", "|--:|--:|--:|--:|--:|--:|"]
+    for share, verdicts in told.items():
+        counts = " | ".join(str(verdicts.count(one.value)) for one in ORDER)
+        lines.append(f"| {share:.0%} | {len(verdicts)} | {counts} |")
+    return "\n".join(lines)
+
+
+ORDER = (Verdict.REGRESSED, Verdict.INCONCLUSIVE, Verdict.UNCHANGED, Verdict.IMPROVED)
 
 
 def scatter(jobs_: dict[str, Job]) -> str:
