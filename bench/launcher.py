@@ -15,6 +15,8 @@ import socket
 import subprocess
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any
 
@@ -28,6 +30,9 @@ WORKERS: dict[int, subprocess.Popen[bytes] | None] = {}
 
 LEAVE_SECONDS = 10.0
 """How long a worker that closed its channel may take to leave; a runtime's clean-up can hang."""
+
+CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+"""Where this process was allowed to run before torch was imported; None where the system does not tell."""
 
 SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT, "kill": signal.SIGKILL}
 
@@ -78,7 +83,22 @@ def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:
 def spawn(descriptor: int, root: str | None) -> subprocess.Popen[bytes]:
     """Return a new worker, executed from nothing in `root`, that serves `descriptor`."""
     command = [sys.executable, "-m", "bench.worker", str(descriptor), str(os.getpid())]
-    return subprocess.Popen(command, pass_fds=(descriptor,), cwd=root)
+    with on_all_cores():
+        return subprocess.Popen(command, pass_fds=(descriptor,), cwd=root)
+
+
+@contextmanager
+def on_all_cores() -> Iterator[None]:
+    """Lift the binding of this thread to one core, which OpenMP made and an executed child would inherit."""
+    if CORES is None:
+        yield
+        return
+    bound = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, bound)
 
 
 def reap(pid: int) -> str:

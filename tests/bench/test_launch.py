@@ -78,6 +78,20 @@ def test_case_is_prepared_and_timed(shared: WorkerProcess) -> None:
     assert timed["minor_faults"] >= 0
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not bind processes to cores")
+def test_executed_worker_may_use_every_core(tmp_path: Path) -> None:
+    """OpenMP binds the launcher to its first core; a worker executed by it must not inherit that."""
+    bound = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+    with Launcher(root=ROOT, variables=bound, compiled=False, log=tmp_path / "workers.log") as binding:
+        threads = []
+        for forked in (True, False):
+            worker = binding.start(fork=forked)
+            worker.ask(OPEN, SECONDS)
+            threads.append(worker.ask({"do": "facts"}, SECONDS)["facts"]["torch.threads"])
+            worker.end()
+    assert threads[0] == threads[1]
+
+
 def test_unknown_request_is_an_answer_and_no_end(shared: WorkerProcess) -> None:
     """Whatever a case raises is that case's outcome."""
     assert shared.ask({"do": "dance"}, SECONDS)["outcome"] == "failed"
