@@ -5,7 +5,7 @@ Standard library only. What a file says is data: nothing here opens, imports or 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -32,99 +32,196 @@ def decode(kind: type[T], value: object, where: str = "") -> T:
     Raises:
         DecodeError: naming the place inside the file, what was expected and what was found.
     """
-    if not isinstance(value, dict):
-        raise DecodeError(f"{where or 'top'}: expected an object, found {_found(value)}")
-    hints = _hints(cast("Hashable", kind))
-    if surplus := sorted(map(str, value.keys() - hints.keys())):
-        raise DecodeError(f"{where or 'top'}: unknown field {surplus[0][:80]!r}")
-    if missing := [name for name in hints if name not in value]:
-        raise DecodeError(f"{where or 'top'}: field {missing[0]!r} is missing")
-    decoded = {name: _decode(hint, value[name], f"{where}.{name}".lstrip(".")) for name, hint in hints.items()}
     try:
-        return kind(**decoded)
-    except ValueError as error:
-        raise DecodeError(f"{where or 'top'}: {error}") from error
+        return cast("T", _record(cast("Hashable", kind))(value))
+    except _MisfitError as misfit:
+        place = f"{where}{''.join(reversed(misfit.place))}".lstrip(".")
+        raise DecodeError(f"{place or 'top'}: {misfit.text}") from misfit
+
+
+class _MisfitError(Exception):
+    """A value is not what its type says.
+
+    Attributes:
+        text: what was expected and what was found.
+        place: steps from the value outwards, which whoever holds it adds on the way.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.place: list[str] = []
+
+
+Decoder = Callable[[object], Any]
+"""Takes a parsed value and returns it as what its type says, or raises a misfit. Made once for each type, since a
+comparison of many files holds millions of values."""
 
 
 @cache
-def _hints(kind: Hashable) -> dict[str, Any]:
-    """Return the fields of a dataclass that a file holds, with their types resolved."""
+def _record(kind: Hashable) -> Decoder:
+    """Return the decoder of a dataclass: the fields that a file holds are those that make a record what it is."""
     hints = get_type_hints(kind)
-    return {one.name: hints[one.name] for one in fields(kind) if one.compare}  # type: ignore[arg-type]
+    decoders = {one.name: _decoder(hints[one.name]) for one in fields(kind) if one.compare}  # type: ignore[arg-type]
+    make = cast("Callable[..., object]", kind)
+
+    def read(value: object) -> object:
+        if not isinstance(value, dict):
+            raise _MisfitError(f"expected an object, found {_found(value)}")
+        if value.keys() != decoders.keys():
+            raise _MisfitError(_wrong_fields(value, decoders))
+        decoded = {}
+        for name, decoder in decoders.items():
+            try:
+                decoded[name] = decoder(value[name])
+            except _MisfitError as misfit:
+                misfit.place.append(f".{name}")
+                raise
+        try:
+            return make(**decoded)
+        except ValueError as error:
+            raise _MisfitError(str(error)) from error
+
+    return read
 
 
-def _decode(hint: Any, value: object, where: str) -> Any:
+def _wrong_fields(value: Mapping[Any, object], known: Mapping[str, object]) -> str:
+    if surplus := sorted(map(str, value.keys() - known.keys())):
+        return f"unknown field {surplus[0][:80]!r}"
+    return f"field {next(name for name in known if name not in value)!r} is missing"
+
+
+def _decoder(hint: Any) -> Decoder:
     origin = get_origin(hint)
     if origin in (Union, UnionType):
-        return _decode_union(get_args(hint), value, where)
+        return _union(get_args(hint))
     if origin is tuple:
-        return _decode_tuple(get_args(hint), value, where)
+        return _tuple(get_args(hint))
     if origin is Mapping:
-        return _decode_mapping(get_args(hint)[1], value, where)
+        return _mapping(get_args(hint)[1])
     if is_dataclass(hint):
-        return decode(hint, value, where)  # type: ignore[arg-type]
+        return _record(cast("Hashable", hint))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        if not isinstance(value, str) or value not in list(hint):
-            raise DecodeError(f"{where}: expected one of {', '.join(hint)}, found {_found(value)}")
-        return hint(value)
-    return _decode_scalar(hint, value, where)
+        return _enumeration(hint)
+    return _FLOAT if hint is float else _scalar(hint)
 
 
-def _decode_scalar(hint: type, value: object, where: str) -> object:
-    if hint is float and type(value) in (int, float):
-        number = _finite(value, where)
-        return float(number)
-    if type(value) is not hint:
-        raise DecodeError(f"{where}: expected {_NAMES[hint]}, found {_found(value)}")
-    if type(value) is int and abs(value) > MAX_WHOLE:
-        raise DecodeError(f"{where}: a whole number beyond {MAX_WHOLE}")
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise DecodeError(f"{where}: text of {len(value)} characters; the limit is {MAX_TEXT}")
-    return value
+def _enumeration(hint: type[StrEnum]) -> Decoder:
+    members = {one.value: one for one in hint}
+
+    def read(value: object) -> object:
+        if not isinstance(value, str) or value not in members:
+            raise _MisfitError(f"expected one of {', '.join(members)}, found {_found(value)}")
+        return members[value]
+
+    return read
 
 
-def _decode_union(hints: tuple[Any, ...], value: object, where: str) -> Any:
-    if value is None and NoneType in hints:
-        return None
-    rest = [hint for hint in hints if hint is not NoneType]
-    if len(rest) == 1:
-        return _decode(rest[0], value, where)
-    if type(value) not in rest:  # a union of scalars: the exact type decides
-        raise DecodeError(f"{where}: expected a text, a number or true or false, found {_found(value)}")
-    return _decode_scalar(type(value), value, where)
+def _scalar(hint: type) -> Decoder:
+    def read(value: object) -> object:
+        if type(value) is not hint:
+            raise _MisfitError(f"expected {_NAMES[hint]}, found {_found(value)}")
+        if type(value) is int and abs(value) > MAX_WHOLE:
+            raise _MisfitError(f"a whole number beyond {MAX_WHOLE}")
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            raise _MisfitError(f"text of {len(value)} characters; the limit is {MAX_TEXT}")
+        if type(value) is float and not isfinite(value):
+            raise _not_finite(value)
+        return value
+
+    return read
 
 
-def _decode_tuple(hints: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise DecodeError(f"{where}: expected a list, found {_found(value)}")
-    if hints[-1] is Ellipsis:
-        hint = hints[0]
-        if hint is float and set(map(type, value)) <= {float, int}:  # the long lists, checked at C speed
-            return tuple(float(_finite(one, where)) for one in value)
-        if hint is int and set(map(type, value)) <= {int}:
-            return tuple(_decode_scalar(int, one, where) for one in value)
-        return tuple(_decode(hint, one, f"{where}[{index}]") for index, one in enumerate(value))
-    if len(value) != len(hints):
-        raise DecodeError(f"{where}: expected {len(hints)} values, found {len(value)}")
-    return tuple(
-        _decode(hint, one, f"{where}[{index}]") for index, (hint, one) in enumerate(zip(hints, value, strict=True))
-    )
-
-
-def _decode_mapping(hint: Any, value: object, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise DecodeError(f"{where}: expected an object, found {_found(value)}")
-    return {name: _decode(hint, one, f"{where}[{str(name)[:80]!r}]") for name, one in value.items()}
-
-
-def _finite(value: object, where: str) -> float | int:
-    assert isinstance(value, int | float)
+def _read_float(value: object) -> float:
+    if type(value) is float and isfinite(value):
+        return value
+    if type(value) is not int:
+        raise _not_finite(value) if type(value) is float else _MisfitError(f"expected a number, found {_found(value)}")
     try:
-        if isfinite(value):
-            return value
-    except OverflowError:  # an integer beyond the range of a float
-        pass
-    raise DecodeError(f"{where}: expected a finite number, found {str(value)[:20]}")
+        return float(value)
+    except OverflowError as error:  # an integer beyond the range of a float
+        raise _not_finite(value) from error
+
+
+_FLOAT: Decoder = _read_float
+
+
+def _union(hints: tuple[Any, ...]) -> Decoder:
+    optional = NoneType in hints
+    rest = {hint: _decoder(hint) for hint in hints if hint is not NoneType}
+    only = next(iter(rest.values())) if len(rest) == 1 else None
+
+    def read(value: object) -> object:
+        if value is None and optional:
+            return None
+        if only is not None:
+            return only(value)
+        if type(value) not in rest:  # a union of scalars: the exact type decides
+            raise _MisfitError(f"expected a text, a number or true or false, found {_found(value)}")
+        return rest[type(value)](value)
+
+    return read
+
+
+def _tuple(hints: tuple[Any, ...]) -> Decoder:
+    if hints[-1] is Ellipsis:
+        return _list(hints[0])
+    decoders = [_decoder(hint) for hint in hints]
+
+    def read(value: object) -> object:
+        if not isinstance(value, list):
+            raise _MisfitError(f"expected a list, found {_found(value)}")
+        if len(value) != len(decoders):
+            raise _MisfitError(f"expected {len(decoders)} values, found {len(value)}")
+        return tuple(_items(zip(decoders, value, strict=True)))
+
+    return read
+
+
+def _list(hint: Any) -> Decoder:
+    decoder = _decoder(hint)
+
+    def read(value: object) -> object:
+        if not isinstance(value, list):
+            raise _MisfitError(f"expected a list, found {_found(value)}")
+        if hint is float and set(map(type, value)) == {float} and isfinite(sum(value)):
+            return tuple(value)  # the long lists, checked at C speed: a sum is finite only if every term is
+        if hint is int and set(map(type, value)) == {int} and min(value) >= -MAX_WHOLE and max(value) <= MAX_WHOLE:
+            return tuple(value)
+        return tuple(_items((decoder, one) for one in value))
+
+    return read
+
+
+def _items(pairs: Iterable[tuple[Decoder, object]]) -> Iterator[object]:
+    for index, (decoder, one) in enumerate(pairs):
+        try:
+            yield decoder(one)
+        except _MisfitError as misfit:
+            misfit.place.append(f"[{index}]")
+            raise
+
+
+def _mapping(hint: Any) -> Decoder:
+    decoder = _decoder(hint)
+
+    def read(value: object) -> object:
+        if not isinstance(value, dict):
+            raise _MisfitError(f"expected an object, found {_found(value)}")
+        decoded = {}
+        for name, one in value.items():
+            try:
+                decoded[name] = decoder(one)
+            except _MisfitError as misfit:
+                misfit.place.append(f"[{str(name)[:80]!r}]")
+                raise
+        return decoded
+
+    return read
+
+
+def _not_finite(value: object) -> _MisfitError:
+    return _MisfitError(f"expected a finite number, found {str(value)[:20]}")
 
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
