@@ -128,6 +128,11 @@ def select(
     )
 
 
+def compute_dtype(dtype: str) -> str:
+    """Return the dtype that a value of the dtype axis computes in: autocast to bfloat16 multiplies in bfloat16."""
+    return dtype.removeprefix("amp-")
+
+
 def as_params(case: Case) -> dict[str, str | int]:
     """Return a case as the six scalars that a test's parameters and a file hold."""
     return asdict(case)

@@ -101,7 +101,7 @@ def synchronizer(device: torch.device) -> Callable[[], None]:
     """
     if device.type == "cpu":
         return lambda: None
-    for owner in (torch.accelerator, _module(device)):
+    for owner in (torch.accelerator, module_of(device)):
         wait = getattr(owner, "synchronize", None)
         if wait is None:
             continue
@@ -150,7 +150,7 @@ def release_memory(device: torch.device) -> None:
     """Give cached device memory back to the system, where the backend can."""
     if device.type == "cpu":
         return
-    for owner in (torch.accelerator, _module(device)):
+    for owner in (torch.accelerator, module_of(device)):
         empty = getattr(owner, "empty_cache", None)
         if empty is None:
             continue
@@ -173,7 +173,7 @@ def describe(device: torch.device) -> str:
     """Return what people call this device: the processor's or the card's name."""
     if device.type == "cpu":
         return processor()
-    module = _module(device)
+    module = module_of(device)
     for name in ("get_device_name", "device_name"):
         ask = getattr(module, name, None)
         if ask is None:
@@ -185,7 +185,8 @@ def describe(device: torch.device) -> str:
     return device.type
 
 
-def _module(device: torch.device) -> ModuleType | None:
+def module_of(device: torch.device) -> ModuleType | None:
+    """Return the module that a backend brings for its devices; None if it has none."""
     try:
         return torch.get_device_module(device)
     except RuntimeError:  # a backend without a module of its own

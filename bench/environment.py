@@ -120,7 +120,7 @@ def torch_facts(device: torch.device) -> dict[str, Scalar]:
     """Return what torch says about itself and about one device; called inside a worker."""
     import torch
 
-    from bench import devices
+    from bench.describe import device_facts
 
     return {
         "torch.git": torch.version.git_version,
@@ -128,5 +128,5 @@ def torch_facts(device: torch.device) -> dict[str, Scalar]:
         "torch.threads": torch.get_num_threads(),
         "torch.matmul_precision": torch.get_float32_matmul_precision(),
         "torch.deterministic": torch.are_deterministic_algorithms_enabled(),
-        f"device.{device}.description": devices.describe(device),
+        **{f"device.{device}.{name}": value for name, value in device_facts(device).items()},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bench.case import Case
@@ -41,7 +42,6 @@ class Gathered:
             notes: what was odd about the clocks meanwhile.
         """
         timings = self._timings
-        stolen = tuple(one.stolen_seconds for one in timings if one.stolen_seconds is not None)
         return Measurement(
             case=case,
             launch=launch,
@@ -53,10 +53,24 @@ class Gathered:
                 set_index=tuple(self._sets),
                 started_seconds=tuple(one.started - begin for one in timings),
                 yardstick_seconds=tuple(self._yardsticks),
-                stolen_seconds=stolen if len(stolen) == len(timings) else None,
+                stolen_seconds=_all(one.stolen_seconds for one in timings),
                 minor_faults=tuple(one.minor_faults for one in timings),
                 involuntary_switches=tuple(one.involuntary_switches for one in timings),
                 clock_seconds=self.preparation.clock_seconds,
+                latency_seconds=_all(one.latency_seconds for one in timings),
+                event_seconds=_all(one.event_seconds for one in timings),
             ),
-            notes=notes,
+            notes=(*notes, *self._throttling()),
         )
+
+    def _throttling(self) -> list[str]:
+        """Return a note if the device's clocks were lowered in any slice."""
+        reasons = dict.fromkeys(reason for one in self._timings for reason in one.throttled)
+        return [f"the device lowered its clocks while it was timed: {', '.join(reasons)}"] if reasons else []
+
+
+def _all(values: Iterable[float | None]) -> tuple[float, ...] | None:
+    """Return the values if every one of them is there, else None."""
+    listed = tuple(values)
+    known = tuple(value for value in listed if value is not None)
+    return known if len(known) == len(listed) else None

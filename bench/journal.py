@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench.case import Case
-from bench.record import SCHEMA, Environment, Finish, Measurement, Run, Settings
+from bench.record import SCHEMA, Ceiling, Environment, Finish, Measurement, Run, Settings
 
 SECTION = "accelbench"
 """Our section in a pytest-benchmark JSON."""
@@ -60,6 +60,10 @@ class Journal:
         """Write measurements that belong together, in one line: all of them are on disk, or none."""
         self.append("measured", measurements=[asdict(one) for one in measurements])
 
+    def ceilings(self, ceilings: Iterable[Ceiling]) -> None:
+        """Write what a device did at best."""
+        self.append("ceilings", ceilings=[asdict(one) for one in ceilings])
+
     def finish(self, finish: Finish) -> None:
         """Write how the run ended."""
         self.append("finish", finish=asdict(finish))
@@ -100,6 +104,7 @@ def section(run: Run) -> dict[str, Any]:
         ],
         "started": [{"launch": launch, "cases": [asdict(case)]} for launch, case in run.started],
         "measurements": [asdict(measurement) for measurement in run.measurements],
+        "ceilings": [asdict(ceiling) for ceiling in run.ceilings],
         "finish": None if run.finish is None else asdict(run.finish),
     }
 

@@ -1,4 +1,4 @@
-"""What a worker saw: the preparation of a case, and its timed slices.
+"""What a worker saw: the preparation of a case, its timed slices, and what its device can do at best.
 
 Standard library only. Seconds throughout; absent is None.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from math import isfinite
 
 LEAST_SECONDS, MOST_SECONDS = 1e-12, 1e9
@@ -44,6 +45,10 @@ class Slices:
         minor_faults: page faults without input or output while the slice ran.
         involuntary_switches: times the worker was taken off its core while the slice ran.
         clock_seconds: what one pair of clock reads costs by itself, synchronising included.
+        latency_seconds: of single iterations right after each slice, every one of them waited for before the next
+            begins; None where slices are not queued: on a CPU, and for backward.
+        event_seconds: the slices once more, per iteration, by the device's own events; None where it has none that
+            can be trusted.
     """
 
     iterations: int
@@ -55,14 +60,16 @@ class Slices:
     minor_faults: tuple[int, ...]
     involuntary_switches: tuple[int, ...]
     clock_seconds: float
+    latency_seconds: tuple[float, ...] | None
+    event_seconds: tuple[float, ...] | None
 
     def __post_init__(self) -> None:
         if self.iterations < 1:
             raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
         if not self.seconds:
             raise ValueError("seconds is empty; a measured case has at least one slice")
-        for name in ("seconds", "yardstick_seconds"):
-            if not all(LEAST_SECONDS <= value <= MOST_SECONDS for value in getattr(self, name)):
+        for name in ("seconds", "yardstick_seconds", "latency_seconds", "event_seconds"):
+            if not all(LEAST_SECONDS <= value <= MOST_SECONDS for value in getattr(self, name) or ()):
                 raise ValueError(f"{name} holds a value that is not a positive number of seconds of sane size")
         not_negative(self, "clock_seconds")
         for name in PER_SLICE:
@@ -84,6 +91,8 @@ PER_SLICE = (
     "stolen_seconds",
     "minor_faults",
     "involuntary_switches",
+    "latency_seconds",
+    "event_seconds",
 )
 
 
@@ -104,6 +113,10 @@ class Preparation:
         estimate_seconds: per iteration, when warm-up ended; the pilot's fixes the iterations of a slice.
         clock_seconds: cost of one pair of clock reads in this process.
         flops: floating-point operations of one iteration, counted on the eager network; None if not countable.
+        minimal_bytes: that one iteration must read and write at least, whatever the caches hold, counted on the eager
+            network; None if not countable. Like `flops` and `peak_bytes` it is found in the pilot only.
+        peak_bytes: device memory that this case needed at most, in a pass of its own; None where nobody tells.
+        peak_bytes_reason: why it is None; None in launches that do not ask.
     """
 
     first_call_seconds: float
@@ -117,9 +130,12 @@ class Preparation:
     estimate_seconds: float
     clock_seconds: float
     flops: int | None
+    minimal_bytes: int | None
+    peak_bytes: int | None
+    peak_bytes_reason: str | None
 
     def __post_init__(self) -> None:
-        positive(self, "estimate_seconds")
+        positive(self, "estimate_seconds", "minimal_bytes", "peak_bytes")
         if not LEAST_SECONDS <= self.estimate_seconds <= MOST_SECONDS:
             raise ValueError("estimate_seconds is not of sane size")
         not_negative(self, *PREPARATION_AMOUNTS)
@@ -134,3 +150,41 @@ PREPARATION_AMOUNTS = (
     "clock_seconds",
     "flops",
 )
+
+
+class Limit(StrEnum):
+    """What a ceiling is a ceiling of."""
+
+    PRODUCTS = "products"
+    COPIES = "copies"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """The best that a device did at one simple thing in one launch.
+
+    Attributes:
+        device: its name.
+        launch: in which launch, from 1.
+        limit: products of square matrices (FLOP/s: a multiplication and an addition are two), or copies inside the
+            device's memory (bytes/s: a byte that is copied is read and written, which are two).
+        dtype: of the matrices; None for copies.
+        per_second: the best rate over a sweep of sizes; None if there is none.
+        size: rows of the matrices, or bytes of the copied tensor, at which it was reached.
+        reason: why there is no rate.
+    """
+
+    device: str
+    launch: int
+    limit: Limit
+    dtype: str | None
+    per_second: float | None
+    size: int | None
+    reason: str | None
+
+    def __post_init__(self) -> None:
+        positive(self, "launch", "per_second", "size")
+        if (self.limit is Limit.PRODUCTS) != (self.dtype is not None):
+            raise ValueError("products have a dtype, copies have none")
+        if (self.per_second is None) != (self.reason is not None) or (self.per_second is None) != (self.size is None):
+            raise ValueError("a ceiling has a rate and its size, or a reason")

@@ -5,16 +5,16 @@ A worker that died or hung costs its case an outcome and the run nothing: the ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from bench.case import Case, as_params
+from bench.case import Case, as_params, compute_dtype
 from bench.decode import DecodeError, decode
 from bench.launch import AskedToStopError, WorkerDiedError, WorkerTimeoutError
 from bench.observed import positive
-from bench.record import Measurement, Outcome, Preparation, Settings
+from bench.record import Ceiling, Limit, Measurement, Outcome, Preparation, Settings
 
 T = TypeVar("T")
 
@@ -81,7 +81,8 @@ class Timing:
         seconds: per iteration.
         started: on the machine's monotonic clock.
         wall_seconds: of the whole slice, whatever is not timed in it included.
-        stolen_seconds, minor_faults, involuntary_switches: see `record.Slices`.
+        stolen_seconds, minor_faults, involuntary_switches, latency_seconds, event_seconds: see `record.Slices`.
+        throttled: why the device's clocks were lowered when it ended; empty if they were not.
     """
 
     seconds: float
@@ -90,9 +91,12 @@ class Timing:
     stolen_seconds: float | None
     minor_faults: int
     involuntary_switches: int
+    latency_seconds: float | None
+    event_seconds: float | None
+    throttled: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        positive(self, "seconds")
+        positive(self, "seconds", "latency_seconds", "event_seconds")
 
 
 class Operator:
@@ -142,7 +146,7 @@ class Operator:
         return reply.reason if isinstance(reply, Measurement) else None
 
     def slice(
-        self, case: Case, launch: int, iterations: int, *, lead: int = 0, slowdown: float = 0.0
+        self, case: Case, launch: int, iterations: int, *, lead: int = 0, slowdown: float = 0.0, singles: int = 0
     ) -> Timing | Measurement:
         """Return one timed slice, or how the case ended instead.
 
@@ -152,9 +156,10 @@ class Operator:
             iterations: how many.
             lead: iterations right before that are not timed.
             slowdown: share of its time by which it is slowed on purpose.
+            singles: iterations right after it that are each waited for.
         """
         request = {"do": "slice", "case_id": case.id, "iterations": iterations}
-        extra = {"lead": lead, "slowdown": slowdown}
+        extra = {"lead": lead, "slowdown": slowdown, "singles": singles}
         reply = self._ask(case, launch, request | {name: value for name, value in extra.items() if value})
         return self._decoded(Timing, reply, case, launch)
 
@@ -162,6 +167,15 @@ class Operator:
         """Return the yardstick's seconds; if the worker breaks here, `case`, which is next, is held responsible."""
         reply = self._ask(case, launch, {"do": "yardstick"})
         return reply if isinstance(reply, Measurement) else float(reply["seconds"])
+
+    def ceilings(self, case: Case, launch: int, dtypes: Sequence[str]) -> tuple[Ceiling, ...]:
+        """Return what the device of `case`, which is next, does at best; where that breaks, with the reason."""
+        reply = self._ask(case, launch, {"do": "ceilings", "dtypes": list(dtypes)})
+        if isinstance(reply, Measurement):
+            nothing = {"per_second": None, "size": None, "reason": reply.reason}
+            limits = [(Limit.PRODUCTS, dtype) for dtype in dict.fromkeys(map(compute_dtype, dtypes))]
+            reply = {"ceilings": [{"limit": limit, "dtype": dtype, **nothing} for limit, dtype in limits]}
+        return tuple(decode(Ceiling, {"device": case.device, "launch": launch, **one}) for one in reply["ceilings"])
 
     def counts(self, case: Case) -> dict[str, int] | Measurement:
         """Return the exact counts of a case."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from bench.case import Case
 from bench.devices import Clock
 from bench.dtypes import TORCH_DTYPES
+from bench.memory import allocated_bytes, peak_bytes
 from bench.record import Preparation
 from bench.steps import STEP_CLASSES, Step, build
 from bench.verify import Answer, check, reference, worse
@@ -72,7 +73,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     *,
     seed: int,
     warm: bool,
-    count_flops: bool,
+    counted: bool,
     settled_within: float = SETTLED_WITHIN,
 ) -> Prepared:
     """Return a case ready to be timed.
@@ -86,7 +87,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         right: the reference's answer.
         seed: of the weights.
         warm: whether to warm up; a quick pass does not.
-        count_flops: whether to count operations, on an eager twin; they are the same in every launch.
+        counted: whether to count operations and bytes, which are the same in every launch.
         settled_within: relative difference of slice medians below which it counts as warm.
 
     Raises:
@@ -94,6 +95,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         SilentEagerError: if a compiled case was not compiled.
     """
     begin = perf_counter()
+    held = allocated_bytes(device) if counted else None
     model, step_class = MODELS[case.model], STEP_CLASSES[case.step]
     step = step_class(build(case, model, device, *data, seed=seed, compiled=True), clock)
     before = CompileCounts.now()
@@ -113,9 +115,12 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         step.restore()
         errors = worse(errors, check(step.answer(*step.iterate()), right, dtype))
     verify_end = perf_counter()
-    flops = None
-    if count_flops:
-        flops = step_class(build(case, model, device, *data, seed=seed, compiled=False), clock).flops()
+    flops = minimal = peak = why_no_peak = None
+    if counted:
+        peak, why_no_peak = peak_bytes(device, step.iterate, held)
+        step.restore()
+        twin = step_class(build(case, model, device, *data, seed=seed, compiled=False), clock)
+        flops, minimal = twin.flops(), twin.minimal_bytes()
     return Prepared(
         step=step,
         preparation=Preparation(
@@ -130,6 +135,9 @@ def prepare(  # noqa: PLR0913  everything that makes a case
             estimate_seconds=estimate,
             clock_seconds=clock_seconds,
             flops=flops or None,
+            minimal_bytes=minimal or None,
+            peak_bytes=peak,
+            peak_bytes_reason=why_no_peak,
         ),
     )
 

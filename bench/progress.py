@@ -15,7 +15,7 @@ import pytest
 
 from bench.case import Case
 from bench.record import Finish, Measurement, Outcome, Settings
-from bench.schedule import Event, Sliced, Started
+from bench.schedule import Capped, Event, Sliced, Started
 
 REDRAW_SECONDS = 0.2
 """The live line changes at most this often."""
@@ -69,6 +69,8 @@ class Progress:
             case tuple():
                 for measurement in event:
                     self._finished(measurement)
+            case Capped():
+                pass
             case Finish():
                 for case in sorted(self._medians.keys() - self._shown):
                     self._line(f"{case.id:<{self._width}}  {self._describe(self._medians[case])}")

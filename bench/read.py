@@ -15,7 +15,7 @@ from bench.case import Case
 from bench.decode import DecodeError, decode
 from bench.journal import GATE_SECTION, SECTION
 from bench.parse import UnreadableError, check_schema, content_of, entries, journal_lines, parse
-from bench.record import SCHEMA, Environment, Finish, Measurement, Run, Scalar, Settings
+from bench.record import SCHEMA, Ceiling, Environment, Finish, Measurement, Run, Scalar, Settings
 
 
 def read(path: Path) -> Run:
@@ -100,6 +100,7 @@ def _read_json(path: Path, content: bytes) -> Run:
             for index, one in enumerate(entries(ours, "measurements"))
         ],
         started=started,
+        ceilings=[decode(Ceiling, one, f"ceilings[{index}]") for index, one in enumerate(entries(ours, "ceilings"))],
         finish=None if ours.get("finish") is None else decode(Finish, ours["finish"], "finish"),
     )
 
@@ -119,6 +120,7 @@ def _read_journal(path: Path, content: bytes) -> Run:
         cases=_cases(begin),
         measurements=list(events.measurements.values()),
         started=events.started,
+        ceilings=events.ceilings,
         finish=events.finish,
     )
 
@@ -129,6 +131,7 @@ class _Events:
     def __init__(self) -> None:
         self.measurements: dict[tuple[int, Case], Measurement] = {}
         self.started: list[tuple[int, Case]] = []
+        self.ceilings: list[Ceiling] = []
         self.finish: Finish | None = None
 
     def take(self, event: object, where: str) -> None:
@@ -139,6 +142,8 @@ class _Events:
             case {"event": "measured", "measurements": list(some)}:
                 for index, one in enumerate(some):
                     self._add(decode(Measurement, one, f"{where}: measurements[{index}]"), where)
+            case {"event": "ceilings", "ceilings": list(some)}:
+                self.ceilings += [decode(Ceiling, one, f"{where}: ceilings[{index}]") for index, one in enumerate(some)]
             case {"event": "resumed", "dropped": list(some)}:
                 self.finish = None
                 for index, one in enumerate(some):
@@ -163,6 +168,7 @@ def _run(
     cases: list[Case],
     measurements: list[Measurement],
     started: list[tuple[int, Case]],
+    ceilings: list[Ceiling],
     finish: Finish | None,
 ) -> Run:
     try:
@@ -172,6 +178,7 @@ def _run(
             cases=tuple(cases),
             measurements=tuple(measurements),
             started=tuple(started),
+            ceilings=tuple(ceilings),
             finish=finish,
             source=source,
         )

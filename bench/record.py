@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench.case import Case
-from bench.observed import Preparation, Slices, not_negative, positive
+from bench.observed import Ceiling, Limit, Preparation, Slices, not_negative, positive
 
 __all__ = [
     "FAULTS",
     "SCHEMA",
+    "Ceiling",
     "Environment",
     "Finish",
+    "Limit",
     "Measurement",
     "Outcome",
     "Preparation",
@@ -27,7 +29,7 @@ __all__ = [
     "Slices",
 ]
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of every file's content. Raise it whenever a field changes its meaning."""
 
 MOST_LAUNCHES = 1000
@@ -186,6 +188,7 @@ class Run:
         cases: every planned case, in display order.
         measurements: in the order in which they finished.
         started: (launch, case) marks in the order in which they were begun.
+        ceilings: what each device did at best, in the launches that tried.
         finish: None if the run died before it could say how it ended.
     """
 
@@ -194,6 +197,7 @@ class Run:
     cases: tuple[Case, ...]
     measurements: tuple[Measurement, ...] = ()
     started: tuple[tuple[int, Case], ...] = ()
+    ceilings: tuple[Ceiling, ...] = ()
     finish: Finish | None = None
     source: str = field(default="", compare=False)
 

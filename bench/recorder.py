@@ -15,9 +15,9 @@ import pytest
 
 from bench.case import Case
 from bench.journal import Journal, write_whole
-from bench.record import Finish, Measurement, Outcome, Run
+from bench.record import Ceiling, Finish, Measurement, Outcome, Run
 from bench.resume import Resumption
-from bench.schedule import Event, Sliced, Started
+from bench.schedule import Capped, Event, Sliced, Started
 
 
 class Recorder:
@@ -37,6 +37,7 @@ class Recorder:
         self._begun = begun
         self._started = list(begun.started)
         self._measurements: list[Measurement] = []
+        self._ceilings: list[Ceiling] = list(begun.ceilings)
         self._finish: Finish | None = None
         if resumption is None:
             journal.begin(begun.environment, begun.settings, begun.cases)
@@ -57,6 +58,9 @@ class Recorder:
             case tuple():
                 self._measurements += event
                 self._journal.measured(event)
+            case Capped():
+                self._ceilings += event.ceilings
+                self._journal.ceilings(event.ceilings)
             case Finish():
                 self._finish = event
                 self._journal.finish(event)
@@ -80,6 +84,7 @@ class Recorder:
             self._begun,
             measurements=tuple(self._measurements),
             started=tuple(self._started),
+            ceilings=tuple(self._ceilings),
             finish=self._finish,
         )
 

@@ -14,8 +14,11 @@ from bench.record import Environment, Measurement, Outcome, Preparation, Run, Se
 
 Group = tuple[str, str, int, str]
 
-MAY_DIFFER = ("run.started", "machine.load_at_start", "commit.id", "commit.dirty")
+MAY_DIFFER = ("run.started", "commit.id", "commit.dirty")
 """Facts that differ between the parts of one run; what the commits hold is compared itself, as ``code.``."""
+
+STATE = "_at_start"
+"""How facts end that are a state rather than a property: load, clock, temperature."""
 
 FREE_SETTINGS = ("budget_seconds", "timeout_seconds")
 """Settings that do not change what a measurement means."""
@@ -89,6 +92,8 @@ def differences(run: Run, environment: Environment, settings: Settings, cases: S
     """Return why a run cannot be continued here, field by field; empty if it can."""
     found = []
     for name in sorted({*run.environment.facts, *environment.facts} - {*MAY_DIFFER}):
+        if name.endswith(STATE):
+            continue
         before, now = run.environment.get(name), environment.get(name)
         if before != now:
             found.append(f"{name} was {before!r}, is {now!r}")

@@ -16,10 +16,13 @@ from bench.clocks import Clocks
 from bench.gathered import Gathered
 from bench.operator import Operator, StoppedError, Workers
 from bench.pace import WARM_COMPILE_SECONDS, Pace
-from bench.record import Finish, Measurement, Outcome, Preparation, Settings
+from bench.record import Ceiling, Finish, Measurement, Outcome, Preparation, Settings
 from bench.resume import Resumption
 
 Group = tuple[str, str, int, str]
+
+SINGLES = 10
+"""Iterations after each slice on an accelerator that are waited for one by one: their mean is the latency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,14 @@ class Sliced:
     seconds: float
 
 
-Event = Started | Sliced | tuple[Measurement, ...] | Finish
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capped:
+    """What a device did at best was found."""
+
+    ceilings: tuple[Ceiling, ...]
+
+
+Event = Started | Sliced | Capped | tuple[Measurement, ...] | Finish
 """A tuple holds measurements that belong together: all variants of one group in one launch, or one that went wrong."""
 
 
@@ -79,6 +89,7 @@ class Schedule:
         self._begin = begin
         self._workers = workers
         self._slice_seconds = self._warmup_seconds = self._compile_seconds = self._prepare_seconds = 0.0
+        self._ceiling_seconds = 0.0
 
     def events(self) -> Iterator[Event]:
         """Carry out the run; the last event is its Finish, whatever happens to the cases.
@@ -144,15 +155,17 @@ class Schedule:
             if reason := self._pace.exhausted(elapsed_seconds=elapsed, last_launch_seconds=last_seconds, done=done):
                 return reason
             begin, sliced, launching = monotonic(), self._slice_seconds, self._workers.launching_seconds
+            swept = self._ceiling_seconds
             if done == 0:
                 reserved = once * self._workers.executions(0, launches)
                 self._pace.rescale(elapsed_seconds=elapsed, done=0, reserved_seconds=reserved, **self._forecast())
             yield from self._launch(done + 1)
             last_seconds, sliced = monotonic() - begin, self._slice_seconds - sliced
+            once_only = self._workers.launching_seconds - launching + self._ceiling_seconds - swept
             self._pace.rescale(
                 elapsed_seconds=monotonic() - self._begin,
                 done=done + 1,
-                overhead_seconds=last_seconds - sliced - (self._workers.launching_seconds - launching),
+                overhead_seconds=last_seconds - sliced - once_only,
                 sliced_seconds=sliced,
                 reserved_seconds=once * self._workers.executions(done + 1, launches),
             )
@@ -164,10 +177,22 @@ class Schedule:
         devices = self._by_device()
         self._random.shuffle(devices)
         for _, groups in devices:
-            for group in self._random.sample(groups, len(groups)):
-                if (launch, group) not in self._resumption.done:
-                    yield from self._group(group, launch)
+            left = [group for group in self._random.sample(groups, len(groups)) if self._is_left(group, launch)]
+            if left and launch in (1, self._settings.launches // 2 + 1):
+                yield self._ceilings([case for group in left for case in self._groups[group]], launch)
+            for group in left:
+                yield from self._group(group, launch)
             self._operator.end()
+
+    def _is_left(self, group: Group, launch: int) -> bool:
+        return (launch, group) not in self._resumption.done
+
+    def _ceilings(self, cases: Sequence[Case], launch: int) -> Capped:
+        """Find what the device of these cases does at best: at the beginning of a run and again in its middle."""
+        begin, launching = monotonic(), self._workers.launching_seconds
+        found = self._operator.ceilings(cases[0], launch, [case.dtype for case in cases])
+        self._ceiling_seconds += monotonic() - begin - (self._workers.launching_seconds - launching)
+        return Capped(ceilings=found)
 
     def _group(self, group: Group, launch: int) -> Iterator[Event]:
         """Time one group's variants; if one of them breaks the worker, the others again without it."""
@@ -220,7 +245,7 @@ class Schedule:
                 if isinstance(yardstick, Measurement):
                     return yardstick
                 reading, current = yardstick, index
-            timing = self._operator.slice(case, launch, self._pace.iterations[case])
+            timing = self._operator.slice(case, launch, self._pace.iterations[case], singles=_singles(case))
             if isinstance(timing, Measurement):
                 return timing
             self._slice_seconds += timing.wall_seconds
@@ -257,6 +282,12 @@ class Schedule:
             "overhead_seconds": self._prepare_seconds + WARM_COMPILE_SECONDS * sum(case.compiled for case in live),
             "sliced_seconds": sum(self._pace.sets(case) * self._pace.slice_seconds[case] for case in live),
         }
+
+
+def _singles(case: Case) -> int:
+    """Return how many iterations are waited for one by one: backward always is, and a CPU queues nothing."""
+    queues = case.device.partition(":")[0] != "cpu" and case.step != "backward"
+    return SINGLES if queues else 0
 
 
 def _order(seed: int, launch: int, group: Group | None = None) -> Random:

@@ -10,6 +10,7 @@ from itertools import repeat
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.case import BACKEND_PREFIX, Case
@@ -115,6 +116,14 @@ class Step(ABC):
     def isolated(self, watch: AbstractContextManager[object]) -> None:
         """Run what `timed` times of one iteration, and nothing else, inside a context that watches it."""
 
+    @abstractmethod
+    def minimal_bytes(self) -> int:
+        """Return what must be read and written at least in what `timed` times of one iteration, in bytes.
+
+        Everything that is there before is read once, everything that is left afterwards is written once; what lies
+        between, a perfect cache would hold.
+        """
+
     def flops(self) -> int:
         """Return the floating-point operations of what `timed` times in one iteration, as torch's counter sees them."""
         counter = FlopCounterMode(display=False)
@@ -142,6 +151,12 @@ class Forward(Step):
     def isolated(self, watch: AbstractContextManager[object]) -> None:
         with torch.inference_mode(), watch:
             self.subject.call(self.subject.images)
+
+    def minimal_bytes(self) -> int:
+        subject = self.subject
+        with torch.inference_mode():
+            logits = subject.call(subject.images)
+        return size(*subject.network.parameters(), *subject.network.buffers(), subject.images, logits)
 
 
 class Backward(Step):
@@ -179,6 +194,19 @@ class Backward(Step):
         with watch:
             loss.backward()  # type: ignore[no-untyped-call]
 
+    def minimal_bytes(self) -> int:
+        kept: dict[int, int] = {}
+
+        def pack(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            kept[storage._cdata] = storage.nbytes()  # noqa: SLF001  not every backend has addresses
+            return tensor
+
+        with saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss = self.subject.loss(self.subject.call(self.subject.images), self.subject.labels)
+        del loss
+        return sum(kept.values()) + size(*self.subject.network.parameters())
+
 
 class Train(Step):
     """One step of training: clear gradients, forward, loss, backward, SGD; every slice starts from the same weights."""
@@ -211,6 +239,11 @@ class Train(Step):
         with watch:
             self.iterate()
 
+    def minimal_bytes(self) -> int:
+        subject = self.subject
+        weights = size(*subject.network.parameters())
+        return 3 * weights + size(*subject.network.buffers(), subject.images, subject.labels)
+
     def answer(self, logits: Tensor, loss: Tensor) -> Answer:
         network = self.subject.network
         return Answer(
@@ -224,6 +257,11 @@ class Train(Step):
         with torch.no_grad():
             for parameter, initial in zip(self.subject.network.parameters(), self.initial, strict=True):
                 parameter.copy_(initial)
+
+
+def size(*tensors: Tensor) -> int:
+    """Return the bytes that tensors' elements take."""
+    return sum(one.numel() * one.element_size() for one in tensors)
 
 
 STEP_CLASSES: dict[str, type[Step]] = {"forward": Forward, "backward": Backward, "train": Train}

@@ -21,9 +21,12 @@ from torch import Tensor
 
 from bench import devices
 from bench.case import Case
+from bench.ceiling import ceilings
 from bench.environment import torch_facts
+from bench.events import EventClock, event_maker
 from bench.facts import compiled_counts, eager_counts
 from bench.guard import die_first, die_with_parent, ignore_terminal, limit_memory
+from bench.nvml import throttled
 from bench.prepare import (
     SETTLED_WITHIN,
     CompileCounts,
@@ -63,6 +66,7 @@ class Worker:
         self._device = devices.load(device)
         self._clock = devices.clock(self._device)
         self._clock_seconds = devices.clock_cost(self._clock)
+        self._make_event = event_maker(self._device)
         self._seed = seed
         self._data_root = None if data_root is None else Path(data_root)
         self._gc_off = "no-gc" not in left_out
@@ -93,7 +97,7 @@ class Worker:
             self._right[key],
             seed=self._seed,
             warm=warm,
-            count_flops=probe,
+            counted=probe,
             settled_within=settled_within,
         )
         self._ready[wanted.id] = ready
@@ -121,7 +125,7 @@ class Worker:
             counts |= compiled_counts(step(compiled=True))
         return {"counts": counts}
 
-    def slice(self, case_id: str, *, iterations: int, lead: int = 0, slowdown: float = 0.0) -> Reply:
+    def slice(self, case_id: str, *, iterations: int, lead: int = 0, slowdown: float = 0.0, singles: int = 0) -> Reply:
         """Time one slice; answer its seconds per iteration and what disturbed it.
 
         Args:
@@ -129,11 +133,16 @@ class Worker:
             iterations: how many.
             lead: iterations right before that are not timed, for a process that has just been suspended.
             slowdown: share of its time by which it is slowed on purpose, inside the clock reads.
+            singles: iterations right after it that are each waited for, where slices are queued: their mean is the
+                latency. Device events are recorded with the slice then.
         """
         step = self._ready[case_id].step
         step.clock = self._clock
         if lead:
             step.timed(lead)
+        events = EventClock(self._clock, self._make_event) if singles and self._make_event else None
+        if events:
+            step.clock = events
         if slowdown:
             step.clock = devices.slowed(self._clock, slowdown)
         graphs = CompileCounts.now().graphs
@@ -141,8 +150,11 @@ class Worker:
             before = disturbance()
             started = monotonic()
             seconds = step.timed(iterations)
-            wall = monotonic() - started
             counts = disturbance().since(before)
+            lowered = throttled(self._device) if singles else ()
+            step.clock = self._clock
+            latency = sum(step.timed(1) for _ in range(singles)) / singles if singles else None
+            wall = monotonic() - started
         if CompileCounts.now().graphs != graphs:
             raise SilentEagerError("torch.compile compiled again inside a timed slice")
         return {
@@ -152,6 +164,9 @@ class Worker:
             "stolen_seconds": counts.stolen_seconds,
             "minor_faults": counts.minor_faults,
             "involuntary_switches": counts.involuntary_switches,
+            "latency_seconds": latency,
+            "event_seconds": events.seconds() / iterations if events else None,
+            "throttled": lowered,
         }
 
     def yardstick(self) -> Reply:
@@ -160,6 +175,10 @@ class Worker:
             self._yardstick = Yardstick(self._device, self._clock)
         with no_gc(enabled=self._gc_off):
             return {"seconds": self._yardstick.read()}
+
+    def ceilings(self, dtypes: list[str]) -> Reply:
+        """Answer what the device does at best."""
+        return {"ceilings": ceilings(self._device, self._clock, dtypes)}
 
     def drop(self) -> Reply:
         """Forget every case that is ready, its compiled code and its memory."""
@@ -232,6 +251,7 @@ def _handler(worker: Worker | None, name: str) -> Callable[..., Reply]:
         "facts": worker.facts,
         "models": worker.models,
         "counts": worker.counts,
+        "ceilings": worker.ceilings,
     }
     return handlers[name]
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from bench.parse import UnreadableError
 from bench.read import read
+from reports.compare_command import configure_compare, run_compare
 from reports.escape import plain
 from reports.gate_command import configure_gate, run_gate
 from reports.reference import Reference, parse_reference
@@ -33,6 +34,8 @@ EXAMPLES = """examples:
   python -m reports table out.jsonl --format csv > summary.csv
   python -m reports plot out.json --out pictures
   python -m reports write out.json
+  python -m reports compare cpu.json h100.json mac.json --out page
+  python -m reports compare out.json --price cuda=2.50 --reference cpu
   python -m reports gate gate.json --format markdown
   python -m reports gate base.json head.json
 """
@@ -186,6 +189,11 @@ COMMANDS: dict[str, Command] = {
         help="write all tables and plots into --out or reports/out/<name of FILE>/",
         configure=_configure_run,
         run=_write,
+    ),
+    "compare": Command(
+        help="put results of several machines or devices side by side",
+        configure=configure_compare,
+        run=run_compare,
     ),
     "gate": Command(
         help="print the verdicts of a comparison (--against), or what two stored runs can say",

@@ -11,13 +11,21 @@ from statistics import median
 from bench.case import Case
 from bench.record import Measurement, Outcome, Preparation, Run, Slices
 from reports.kept import Kept, keep
+from reports.roofline import Roof, attained, roof_of, roofs
 from reports.stats import LEAST_LAUNCHES, Summary, summarize
 from reports.units import percent
 
 CLOCK_LIMIT = 0.01
 """The clock may cost this share of a slice; bench sizes slices accordingly."""
 
+EVENT_LIMIT = 0.05
+"""Device events and the host's clock time the same slice; further apart, one of them is wrong."""
+
+CEILING_SLACK = 0.05
+ABOVE_CEILING = "it reaches more than the ceiling that was measured: the machine was in another state then"
+
 QUICK = "quick run: every case ran once as a test; nothing was timed and no claim about time is made"
+CLOCK_COSTS = f"reading the clock costs more than {percent(CLOCK_LIMIT)} of what it times (clock_share in the CSV)"
 CLOCKED_ONE_BY_ONE = "backward is clocked one by one on an accelerator: its rates are those of latency, no pipeline"
 
 
@@ -34,6 +42,7 @@ class Evidence:
         kept: its slices that count.
         seconds: per iteration, the median over launches; None where there is none.
         best_seconds: of the fastest measured case in the same group.
+        roof: what its device allows at best in its dtype; None if that was not found.
         warnings: what a reader must know of this case, each a sentence.
     """
 
@@ -44,12 +53,17 @@ class Evidence:
     kept: Kept
     seconds: Summary | None
     best_seconds: float | None
+    roof: Roof | None
     warnings: tuple[str, ...]
 
     @property
     def timed(self) -> list[Slices]:
         """Return all slices, dropped ones too, by launch."""
         return _slices(self.measurements)
+
+    def count(self, name: str) -> int | None:
+        """Return a count of the preparation by name, the same in all launches that found it; None if none did."""
+        return count_of(self.measurements, name)
 
     @property
     def unsettled_launches(self) -> int:
@@ -64,7 +78,7 @@ class Evidence:
 
 def examine(run: Run) -> dict[Case, Evidence]:
     """Return the evidence of every planned case, in display order."""
-    kept, by_case, outcomes = keep(run), run.by_case(), run.outcomes()
+    kept, by_case, outcomes, limits = keep(run), run.by_case(), run.outcomes(), roofs(run)
     nothing = Kept(seconds={}, slices=0, dropped_sets=0, warnings=())
     timed = {case for case, (outcome, _) in outcomes.items() if outcome is Outcome.MEASURED and not run.settings.quick}
     seconds = {case: summarize(kept[case].launch_seconds) for case in run.cases if case in timed and kept[case].seconds}
@@ -82,13 +96,19 @@ def examine(run: Run) -> dict[Case, Evidence]:
             kept=kept[case] if case in timed else nothing,
             seconds=seconds.get(case),
             best_seconds=best.get(case.group),
-            warnings=tuple(_warnings(run, case, measurements, kept[case], seconds.get(case))),
+            roof=(roof := roof_of(case, limits)),
+            warnings=tuple(_warnings(run, case, measurements, kept[case], seconds.get(case), roof)),
         )
     return found
 
 
 def _warnings(
-    run: Run, case: Case, measurements: tuple[Measurement, ...], kept: Kept, seconds: Summary | None
+    run: Run,
+    case: Case,
+    measurements: tuple[Measurement, ...],
+    kept: Kept,
+    seconds: Summary | None,
+    roof: Roof | None,
 ) -> Iterable[str]:
     """Yield what a reader must know of one case, the most important first."""
     if run.settings.quick:
@@ -103,13 +123,22 @@ def _warnings(
     timed = [one for one in measurements if one.launch > 0]
     if any(one.preparation and not one.preparation.settled for one in timed):
         yield "warm-up did not settle in some launches: the figure may include it"
-    share = clock_share(case, _slices(measurements))
-    if share is not None and share > CLOCK_LIMIT:
-        yield f"reading the clock costs {percent(share)} of a slice, over {percent(CLOCK_LIMIT)}: use longer slices"
-    if case.step == "backward" and case.device.partition(":")[0] != "cpu":
-        yield CLOCKED_ONE_BY_ONE
+    yield from _doubts_about_the_clock(case, _slices(measurements))
+    flops, least = count_of(measurements, "flops"), count_of(measurements, "minimal_bytes")
+    if roof and flops and least and seconds and attained(flops, least, seconds.centre, roof) > 1 + CEILING_SLACK:
+        yield ABOVE_CEILING
     for note, count in Counter(chain.from_iterable(dict.fromkeys(one.notes) for one in timed)).items():
         yield note if count == len(timed) else f"{note} (in some launches)"
+
+
+def _doubts_about_the_clock(case: Case, timed: list[Slices]) -> Iterable[str]:
+    share = clock_share(case, timed)
+    if share is not None and share > CLOCK_LIMIT:
+        yield CLOCK_COSTS
+    if case.step == "backward" and case.device.partition(":")[0] != "cpu":
+        yield CLOCKED_ONE_BY_ONE
+    if (share := event_share(timed)) is not None and abs(share - 1) > EVENT_LIMIT:
+        yield f"device events read {percent(share)} of what the host's clock reads: believe neither"
 
 
 def clock_share(case: Case, timed: list[Slices]) -> float | None:
@@ -118,6 +147,23 @@ def clock_share(case: Case, timed: list[Slices]) -> float | None:
     for one in timed:
         reads_per_iteration = 1.0 if case.step == "backward" else 1 / one.iterations
         shares.append(one.clock_seconds * reads_per_iteration / median(one.seconds))
+    return median(shares) if shares else None
+
+
+def count_of(measurements: Iterable[Measurement], name: str) -> int | None:
+    """Return what the first launch that counted something found; None if none did."""
+    found = (getattr(one.preparation, name) for one in measurements if one.preparation)
+    return next((int(value) for value in found if value), None)
+
+
+def event_share(timed: list[Slices]) -> float | None:
+    """Return the seconds by device events over those by the host's clock: the median over all slices; None without."""
+    shares = [
+        event / host
+        for one in timed
+        if one.event_seconds is not None
+        for event, host in zip(one.event_seconds, one.seconds, strict=True)
+    ]
     return median(shares) if shares else None
 
 

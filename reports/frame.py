@@ -32,6 +32,8 @@ SLICE_COLUMNS = (
     "stolen_seconds",
     "minor_faults",
     "involuntary_switches",
+    "latency_seconds",
+    "event_seconds",
 )
 SPEEDUP_COLUMNS = (
     *CASE_COLUMNS,
@@ -114,7 +116,8 @@ def slices(run: Run) -> DataFrame:
     """Return one row per timed slice, in case, launch and run order; the pilot's are left out.
 
     ``seconds`` is per iteration, ``kept`` is False where its interleaved set was dropped,
-    ``yardstick_seconds`` is of the same set, ``stolen_seconds`` is NaN where the system does not tell.
+    ``yardstick_seconds`` is of the same set, ``stolen_seconds`` is NaN where the system does not tell, as are
+    ``latency_seconds`` (of single iterations after the slice) and ``event_seconds`` (by the device's own events).
     A case that was not measured has no rows.
     """
     dropped = is_dropped(run)
@@ -138,6 +141,8 @@ def slices(run: Run) -> DataFrame:
                         "stolen_seconds": timed.stolen_seconds[position] if timed.stolen_seconds else None,
                         "minor_faults": timed.minor_faults[position],
                         "involuntary_switches": timed.involuntary_switches[position],
+                        "latency_seconds": timed.latency_seconds[position] if timed.latency_seconds else None,
+                        "event_seconds": timed.event_seconds[position] if timed.event_seconds else None,
                     }
                 )
     return _frame(rows, SLICE_COLUMNS)

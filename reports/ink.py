@@ -119,8 +119,12 @@ def hole_notes(holes: DataFrame, *, what: str) -> list[str]:
 
 def below(figure: Figure, run: Run, notes: Iterable[str], *, width: float) -> None:
     """Write the notes and the provenance under a figure that is `width` inches wide."""
+    said_below(figure, [*headlines(run), *notes, caption(run)], width=width)
+
+
+def said_below(figure: Figure, every: Iterable[str], *, width: float) -> None:
+    """Write notes under a figure that is `width` inches wide."""
     characters = int(width * 17)  # of 7 point text in an inch
-    every = [*headlines(run), *notes, caption(run)]
     lines = [part for note in every for part in textwrap.wrap(note, characters, max_lines=3, placeholder=" …")]
     said = clean_lines(lines)
     figure.supxlabel(said, x=0.012, ha="left", fontsize=SMALL, color=GREY, linespacing=1.35)

@@ -8,8 +8,8 @@ from enum import StrEnum
 from itertools import chain
 from statistics import median
 
-from reports.evidence import Evidence, clock_share
-from reports.stats import Summary, relative_spread
+from reports.evidence import Evidence, clock_share, event_share
+from reports.stats import Summary, relative_spread, summarize
 from reports.units import Unit
 
 
@@ -57,10 +57,68 @@ def _images_per_second(evidence: Evidence) -> Summary | None:
     return evidence.seconds and evidence.seconds.per(evidence.case.batch)
 
 
+def _latency_seconds(evidence: Evidence) -> Summary | None:
+    """Seconds of one iteration that is waited for: where slices are queued its own, otherwise those of the slices."""
+    single = [median(one.latency_seconds) for one in evidence.timed if one.latency_seconds]
+    return summarize(single) if single else evidence.seconds
+
+
+def _count(evidence: Evidence, name: str) -> Summary | None:
+    """Return a count of the preparation: exact, so that how often it was found does not matter."""
+    return _point(evidence.count(name), len(evidence.measurements))
+
+
 def _flops(evidence: Evidence) -> Summary | None:
-    """Floating-point operations per iteration: a count, the same in every launch."""
-    counted = [one.preparation.flops for one in evidence.measurements if one.preparation and one.preparation.flops]
-    return _point(counted[0], len(counted)) if counted else None
+    """Floating-point operations per iteration."""
+    return _count(evidence, "flops")
+
+
+def _minimal_bytes(evidence: Evidence) -> Summary | None:
+    """Bytes that one iteration must read and write at least."""
+    return _count(evidence, "minimal_bytes")
+
+
+def _peak_bytes(evidence: Evidence) -> Summary | None:
+    """Device memory that the case needed at most."""
+    return _count(evidence, "peak_bytes")
+
+
+def _intensity(evidence: Evidence) -> Summary | None:
+    """Arithmetic intensity: operations over least bytes."""
+    flops, least = _flops(evidence), _minimal_bytes(evidence)
+    return _point(flops.centre / least.centre, flops.n) if flops and least else None
+
+
+def _attainable_flops_per_second(evidence: Evidence) -> Summary | None:
+    """FLOP/s that the device allows at the case's arithmetic intensity."""
+    intensity = _intensity(evidence)
+    if intensity is None or evidence.roof is None:
+        return None
+    return _point(evidence.roof.attainable(intensity.centre), intensity.n)
+
+
+def _compute_bound(evidence: Evidence) -> Summary | None:
+    """1 if products are the lower limit at the case's arithmetic intensity, 0 if copies are."""
+    intensity = _intensity(evidence)
+    if intensity is None or evidence.roof is None:
+        return None
+    return _point(float(intensity.centre >= evidence.roof.ridge), intensity.n)
+
+
+def _share_of_attainable(evidence: Evidence) -> Summary | None:
+    """FLOP/s over those that are attainable."""
+    rate, most = _flops_per_second(evidence), _attainable_flops_per_second(evidence)
+    return rate.over(most.centre) if rate and most else None
+
+
+def _clock_seconds(evidence: Evidence) -> Summary | None:
+    """Seconds that one pair of clock reads costs, waiting for an idle device included."""
+    return _middle(one.clock_seconds for one in evidence.timed)
+
+
+def _event_share(evidence: Evidence) -> Summary | None:
+    """Seconds by device events over seconds by the host's clock."""
+    return _point(event_share(evidence.timed), len(evidence.timed))
 
 
 def _flops_per_second(evidence: Evidence) -> Summary | None:
@@ -129,7 +187,11 @@ METRICS: Mapping[str, Metric] = {
             interval=True,
             derive=_images_per_second,
         ),
+        Metric(name="latency_seconds", unit=_SECONDS, direction=_LOWER, interval=True, derive=_latency_seconds),
         Metric(name="flops", unit=Unit.FLOPS, direction=_NONE, exact=True, derive=_flops),
+        Metric(name="minimal_bytes", unit=Unit.BYTES, direction=_NONE, exact=True, derive=_minimal_bytes),
+        Metric(name="peak_bytes", unit=Unit.BYTES, direction=_LOWER, exact=True, derive=_peak_bytes),
+        Metric(name="intensity", unit=Unit.INTENSITY, direction=_NONE, exact=True, derive=_intensity),
         Metric(
             name="flops_per_second",
             unit=Unit.FLOPS_PER_SECOND,
@@ -137,6 +199,14 @@ METRICS: Mapping[str, Metric] = {
             interval=True,
             derive=_flops_per_second,
         ),
+        Metric(
+            name="attainable_flops_per_second",
+            unit=Unit.FLOPS_PER_SECOND,
+            direction=_NONE,
+            derive=_attainable_flops_per_second,
+        ),
+        Metric(name="compute_bound", unit=_SHARE, direction=_NONE, derive=_compute_bound),
+        Metric(name="share_of_attainable", unit=_SHARE, direction=_HIGHER, interval=True, derive=_share_of_attainable),
         Metric(name="share_of_best", unit=_SHARE, direction=_HIGHER, derive=_share_of_best),
         Metric(name="compile_cold_seconds", unit=_SECONDS, direction=_LOWER, derive=_compile_cold_seconds),
         Metric(name="compile_warm_seconds", unit=_SECONDS, direction=_LOWER, derive=_compile_warm_seconds),
@@ -145,6 +215,8 @@ METRICS: Mapping[str, Metric] = {
         Metric(name="yardstick_spread", unit=_SHARE, direction=_LOWER, derive=_yardstick_spread),
         Metric(name="yardstick_launch_spread", unit=_SHARE, direction=_LOWER, derive=_yardstick_launch_spread),
         Metric(name="clock_share", unit=_SHARE, direction=_LOWER, derive=_clock),
+        Metric(name="clock_seconds", unit=_SECONDS, direction=_LOWER, derive=_clock_seconds),
+        Metric(name="event_share", unit=_SHARE, direction=_NONE, derive=_event_share),
     )
 }
 """Every derived figure by name, in display order."""

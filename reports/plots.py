@@ -43,8 +43,13 @@ def draw(name: str, run: Run, reference: Reference | None = None) -> Figure:
     """
     if run.settings.quick:
         raise NothingToDrawError("nothing was timed in a quick run")
+    return styled(lambda: PLOTS[name](run, reference or Reference()))
+
+
+def styled(make: Callable[[], Figure]) -> Figure:
+    """Return what `make` draws, in the style of all pictures."""
     with style.context(STYLE, after_reset=True):
-        return PLOTS[name](run, reference or Reference())
+        return make()
 
 
 def picture(name: str, run: Run, reference: Reference | None = None) -> list[bytes]:
@@ -53,12 +58,16 @@ def picture(name: str, run: Run, reference: Reference | None = None) -> list[byt
     Raises:
         KeyError, NothingToDrawError: as `draw`.
     """
-    figure = draw(name, run, reference)
-    contents = []
+    return list(contents_of(draw(name, run, reference)).values())
+
+
+def contents_of(figure: Figure) -> dict[str, bytes]:
+    """Return a figure as the content of a file for each of SUFFIXES; the same figure gives the same bytes."""
+    contents = {}
     with style.context(STYLE, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a device may be named in any script
         for suffix in SUFFIXES:
             content = BytesIO()
             figure.savefig(content, format=suffix[1:], metadata=METADATA[suffix])
-            contents.append(content.getvalue())
+            contents[suffix] = content.getvalue()
     return contents

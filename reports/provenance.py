@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import median
 
 from bench.record import Finish, Run
 from reports.escape import plain
 from reports.evidence import QUICK
+from reports.roofline import no_ceiling, roofs
 from reports.stats import CONFIDENCE
-from reports.units import data_size, percent, seconds
+from reports.units import Unit, data_size, percent, seconds, text
 
 UNKNOWN = "unknown"
 COMMIT_DIGITS = 12
@@ -92,7 +94,8 @@ def headlines(run: Run) -> list[str]:
 def footer(run: Run) -> list[str]:
     """Return the lines under a table: where and how the run was made, and what its figures mean."""
     where = provenance(run)
-    lines = [f"Device {plain(name)}: {said}." for name, said in where.devices.items()]
+    lines = [f"Device {plain(name)}: {said}{_at_best(run, name)}." for name, said in where.devices.items()]
+    lines += [f"No ceiling for {plain(what)}: {plain(why)}." for what, why in no_ceiling(run).items()]
     lines.append(f"Machine: {where.machine}.")
     amount = "each case once" if run.settings.quick else f"{where.launches} launches"
     lines.append(
@@ -106,6 +109,18 @@ def footer(run: Run) -> list[str]:
     if run.finish is not None and run.finish.wall_seconds > 0:
         lines.append(_spent(run.finish))
     return lines
+
+
+def _at_best(run: Run, device: str) -> str:
+    """Return what a device did at best in this run, and what waiting for it costs; nothing where nothing was timed."""
+    found = {dtype: roof for (name, dtype), roof in roofs(run).items() if name == device}
+    rates = [f"{text(Unit.FLOPS_PER_SECOND, roof.flops_per_second)} ({dtype})" for dtype, roof in found.items()]
+    parts = [f"products {', '.join(rates)}"] if rates else []
+    parts += [f"copies {text(Unit.BYTES_PER_SECOND, roof.bytes_per_second)}" for roof in [*found.values()][:1]]
+    waits = [one.slices.clock_seconds for one in run.measurements if one.slices and one.case.device == device]
+    if waits and device.partition(":")[0] != "cpu":
+        parts.append(f"waiting for it takes {seconds(median(waits))}")
+    return "".join(f"; {part}" for part in parts)
 
 
 def caption(run: Run) -> str:

@@ -17,6 +17,7 @@ from reports.evidence import QUICK
 from reports.provenance import footer, headlines
 from reports.reference import Reference
 from reports.tables import AXIS_COLUMNS, TABLES, Column, Row, Table, footnotes
+from reports.units import ABSENT
 
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -35,7 +36,7 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
+class Look:
     """What differs between the terminal and Markdown."""
 
     escape: Callable[[str], str]
@@ -45,8 +46,8 @@ class _Look:
     bullet: str
 
 
-TERMINAL = _Look(escape=escape.plain, style="simple", heading="{}", strong="{}", bullet="  ")
-MARKDOWN = _Look(escape=escape.markdown, style="pipe", heading="## {}", strong="**{}**", bullet="- ")
+TERMINAL = Look(escape=escape.plain, style="simple", heading="{}", strong="{}", bullet="  ")
+MARKDOWN = Look(escape=escape.markdown, style="pipe", heading="## {}", strong="**{}**", bullet="- ")
 
 
 def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -> str:
@@ -56,7 +57,7 @@ def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -
         KeyError: if there is no table of that name.
     """
     if form is Format.CSV:
-        return "\n".join(_csv(TABLES[name].rows(run, reference)) for name in names)
+        return "\n".join(as_csv(TABLES[name].rows(run, reference)) for name in names)
     look = TERMINAL if form is Format.TEXT else MARKDOWN
     parts = [look.strong.format(look.escape(line)) for line in headlines(run)]
     parts += [_table(run, TABLES[name], look, reference) for name in names]
@@ -64,32 +65,49 @@ def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -
     return "\n\n".join(parts) + "\n"
 
 
-def _table(run: Run, table: Table, look: _Look, reference: Reference) -> str:
+def _table(run: Run, table: Table, look: Look, reference: Reference) -> str:
     title = table.title.format(reference=reference)
     if table.timed and run.settings.quick:
         return _stack(look, title, "Nothing was timed.")
-    rows = _rows(table.rows(run, reference))
+    rows = records(table.rows(run, reference))
     if not rows:
         return _stack(look, title, table.empty)
-    fixed = [name for name in AXES if len(rows) > 1 and len({row[name] for row in rows}) == 1]
+    return sheet(title, rows, table.columns, look, marked=table.marked)
+
+
+def sheet(title: str, rows: Sequence[Row], columns: Sequence[Column], look: Look, *, marked: int = 0) -> str:
+    """Return rows as a table under its title, into which the axes go that have one value only.
+
+    Args:
+        title: above the table.
+        rows: at least one, with the six axes or some of them.
+        columns: that follow the axes.
+        look: of the terminal or of Markdown.
+        marked: after how many of the columns the marks of footnotes stand; 0 for a table without footnotes.
+    """
+    axes = [name for name in AXES if name in rows[0]]
+    fixed = [name for name in axes if len(rows) > 1 and len({row[name] for row in rows}) == 1]
     if fixed:
         title += ": " + ", ".join(f"{name} {AXIS_COLUMNS[name].read(rows[0])}" for name in fixed)
-    columns = [*(AXIS_COLUMNS[name] for name in AXES if name not in fixed), *table.columns]
-    notes = _number(rows) if table.marked else {}
+    notes = _number(rows) if marked else {}
+    shown = list(columns)
     if notes:
-        columns.insert(columns.index(table.columns[0]) + table.marked, _marks(notes))
+        shown.insert(marked, _marks(notes))
+    shown = [*(AXIS_COLUMNS[name] for name in axes if name not in fixed), *shown]
+    cells = [[look.escape(column.read(row)) for row in rows] for column in shown]
+    kept = [index for index, column in enumerate(shown) if not column.optional or set(cells[index]) != {ABSENT}]
     grid = tabulate(
-        [[look.escape(column.read(row)) for column in columns] for row in rows],
-        headers=[column.header for column in columns],
+        list(zip(*(cells[index] for index in kept), strict=True)),
+        headers=[shown[index].header for index in kept],
         tablefmt=look.style,
-        colalign=["right" if column.right else "left" for column in columns],
+        colalign=["right" if shown[index].right else "left" for index in kept],
         disable_numparse=True,
     )
     listed = [f"{look.bullet}{_mark(number)} {look.escape(note)}" for note, number in notes.items()]
     return _stack(look, title, grid, "\n".join(listed))
 
 
-def _stack(look: _Look, title: str, *parts: str) -> str:
+def _stack(look: Look, title: str, *parts: str) -> str:
     return "\n\n".join(filter(None, (look.heading.format(look.escape(title)), *parts)))
 
 
@@ -112,11 +130,12 @@ def _mark(number: int) -> str:
     return str(number).translate(SUPERSCRIPT)
 
 
-def _rows(rows: DataFrame) -> list[Row]:
+def records(rows: DataFrame) -> list[Row]:
+    """Return the rows of a frame, each as a mapping from its columns."""
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict(orient="records")]
 
 
-def _csv(rows: DataFrame) -> str:
+def as_csv(rows: DataFrame) -> str:
     """Return numbers in full precision and base units; absent is an empty cell, warnings are joined by a bar."""
     safe = rows.copy()
     for name in safe.columns:

@@ -49,6 +49,11 @@ class Summary:
         low, high = (None if end is None else amount / end for end in (self.high, self.low))
         return Summary(centre=amount / self.centre, low=low, high=high, n=self.n, warnings=self.warnings)
 
+    def over(self, amount: float) -> Summary:
+        """Return the figure divided by an amount: a rate becomes a share of the best one."""
+        low, high = (None if end is None else end / amount for end in (self.low, self.high))
+        return Summary(centre=self.centre / amount, low=low, high=high, n=self.n, warnings=self.warnings)
+
 
 def summarize(values: Sequence[float]) -> Summary:
     """Return the median of one positive value per launch, with its interval.

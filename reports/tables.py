@@ -12,7 +12,7 @@ from bench.case import AXES, compile_label
 from bench.record import Outcome, Run
 from reports import frame
 from reports.reference import Reference
-from reports.units import ABSENT, Unit, percent, present, text
+from reports.units import ABSENT, Unit, data_size, percent, present, text
 
 Row = Mapping[str, Any]
 
@@ -25,11 +25,13 @@ class Column:
         header: its heading.
         read: from a row of numbers to a cell's text.
         right: whether it is aligned to the right, as numbers are.
+        optional: whether it is left out where no row has anything in it.
     """
 
     header: str
     read: Callable[[Row], str]
     right: bool = True
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,32 @@ def _share(row: Row) -> str:
     return percent(row["share_of_best"])
 
 
+def _latency(row: Row) -> str:
+    """Return the latency where it is another figure than the time: on an accelerator, where slices are queued."""
+    same = row["latency_seconds"] == row["seconds"]
+    return ABSENT if same else text(Unit.SECONDS, *(row[f"latency_seconds{end}"] for end in ("", "_low", "_high")))
+
+
+def _limited_by(row: Row) -> str:
+    """Return which of the two limits is the lower one at this case's intensity."""
+    if not present(row["attainable_flops_per_second"]):
+        return ABSENT
+    return "products" if row["compute_bound"] else "copies"
+
+
+def _share_of_attainable(row: Row) -> str:
+    name = "share_of_attainable"
+    if not present(row[name]):
+        return ABSENT
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    interval = f" [{100 * low:.1f}, {100 * high:.1f}]" if present(low) and present(high) else ""
+    return f"{percent(row[name])}{interval}"
+
+
+def _memory(row: Row) -> str:
+    return data_size(row["peak_bytes"])
+
+
 def _outcome(row: Row) -> str:
     return str(row["outcome"])
 
@@ -121,6 +149,24 @@ def _compile(run: Run, _: Reference) -> DataFrame:
     return every.loc[every["first_call_seconds"].notna(), [*frame.CASE_COLUMNS, *figures]]
 
 
+def _against_limits(run: Run, _: Reference) -> DataFrame:
+    """Every case whose operations were counted, with what its device allows."""
+    every = frame.cases(run)
+    return every.loc[every["flops"].notna(), [*frame.CASE_COLUMNS, *LIMIT_COLUMNS]]
+
+
+LIMIT_COLUMNS = (
+    "flops",
+    "minimal_bytes",
+    "intensity",
+    "flops_per_second",
+    "attainable_flops_per_second",
+    "compute_bound",
+    *("share_of_attainable", "share_of_attainable_low", "share_of_attainable_high"),
+    "peak_bytes",
+)
+
+
 _TIME = Column(header="time", read=figure("seconds", Unit.SECONDS, interval=True))
 
 TABLES: dict[str, Table] = {
@@ -129,6 +175,7 @@ TABLES: dict[str, Table] = {
         rows=_all_cases,
         columns=(
             _TIME,
+            Column(header="latency", read=_latency, optional=True),
             Column(header="images/s", read=figure("images_per_second", Unit.IMAGES_PER_SECOND)),
             Column(header="FLOP rate", read=figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
             Column(header="of best", read=_share),
@@ -150,6 +197,21 @@ TABLES: dict[str, Table] = {
         ),
         empty="No case differs from the reference: there is nothing to compare.",
         marked=3,
+    ),
+    "roofline": Table(
+        title="Against what the device allows",
+        rows=_against_limits,
+        columns=(
+            Column(header="FLOP", read=figure("flops", Unit.FLOPS)),
+            Column(header="least traffic", read=lambda row: data_size(row["minimal_bytes"])),
+            Column(header="intensity", read=figure("intensity", Unit.INTENSITY)),
+            Column(header="FLOP rate", read=figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
+            Column(header="attainable", read=figure("attainable_flops_per_second", Unit.FLOPS_PER_SECOND)),
+            Column(header="limited by", read=_limited_by, right=False),
+            Column(header="share", read=_share_of_attainable),
+            Column(header="peak memory", read=_memory, optional=True),
+        ),
+        empty="No operation was counted.",
     ),
     "compile": Table(
         title="Compiling and first call",

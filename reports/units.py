@@ -20,6 +20,8 @@ RATE_STEPS: Steps = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 FLOPS_STEPS: Steps = ((1e15, " PFLOP/s"), (1e12, " TFLOP/s"), (1e9, " GFLOP/s"), (1e6, " MFLOP/s"), (1e3, " kFLOP/s"))
 COUNT_STEPS: Steps = ((1e12, "T"), *RATE_STEPS)
 BYTE_STEPS: Steps = ((2.0**30, " GiB"), (2.0**20, " MiB"), (2.0**10, " KiB"), (1.0, " B"))
+BANDWIDTH_STEPS: Steps = ((1e12, " TB/s"), (1e9, " GB/s"), (1e6, " MB/s"), (1e3, " kB/s"))
+INTENSITY_STEPS: Steps = ((1.0, " FLOP/B"),)
 PERCENT_STEPS: Steps = ((0.01, " %"),)
 RATIO_STEPS: Steps = ((1.0, "x"),)
 
@@ -31,6 +33,9 @@ class Unit(StrEnum):
     IMAGES_PER_SECOND = "images/s"
     FLOPS_PER_SECOND = "FLOP/s"
     FLOPS = "FLOP"
+    BYTES = "B"
+    BYTES_PER_SECOND = "B/s"
+    INTENSITY = "FLOP/B"
     SHARE = "share"
     RATIO = "ratio"
 
@@ -40,6 +45,9 @@ STEPS: dict[Unit, Steps] = {
     Unit.IMAGES_PER_SECOND: RATE_STEPS,
     Unit.FLOPS_PER_SECOND: FLOPS_STEPS,
     Unit.FLOPS: COUNT_STEPS,
+    Unit.BYTES: BYTE_STEPS,
+    Unit.BYTES_PER_SECOND: BANDWIDTH_STEPS,
+    Unit.INTENSITY: INTENSITY_STEPS,
     Unit.SHARE: PERCENT_STEPS,
     Unit.RATIO: RATIO_STEPS,
 }

@@ -23,7 +23,10 @@ CONTRACT = {
 MAIN = ("conftest.py", "gate.py")
 """The two halves of the main(): pytest's wiring of a run, and of a comparison."""
 
-WITH_TORCH = {"devices", "dtypes", "facts", "prepare", "probe", "steps", "verify", "worker", "yardstick"}
+WITH_TORCH = {
+    *("ceiling", "describe", "devices", "dtypes", "events", "facts", "memory", "nvml", "prepare", "probe", "steps"),
+    *("verify", "worker", "yardstick"),
+}
 """Modules of bench that run in workers and probe processes only; every other one stays free of torch."""
 
 LATE_TORCH = {"launcher", "environment"}

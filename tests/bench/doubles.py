@@ -64,6 +64,9 @@ class FakeWorker:
                     "stolen_seconds": 0.0,
                     "minor_faults": 1,
                     "involuntary_switches": 2,
+                    "latency_seconds": 0.002 if request.get("singles") else None,
+                    "event_seconds": None,
+                    "throttled": [],
                 }
             case {"do": "yardstick"}:
                 return {"seconds": 2e-5}
@@ -71,6 +74,11 @@ class FakeWorker:
                 return {}
             case {"do": "models"}:
                 return {"models": self.crew.models[self.side]}
+            case {"do": "ceilings", "dtypes": dtypes}:
+                rates = [("products", dtype, 1e11, 1024) for dtype in dict.fromkeys(dtypes)]
+                fields = ("limit", "dtype", "per_second", "size")
+                every = [*rates, ("copies", None, 1e10, 1 << 20)]
+                return {"ceilings": [{**dict(zip(fields, one, strict=True)), "reason": None} for one in every]}
             case {"do": "counts"}:
                 return {"counts": {"flops": 1000, "operators": 9}}
             case {"do": "facts"}:

@@ -6,7 +6,18 @@ from hypothesis import strategies as st
 
 from bench.case import COMPILE_MODES, DTYPES, STEPS, Case
 from bench.observed import LEAST_SECONDS, MOST_SECONDS
-from bench.record import Environment, Finish, Measurement, Outcome, Preparation, Run, Settings, Slices
+from bench.record import (
+    Ceiling,
+    Environment,
+    Finish,
+    Limit,
+    Measurement,
+    Outcome,
+    Preparation,
+    Run,
+    Settings,
+    Slices,
+)
 
 texts = st.text(max_size=20)
 names = st.text(min_size=1, max_size=10)
@@ -15,6 +26,7 @@ lengths = st.floats(min_value=0.0, allow_infinity=False)
 positive = st.floats(min_value=0.0, exclude_min=True, allow_infinity=False)
 sane = st.floats(LEAST_SECONDS, MOST_SECONDS)
 counts = st.integers(min_value=0, max_value=2**53)
+above_zero = st.integers(min_value=1, max_value=2**53)
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | finite | texts
 
 cases = st.builds(
@@ -46,6 +58,8 @@ def slices(draw: st.DrawFn) -> Slices:
         minor_faults=row(counts),  # type: ignore[arg-type]
         involuntary_switches=row(counts),  # type: ignore[arg-type]
         clock_seconds=draw(lengths),
+        latency_seconds=row(sane) if draw(st.booleans()) else None,
+        event_seconds=row(sane) if draw(st.booleans()) else None,
     )
 
 
@@ -62,7 +76,26 @@ preparations = st.builds(
     estimate_seconds=sane,
     clock_seconds=lengths,
     flops=st.none() | counts,
+    minimal_bytes=st.none() | above_zero,
+    peak_bytes=st.none() | above_zero,
+    peak_bytes_reason=st.none() | texts,
 )
+
+
+@st.composite
+def ceilings(draw: st.DrawFn) -> Ceiling:
+    """Draw what a device did at best, or why it did nothing."""
+    dtype = draw(st.none() | names)
+    done = draw(st.booleans())
+    return Ceiling(
+        device=draw(names),
+        launch=draw(st.integers(1, 1000)),
+        limit=Limit.COPIES if dtype is None else Limit.PRODUCTS,
+        dtype=dtype,
+        per_second=draw(positive) if done else None,
+        size=draw(above_zero) if done else None,
+        reason=None if done else draw(texts),
+    )
 
 
 def measurements(case: st.SearchStrategy[Case] = cases, *, most: int = 1000) -> st.SearchStrategy[Measurement]:
@@ -127,5 +160,6 @@ def runs(draw: st.DrawFn) -> Run:
         cases=tuple(planned),
         measurements=tuple(draw(st.lists(some, max_size=4, unique_by=lambda one: (one.launch, one.case)))),
         started=tuple(draw(st.lists(st.tuples(counts, one_of), max_size=3))),
+        ceilings=tuple(draw(st.lists(ceilings(), max_size=3))),
         finish=draw(st.none() | finishes),
     )

@@ -85,7 +85,7 @@ def test_clock_waits_before_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
 def backend(monkeypatch: pytest.MonkeyPatch, *, own: object, module: object) -> None:
     """Make torch.accelerator and the backend's own module what they are on some machine."""
     monkeypatch.setattr(torch, "accelerator", own)
-    monkeypatch.setattr(devices, "_module", lambda _: module)
+    monkeypatch.setattr(devices, "module_of", lambda _: module)
 
 
 def refuse(*_: object) -> None:
@@ -121,7 +121,9 @@ def test_synchronizer_without_arguments_is_taken_too(monkeypatch: pytest.MonkeyP
     assert calls == ["waited"] * 2
 
 
-@pytest.mark.parametrize("module", [None, SimpleNamespace(), SimpleNamespace(synchronize=refuse)], ids=str)
+@pytest.mark.parametrize(
+    "module", [None, SimpleNamespace(), SimpleNamespace(synchronize=refuse)], ids=["none", "has-none", "refuses"]
+)
 def test_backend_that_cannot_wait_is_unknown(module: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing could be timed on it, so it is refused rather than timed wrongly."""
     backend(monkeypatch, own=SimpleNamespace(synchronize=refuse), module=module)
@@ -152,7 +154,7 @@ def test_memory_is_released_where_the_backend_can(monkeypatch: pytest.MonkeyPatc
 )
 def test_device_is_described_as_people_call_it(module: object, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table without the card's name compares nothing."""
-    monkeypatch.setattr(devices, "_module", lambda _: module)
+    monkeypatch.setattr(devices, "module_of", lambda _: module)
     assert devices.describe(CUDA) == name
 
 
@@ -163,7 +165,7 @@ def test_cpu_is_described_as_the_processor() -> None:
 
 def test_module_of_a_backend_that_has_none_is_none() -> None:
     """A backend may be registered without one."""
-    assert devices._module(torch.device("meta")) is None
+    assert devices.module_of(torch.device("meta")) is None
 
 
 @pytest.mark.parametrize(

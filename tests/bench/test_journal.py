@@ -18,7 +18,7 @@ from bench import parse as parse_module
 from bench.journal import SECTION, Journal, section, write_whole
 from bench.parse import UnreadableError
 from bench.read import keep_aside, read, read_plain, whole_lines
-from bench.record import SCHEMA, Outcome, Run
+from bench.record import SCHEMA, Ceiling, Limit, Outcome, Run
 from tests.bench.strategies import runs
 from tests.reports.runs import FINISH, TWO, hole, made_run, measured, slices
 
@@ -30,6 +30,18 @@ RUN = replace(
             measured(CASE, 0, None),
             hole(OTHER, 0, Outcome.SKIPPED, "bfloat16 does not work: größer als ein Zeichen"),
             measured(CASE, 1, slices([0.1 + 0.2, 1.25e-7], stolen=None)),
+        ],
+        ceilings=[
+            Ceiling(device="cpu", launch=1, limit=Limit.COPIES, dtype=None, per_second=1e10, size=1 << 20, reason=None),
+            Ceiling(
+                device="cpu",
+                launch=1,
+                limit=Limit.PRODUCTS,
+                dtype="float16",
+                per_second=None,
+                size=None,
+                reason="not implemented",
+            ),
         ],
     ),
     started=((0, CASE), (0, OTHER), (1, CASE)),
@@ -44,6 +56,7 @@ def write_journal(path: Path, run: Run) -> bytes:
             journal.started(launch, [case])
         for measurement in run.measurements:
             journal.measured([measurement])
+        journal.ceilings(run.ceilings)
         if run.finish is not None:
             journal.finish(run.finish)
     return path.read_bytes()
@@ -151,7 +164,12 @@ def test_broken_middle_line_is_an_error(journal_path: Path, cut: int) -> None:
     ("line", "change", "sentence"),
     [
         pytest.param(1, lambda line: line.update(event="start"), ":1: not a journal", id="foreign-first-line"),
-        pytest.param(1, lambda line: line.update(schema=SCHEMA + 1), ":1: schema 2, this reader knows 1", id="newer"),
+        pytest.param(
+            1,
+            lambda line: line.update(schema=SCHEMA + 1),
+            ":1: schema 3, this reader knows 2",
+            id="newer",
+        ),
         pytest.param(1, lambda line: line.update(schema=None), ":1: schema None", id="no-schema"),
         pytest.param(1, lambda line: line.update(schema=True), ":1: schema True", id="bool-schema"),
         pytest.param(1, lambda line: line.pop("environment"), "line 1: environment: expected an obj", id="no-place"),
@@ -191,7 +209,7 @@ def test_broken_middle_line_is_an_error(journal_path: Path, cut: int) -> None:
             "was measured but not planned",
             id="stranger",
         ),
-        pytest.param(8, lambda line: line["finish"].update(surprise=1), "line 8.*unknown field", id="surprise"),
+        pytest.param(9, lambda line: line["finish"].update(surprise=1), "line 9.*unknown field", id="surprise"),
     ],
 )
 def test_wrong_line_is_an_error_that_names_it(
@@ -234,9 +252,9 @@ JSON_FILES = {
     "nested deeply": (b"[" * 200_000, "nested too deeply"),
     "nested deeply in objects": (b'{"a":' * 200_000, "nested too deeply"),
     "a number of 10,000 digits": (b'{"accelbench": {"schema": ' + b"1" * 10_000 + b"}}", "not JSON|schema 111"),
-    "newer": (b'{"accelbench": {"schema": 2}}', "schema 2, this reader knows 1; measure again or use the version"),
+    "newer": (b'{"accelbench": {"schema": 99}}', "schema 99, this reader knows 2; measure again or use the version"),
     "a long schema": (b'{"accelbench": {"schema": "' + b"x" * 9000 + b'"}}', "schema x{20}, this reader"),
-    "hollow": (b'{"accelbench": {"schema": 1}}', r"started: expected a list"),
+    "hollow": (b'{"accelbench": {"schema": 2}}', r"started: expected a list"),
 }
 
 
@@ -390,7 +408,7 @@ def test_measurement_that_was_not_dropped_cannot_be_measured_again(journal_path:
     with Journal(journal_path, resume_at=whole_lines(journal_path)) as journal:
         journal.resumed([])
         journal.measured(RUN.measurements[2:])
-    with unreadable(journal_path, f"line 10: {CASE.id} stands twice in launch 1"):
+    with unreadable(journal_path, f"line 11: {CASE.id} stands twice in launch 1"):
         read(journal_path)
 
 
@@ -399,7 +417,7 @@ def test_mark_of_a_dropped_measurement_is_checked(journal_path: Path, mark: obje
     """It takes a measurement out of the run."""
     with journal_path.open("a") as file:
         file.write(json.dumps({"event": "resumed", "dropped": [mark]}) + "\n")
-    with unreadable(journal_path, r"line 9: dropped\[0\]"):
+    with unreadable(journal_path, r"line 10: dropped\[0\]"):
         read(journal_path)
 
 

@@ -43,7 +43,7 @@ def ready(case: Case, *, warm: bool = False) -> Prepared:
     """Return a case made ready on random images."""
     data = random_images(case.batch, 0)
     right = right_answer(case, data, seed=0)
-    return prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=warm, count_flops=True)
+    return prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=warm, counted=True)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -83,7 +83,7 @@ def test_wrong_answer_is_found_before_anything_is_timed(monkeypatch: pytest.Monk
     monkeypatch.setattr(prepare_module, "MODELS", {"mlp": broken_model(missing_relu)})
     monkeypatch.setattr(prepare_module, "warm_up", lambda *_: pytest.fail("timed"))
     with pytest.raises(WrongResultError, match="relative error"):
-        prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=True, count_flops=True)
+        prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=True, counted=True)
 
 
 @pytest.mark.parametrize("step", ["forward", "backward"])
@@ -255,7 +255,7 @@ def test_operations_are_counted_only_when_asked() -> None:
     """They are the same in every launch, and an eager twin costs memory and time."""
     case, data = case_of(), random_images(BATCH, 0)
     right = right_answer(case, data, seed=0)
-    found = prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=False, count_flops=False)
+    found = prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=False, counted=False)
     assert found.preparation.flops is None
 
 

@@ -13,7 +13,7 @@ from bench import schedule as schedule_module
 from bench.case import Case
 from bench.launch import WorkerDiedError, WorkerTimeoutError
 from bench.record import Environment, Finish, Measurement, Outcome, Run, Settings
-from bench.schedule import Event, Schedule, Sliced, Started
+from bench.schedule import SINGLES, Capped, Event, Schedule, Sliced, Started
 from tests.bench.doubles import FakeCrew, FakeWorker, Reply, breaks, ids
 from tests.reports.runs import matrix
 
@@ -422,3 +422,60 @@ def test_no_cases_are_a_run_that_is_complete(monkeypatch: pytest.MonkeyPatch) ->
     assert isinstance(finish, Finish)
     assert finish.complete
     assert not crew.opened
+
+
+def test_ceilings_are_swept_at_the_beginning_and_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every dtype of the device's cases, before anything of that launch is timed."""
+    crew = FakeCrew()
+    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
+    swept = [(worker.launch, request["dtypes"]) for worker, request in crew.requests("ceilings")]
+    assert [launch for launch, _ in swept] == [1, 5]
+    assert {frozenset(dtypes) for _, dtypes in swept} == {frozenset({"float32", "bfloat16", "float16"})}
+    found = [event for event in events if isinstance(event, Capped)]
+    assert [(one.launch, one.dtype) for one in found[1].ceilings][-1] == (5, None)
+    kinds = [request["do"] for worker, request in crew.asked if worker.launch == 1]
+    assert kinds[0] == "ceilings"
+
+
+def test_ceiling_that_breaks_the_worker_costs_no_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its reason, and every case all its launches."""
+
+    def script(_: FakeWorker, request: Reply) -> Exception | None:
+        return WorkerDiedError("the worker's process ended with SIGSEGV") if request["do"] == "ceilings" else None
+
+    events = carry_out(FakeCrew(script=script), monkeypatch)
+    found = next(event for event in events if isinstance(event, Capped))
+    assert {one.reason for one in found.ceilings} == {"ceilings: the worker's process ended with SIGSEGV"}
+    assert all(launches_of(events, case) == [1, 2, 3] for case in CASES)
+
+
+def test_quick_run_sweeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is timed."""
+    crew = FakeCrew()
+    carry_out(crew, monkeypatch, settings=replace(SETTINGS, quick=True))
+    assert crew.requests("ceilings") == []
+
+
+def test_queued_slices_of_an_accelerator_are_followed_by_single_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backward is waited for one by one anyway, and a CPU queues nothing."""
+    crew = FakeCrew()
+    cases = matrix(steps=("forward", "backward"), devices=("cpu", "cuda:1"), dtypes=("float32",))
+    events = carry_out(crew, monkeypatch, cases=cases)
+    asked = {request["case_id"]: request.get("singles", 0) for _, request in crew.requests("slice")}
+    assert {case.id: asked[case.id] for case in cases} == {
+        case.id: SINGLES if case.device != "cpu" and case.step == "forward" else 0 for case in cases
+    }
+    for one in measured_in(events):
+        if one.slices is not None:
+            assert (one.slices.latency_seconds is not None) == (asked[one.case.id] > 0)
+
+
+def test_lowered_clocks_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reason once, however many slices saw it."""
+
+    def script(worker: FakeWorker, request: Reply) -> Reply | None:
+        return {**worker.usual(request), "throttled": ["the temperature"]} if request["do"] == "slice" else None
+
+    events = carry_out(FakeCrew(script=script), monkeypatch)
+    notes = {one.notes for one in measured_in(events) if one.slices}
+    assert notes == {("the device lowered its clocks while it was timed: the temperature",)}

@@ -232,3 +232,25 @@ def test_every_case_computes_the_same_function() -> None:
     weights = [next(one.subject.network.parameters()).detach() for one in (first, second, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+PARAMETERS = 784 * 512 + 512 + 512 * 512 + 512 + 512 * 10 + 10
+
+
+@pytest.mark.parametrize(
+    ("step", "kept"),
+    [
+        ("forward", 4 * (PARAMETERS + BATCH * (784 + 10))),
+        # weights of the last two layers, images, two activations, log-softmax, labels, their total weight; gradients
+        ("backward", 4 * (512 * 512 + 512 * 10 + BATCH * (784 + 2 * 512 + 10 + 2) + 1 + PARAMETERS)),
+        ("train", 4 * (3 * PARAMETERS + BATCH * 784) + 8 * BATCH),
+    ],
+)
+def test_least_traffic_is_everything_in_once_and_everything_out_once(step: str, kept: int) -> None:
+    """By hand: the first layer's weight is not kept, since images need no gradient."""
+    assert step_of(case_of(step)).minimal_bytes() == kept
+
+
+def test_least_traffic_halves_with_the_dtype() -> None:
+    """Two bytes each instead of four."""
+    assert 2 * step_of(case_of("forward", dtype="bfloat16")).minimal_bytes() == step_of(case_of()).minimal_bytes()

@@ -56,7 +56,30 @@ def test_slice_is_seconds_per_iteration_with_its_circumstances(worker: Worker) -
         "stolen_seconds",
         "minor_faults",
         "involuntary_switches",
+        "latency_seconds",
+        "event_seconds",
+        "throttled",
     }
+
+
+def test_singles_are_the_mean_of_slices_of_one(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is waited for, after the slice itself; events stand beside it where the device has them."""
+    prepare(worker)
+    step = worker._ready[case_of().id].step
+    asked: list[int] = []
+    monkeypatch.setattr(step, "timed", lambda iterations: asked.append(iterations) or 0.25 * len(asked))
+    reply = worker.slice(case_of().id, iterations=10, singles=3)
+    assert asked == [10, 1, 1, 1]
+    assert reply["seconds"] == pytest.approx(0.025)
+    assert reply["latency_seconds"] == pytest.approx((0.5 + 0.75 + 1.0) / 3)
+    assert reply["event_seconds"] is None
+    assert worker.slice(case_of().id, iterations=10)["latency_seconds"] is None
+
+
+def test_worker_tells_what_its_device_does_at_best(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the device that it opened."""
+    monkeypatch.setattr(worker_module, "ceilings", lambda device, _, dtypes: [(device, *dtypes)])
+    assert worker.ceilings(["float32"]) == {"ceilings": [(CPU, "float32")]}
 
 
 def test_lead_is_run_and_not_timed(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -362,7 +362,7 @@ def hand_made(document: dict[str, Any], journal: list[bytes]) -> Iterator[tuple[
     yield ".json", b'{"accelbench": {"schema": 1e400}}'
     yield ".json", b'{"accelbench": {"schema": NaN}}'
     yield ".json", b'{"accelbench": {"schema": ' + b"9" * 100_000 + b"}}"
-    yield ".json", b'{"accelbench": {"schema": 2}}'
+    yield ".json", b'{"accelbench": {"schema": 3}}'
     yield ".json", b'{"benchmarks": [{"name": "x", "stats": {"data": [1.0]}}]}'
     yield ".jsonl", journal[0] + b'{"event": "' + b"x" * (200 << 20) + b'"}\n'
     yield ".jsonl", journal[0] + b"not json\n" + journal[1]

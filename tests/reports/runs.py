@@ -6,7 +6,18 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from bench.case import Case, select
-from bench.record import Environment, Finish, Measurement, Outcome, Preparation, Run, Scalar, Settings, Slices
+from bench.record import (
+    Ceiling,
+    Environment,
+    Finish,
+    Measurement,
+    Outcome,
+    Preparation,
+    Run,
+    Scalar,
+    Settings,
+    Slices,
+)
 
 FACTS: dict[str, Scalar] = {
     "program.version": "0.1.0",
@@ -66,6 +77,8 @@ def slices(
     yardstick: Sequence[float] = (),
     clock_seconds: float = 1e-9,
     set_index: Sequence[int] = (),
+    latency: Sequence[float] | None = None,
+    events: Sequence[float] | None = None,
 ) -> Slices:
     """Return slices of equal length; an empty argument is filled with the unremarkable, None stolen is unknown."""
     count = len(seconds)
@@ -79,6 +92,8 @@ def slices(
         minor_faults=(0,) * count,
         involuntary_switches=(0,) * count,
         clock_seconds=clock_seconds,
+        latency_seconds=None if latency is None else tuple(latency),
+        event_seconds=None if events is None else tuple(events),
     )
 
 
@@ -88,6 +103,8 @@ def preparation(
     compile_seconds: float | None = None,
     settled: bool = True,
     flops: int | None = 1_000_000,
+    minimal_bytes: int | None = None,
+    peak_bytes: int | None = None,
 ) -> Preparation:
     """Return a preparation of an eager case, or of a compiled one with a warm or cold cache."""
     return Preparation(
@@ -102,6 +119,9 @@ def preparation(
         estimate_seconds=1e-3,
         clock_seconds=1e-7,
         flops=flops,
+        minimal_bytes=minimal_bytes,
+        peak_bytes=peak_bytes,
+        peak_bytes_reason=None if peak_bytes else "nobody tells",
     )
 
 
@@ -124,6 +144,7 @@ def made_run(
     launches: int = 8,
     quick: bool = False,
     finish: Finish | None = FINISH,
+    ceilings: Sequence[Ceiling] = (),
 ) -> Run:
     """Return a run of these measurements."""
     return Run(
@@ -131,6 +152,7 @@ def made_run(
         settings=Settings(launches=launches, quick=quick),
         cases=tuple(cases),
         measurements=tuple(measurements),
+        ceilings=tuple(ceilings),
         finish=finish,
         source="out.json",
     )

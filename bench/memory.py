@@ -1,0 +1,85 @@
+"""Device memory: how much a device has, and how much of it a piece of work needed at most; absent, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from bench.devices import module_of
+
+NO_ALLOCATOR = "a CPU has no allocator that counts by case"
+NOT_TOLD = "the device's allocator does not tell a peak"
+NOTHING_COUNTED = "the device's allocator counted nothing"
+
+Names = tuple[str, ...]
+ALLOCATED: Names = ("memory_allocated", "current_allocated_memory")
+PEAK: Names = ("max_memory_allocated",)
+RESET: Names = ("reset_peak_memory_stats", "reset_max_memory_allocated")
+
+
+def allocated_bytes(device: torch.device) -> int | None:
+    """Return what tensors hold on a device now; None where nobody tells."""
+    return _count(device, ALLOCATED)
+
+
+def peak_bytes(device: torch.device, work: Callable[[], object], before: int | None) -> tuple[int | None, str | None]:
+    """Do a piece of work; return how much device memory was held at most meanwhile, or None and why.
+
+    Args:
+        device: where.
+        work: what to do.
+        before: what other tensors of this process hold, which is not counted.
+    """
+    if device.type == "cpu":
+        return None, NO_ALLOCATOR
+    if before is None or not _reset(device):
+        return None, NOT_TOLD
+    work()
+    peak = _count(device, PEAK)
+    if peak is None:
+        return None, NOT_TOLD
+    return (peak - before, None) if peak > before else (None, NOTHING_COUNTED)
+
+
+def total_bytes(device: torch.device) -> int | None:
+    """Return how much memory a device has; None where nobody tells."""
+    for name in ("get_memory_info", "mem_get_info"):
+        told = _ask(device, (name,))
+        if isinstance(told, tuple) and isinstance(told[-1], int) and told[-1] > 0:
+            return told[-1]
+    told = getattr(_ask(device, ("get_device_properties",)), "total_memory", None) or _ask(
+        device, ("recommended_max_memory",)
+    )
+    return told if isinstance(told, int) and told > 0 else None
+
+
+def _count(device: torch.device, names: Names) -> int | None:
+    told = _ask(device, names)
+    return told if isinstance(told, int) and told >= 0 else None
+
+
+def _reset(device: torch.device) -> bool:
+    return _ask(device, RESET, silent=True) is not None
+
+
+def _ask(device: torch.device, names: Names, *, silent: bool = False) -> Any:
+    """Return what the first function of these names answers, torch's own before the backend's; None if none does.
+
+    Args:
+        device: whom to ask.
+        names: of functions that take the device, or nothing.
+        silent: whether a function that returns nothing has answered by that.
+    """
+    for owner in (torch.accelerator, module_of(device)):
+        for name in names:
+            ask: Any = getattr(owner, name, None)
+            for arguments in ((device,), ()) if callable(ask) else ():
+                try:
+                    told = ask(*arguments)
+                except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError):
+                    continue  # this owner does not know this backend, or asks for something else
+                if told is not None or silent:
+                    return True if told is None else told
+    return None

@@ -1,0 +1,162 @@
+"""The rows of a comparison of contenders: matched cases, crossovers, best variants, ceilings, environments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.record import Outcome
+from reports.contenders import Contender, Point
+from reports.reference import variant_label
+from reports.stats import Summary
+from reports.units import ABSENT
+from reports.versus import Crossing, all_points, best_variants, crossings, speedup_over, usd_per_million_images
+
+VOLATILE = ("run.started", "commit.dirty")
+"""Facts that differ between any two runs and explain nothing; so do those that end in ``_at_start``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What is compared with what.
+
+    Attributes:
+        contenders: in display order.
+        reference: whom speed-ups are over.
+        prices: in USD per hour, by contender's name.
+    """
+
+    contenders: Sequence[Contender]
+    reference: Contender
+    prices: Mapping[str, float]
+
+    @property
+    def others(self) -> list[Contender]:
+        """Return everyone but the reference."""
+        return [one for one in self.contenders if one is not self.reference]
+
+
+def _ends(name: str, summary: Summary | None) -> dict[str, float | None]:
+    centre, low, high = (summary.centre, summary.low, summary.high) if summary else (None, None, None)
+    return {name: centre, f"{name}_low": low, f"{name}_high": high}
+
+
+def _axes(point: Point) -> dict[str, Any]:
+    return dict(point._asdict())
+
+
+def matched_rows(match: Match) -> list[dict[str, Any]]:
+    """Return one row for each contender at each point that two or more have."""
+    rows = []
+    for point in all_points(match.contenders):
+        base = match.reference.cells.get(point)
+        for one in match.contenders:
+            cell = one.cells.get(point)
+            if cell is None:
+                continue
+            ratio = speedup_over(base, cell) if base is not None and one is not match.reference else None
+            price = match.prices.get(one.name)
+            why = () if ratio is None else ratio.warnings
+            rows.append(
+                _axes(point)
+                | {"contender": one.name, "outcome": cell.outcome.value, "reason": cell.reason}
+                | _ends("seconds", cell.seconds)
+                | {"images_per_second": point.batch / cell.seconds.centre if cell.seconds else None}
+                | _ends("speedup", ratio)
+                | _ends("latency_seconds", cell.figures["latency_seconds"])
+                | _ends("share_of_attainable", cell.figures["share_of_attainable"])
+                | {"peak_bytes": _centre(cell.figures["peak_bytes"])}
+                | {"usd_per_million_images": price and usd_per_million_images(cell, point.batch, price)}
+                | {"warnings": tuple(dict.fromkeys((*cell.warnings, *why)))}
+            )
+    return rows
+
+
+def _centre(summary: Summary | None) -> float | None:
+    return summary.centre if summary else None
+
+
+def all_crossings(match: Match) -> list[Crossing]:
+    """Return how everyone compares with the reference over the batches."""
+    return [crossing for one in match.others for crossing in crossings(match.reference, one)]
+
+
+def crossover_rows(match: Match) -> list[dict[str, Any]]:
+    """Return one row for each crossing, and for each curve that has none."""
+    rows = []
+    for one in all_crossings(match):
+        model, step, dtype, compile_ = one.curve
+        fields = asdict(one) | {"course": one.course.value, "smallest": one.batches[0], "largest": one.batches[1]}
+        axes = {"model": model, "step": step, "dtype": dtype, "compile": compile_}
+        rows.append(axes | {name: value for name, value in fields.items() if name not in ("curve", "batches", "rate")})
+    return rows
+
+
+def best_rows(match: Match) -> list[dict[str, Any]]:
+    """Return one row for each contender's best variant at each model, step and batch."""
+    rows = []
+    every = {one.name: best_variants(one) for one in match.contenders}
+    for key in dict.fromkeys(key for best in every.values() for key in best):
+        fastest = min(cell.seconds.centre for best in every.values() if key in best and (cell := best[key][1]).seconds)
+        for one in match.contenders:
+            if key not in every[one.name]:
+                continue
+            point, cell = every[one.name][key]
+            price = match.prices.get(one.name)
+            rows.append(
+                {"model": point.model, "step": point.step, "batch": point.batch, "contender": one.name}
+                | {"variant": variant_label(point.dtype, point.compile)}
+                | _ends("seconds", cell.seconds)
+                | {"images_per_second": point.batch / cell.seconds.centre if cell.seconds else None}
+                | {"share_of_best": fastest / cell.seconds.centre if cell.seconds else None}
+                | _ends("share_of_attainable", cell.figures["share_of_attainable"])
+                | {"usd_per_million_images": price and usd_per_million_images(cell, point.batch, price)}
+            )
+    return rows
+
+
+def ceiling_rows(match: Match) -> list[dict[str, Any]]:
+    """Return one row for each contender and dtype whose limits are known."""
+    return [
+        {
+            "contender": one.name,
+            "description": one.description,
+            "dtype": dtype,
+            "flops_per_second": roof.flops_per_second,
+            "bytes_per_second": roof.bytes_per_second,
+            "ridge": roof.ridge,
+        }
+        for one in match.contenders
+        for dtype, roof in one.roofs.items()
+    ]
+
+
+def environment_rows(match: Match) -> list[dict[str, Any]]:
+    """Return one row for each value of each fact in which contenders differ, and who has it."""
+    rows = []
+    names = dict.fromkeys(name for one in match.contenders for name in one.facts)
+    for name in sorted(names):
+        if name in VOLATILE or name.endswith(("_at_start", ".reason")):
+            continue
+        who: dict[str, list[str]] = {}
+        for one in match.contenders:
+            value = one.facts.get(name)
+            who.setdefault(ABSENT if value is None else str(value), []).append(one.name)
+        if len(who) > 1:
+            rows += [{"fact": name, "value": value, "contenders": ", ".join(some)} for value, some in who.items()]
+    return rows
+
+
+def headline(match: Match) -> str:
+    """Return what was compared, in one line."""
+    points = all_points(match.contenders)
+    timed = sum(
+        1
+        for point in points
+        if sum(point in one.cells and one.cells[point].outcome is Outcome.MEASURED for one in match.contenders) > 1
+    )
+    return (
+        f"{len(match.contenders)} contenders · {len(points)} cases planned for two or more, {timed} measured by two or "
+        f"more · speed-ups over {match.reference.name}"
+    )

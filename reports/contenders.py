@@ -1,0 +1,181 @@
+"""Who is compared: each device of each result file is a contender, reduced to what a comparison says of it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from math import log
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.case import Case, compile_label
+from bench.parse import UnreadableError
+from bench.read import read
+from bench.record import Outcome, Run, Scalar
+from reports.evidence import Evidence, examine
+from reports.metrics import METRICS
+from reports.roofline import Roof, roofs
+from reports.stats import Summary
+
+MANY_FILES = 4
+"""From here on files are read by several processes: decoding strictly is what takes the time."""
+
+METRICS_USED = ("latency_seconds", "flops_per_second", "intensity", "share_of_attainable", "peak_bytes")
+
+
+class Point(NamedTuple):
+    """What is computed, wherever that is: a case without its device."""
+
+    model: str
+    step: str
+    batch: int
+    dtype: str
+    compile: str
+
+    @classmethod
+    def of(cls, case: Case) -> Point:
+        """Return the point of a case."""
+        return cls(case.model, case.step, case.batch, case.dtype, case.compile)
+
+    @property
+    def variant(self) -> str:
+        """Return dtype and compile mode as text."""
+        return f"{self.dtype} {compile_label(self.compile)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What a contender shows at a point.
+
+    Attributes:
+        outcome: how the case ended there.
+        reason: why it was not measured.
+        seconds: per iteration; None unless it was timed.
+        logs: ln of the seconds of each launch.
+        figures: the metrics in `METRICS_USED`; what is absent is None.
+        warnings: what a reader must know, each a sentence.
+    """
+
+    outcome: Outcome
+    reason: str | None
+    seconds: Summary | None
+    logs: tuple[float, ...]
+    figures: Mapping[str, Summary | None]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One device in one result file.
+
+    Attributes:
+        name: by which it is told apart: the device, the file, or both.
+        source: the file.
+        device: as torch names it.
+        description: what people call it.
+        facts: of the environment, with those of its own device under ``device.``.
+        roofs: what it allows at best, by dtype.
+        cells: by point, in display order.
+    """
+
+    name: str
+    source: str
+    device: str
+    description: str
+    facts: Mapping[str, Scalar]
+    roofs: Mapping[str, Roof]
+    cells: Mapping[Point, Cell]
+
+
+def load_contenders(paths: Sequence[Path]) -> list[Contender]:
+    """Return every device of every file, in the order in which they were given.
+
+    Raises:
+        UnreadableError: if a file cannot be used, is given twice or timed nothing, if there are fewer than two
+            contenders, or if a file has no case in common with any other contender.
+    """
+    given = [path.resolve() for path in paths]
+    for path, resolved in zip(paths, given, strict=True):
+        if given.count(resolved) > 1:
+            raise UnreadableError(f"{path}: given twice; name different runs")
+    if len(paths) < MANY_FILES:
+        found = [_devices_of(path) for path in paths]
+    else:
+        with ProcessPoolExecutor(min(len(paths), os.cpu_count() or 1)) as pool:
+            found = list(pool.map(_devices_of, paths))
+    contenders = _named(paths, found)
+    if len(contenders) < 2:  # noqa: PLR2004  it takes two
+        raise UnreadableError(f"{paths[0]}: one device in one file; name a second file, or measure a second device")
+    _check_common(contenders)
+    return contenders
+
+
+def _devices_of(path: Path) -> list[Contender]:
+    """Return the devices of one file, named by device only."""
+    run = read(path)
+    if run.settings.quick:
+        raise UnreadableError(f"{path}: a quick run, in which nothing was timed; measure without --quick")
+    by_device: dict[str, dict[Point, Cell]] = {}
+    for case, seen in examine(run).items():
+        by_device.setdefault(case.device, {})[Point.of(case)] = _cell(seen)
+    limits = roofs(run)
+    return [
+        Contender(
+            name=device,
+            source=str(path),
+            device=device,
+            description=str(run.environment.get(f"device.{device}.description") or "unknown"),
+            facts=_facts(run, device),
+            roofs={dtype: roof for (owner, dtype), roof in limits.items() if owner == device},
+            cells=cells,
+        )
+        for device, cells in by_device.items()
+    ]
+
+
+def _cell(seen: Evidence) -> Cell:
+    return Cell(
+        outcome=seen.outcome,
+        reason=seen.reason,
+        seconds=seen.seconds,
+        logs=tuple(map(log, seen.kept.launch_seconds)),
+        figures={name: METRICS[name].derive(seen) for name in METRICS_USED},
+        warnings=seen.warnings,
+    )
+
+
+def _facts(run: Run, device: str) -> dict[str, Scalar]:
+    """Return the environment as this device sees it: facts of other devices are left out."""
+    own = f"device.{device}."
+    facts = {}
+    for name, value in run.environment.facts.items():
+        if name.startswith(own):
+            facts[f"device.{name.removeprefix(own)}"] = value
+        elif not name.startswith("device."):
+            facts[name] = value
+    return facts
+
+
+def _named(paths: Sequence[Path], found: Sequence[Sequence[Contender]]) -> list[Contender]:
+    """Return all contenders with names that tell them apart, as short as that allows."""
+    stems = Counter(path.stem for path in paths)
+    named = []
+    for path, devices in zip(paths, found, strict=True):
+        file = path.stem if stems[path.stem] == 1 else str(path.with_suffix(""))
+        for one in devices:
+            both = file if len(devices) == 1 else f"{file}:{one.device}"
+            named.append(replace(one, name=one.device if len(paths) == 1 else both))
+    return named
+
+
+def _check_common(contenders: Sequence[Contender]) -> None:
+    count = Counter(point for one in contenders for point in one.cells)
+    for source in dict.fromkeys(one.source for one in contenders):
+        points = [point for one in contenders if one.source == source for point in one.cells]
+        if not any(count[point] > 1 for point in points):
+            raise UnreadableError(
+                f"{source}: no case in common with the other files; run the same models, steps, batches and dtypes"
+            )

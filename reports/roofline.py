@@ -1,0 +1,70 @@
+"""What a device allows at best, from the ceilings that the same run found, and which share of it a case reaches.
+
+The roofline: a computation of so many operations and so many bytes cannot be faster than the device's products allow,
+nor faster than its copies do. Source: Williams, Waterman, Patterson, "Roofline", CACM 52(4), 2009.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.case import Case, compute_dtype
+from bench.record import Limit, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roof:
+    """The two limits of a device in a dtype: the best of the launches that tried.
+
+    Attributes:
+        flops_per_second: of matrix products.
+        bytes_per_second: of copies, bytes read and bytes written both counted.
+    """
+
+    flops_per_second: float
+    bytes_per_second: float
+
+    def attainable(self, intensity: float) -> float:
+        """Return the FLOP/s that are attainable at an arithmetic intensity in FLOP per byte."""
+        return min(self.flops_per_second, self.bytes_per_second * intensity)
+
+    @property
+    def ridge(self) -> float:
+        """Return the intensity at which both limits meet, in FLOP per byte."""
+        return self.flops_per_second / self.bytes_per_second
+
+
+def roofs(run: Run) -> dict[tuple[str, str], Roof]:
+    """Return the limits by device and by the dtype that is computed in; what was not found is not there."""
+    best: dict[tuple[str, str | None], float] = {}
+    for one in run.ceilings:
+        if one.per_second is not None:
+            key = (one.device, one.dtype)
+            best[key] = max(one.per_second, best.get(key, 0.0))
+    return {
+        (device, dtype): Roof(flops_per_second=rate, bytes_per_second=best[device, None])
+        for (device, dtype), rate in best.items()
+        if dtype is not None and (device, None) in best
+    }
+
+
+def roof_of(case: Case, found: Mapping[tuple[str, str], Roof]) -> Roof | None:
+    """Return the limits of a case."""
+    return found.get((case.device, compute_dtype(case.dtype)))
+
+
+def attained(flops: float, least_bytes: float, seconds: float, roof: Roof) -> float:
+    """Return the share of what is attainable that so many operations and bytes in so many seconds are."""
+    return flops / seconds / roof.attainable(flops / least_bytes)
+
+
+def no_ceiling(run: Run) -> dict[str, str]:
+    """Return why a device has no ceiling in a dtype, or for copies, by what that is called."""
+    missing = {}
+    known = {(one.device, one.dtype) for one in run.ceilings if one.per_second is not None}
+    for one in run.ceilings:
+        if one.reason is not None and (one.device, one.dtype) not in known:
+            what = f"{one.dtype} products" if one.limit is Limit.PRODUCTS else "copies"
+            missing[f"{what} on {one.device}"] = one.reason
+    return missing
