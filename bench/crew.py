@@ -56,7 +56,7 @@ class Crew:
             self._generation = generation
             self.launching_seconds += monotonic() - begin
             self.compile_seconds += self._launcher.compile_seconds
-        worker = self._launcher.start(fork=device == "cpu" and self._launcher.may_fork)
+        worker = self._launcher.start(fork=self._launcher.may_fork)
         return self.opening.open(worker, device, launch=launch)
 
     def executions(self, done: int, launches: int) -> int:

@@ -50,7 +50,7 @@ class Fleet:
             LaunchError: if no worker can be made at all.
         """
         may_fork = all(self._launcher(one).may_fork for one in self.arms)
-        worker = self._launcher(arm).start(fork=device == "cpu" and may_fork, root=root)
+        worker = self._launcher(arm).start(fork=may_fork, root=root)
         return self.opening.open(worker, device, launch=launch)
 
     def renew(self) -> None:

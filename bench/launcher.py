@@ -40,23 +40,30 @@ SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT, "kill": signal.SI
 def warm(*, compiled: bool) -> dict[str, Any]:
     """Import what every worker needs, and compile a tiny forward so that each fork saves inductor's start-up.
 
+    Compiling asks an accelerator's runtime what it is, and no such runtime survives a fork: beside an accelerator the
+    compiler is only imported.
+
     Returns:
-        The seconds spent compiling, and whether workers may be forked: on Linux, and without an accelerator, since
-        compiling asks an accelerator's runtime what it is, and no such runtime survives a fork.
+        The seconds spent compiling, and whether workers may be forked: on Linux, while no accelerator's runtime runs.
     """
     import torch
     import torchvision.datasets  # noqa: F401  a second of every fork otherwise
 
     begin = monotonic()
-    may_fork = sys.platform == "linux" and not torch.accelerator.is_available()
-    if compiled and may_fork:
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if compiled and accelerator is None:
         try:
             with torch.inference_mode():
                 torch.compile(torch.nn.Linear(2, 2))(torch.ones(1, 2))
         except Exception as error:  # noqa: BLE001  the probe will say for each device what does not work
             print(f"launcher: torch.compile did not work: {error}", file=sys.stderr)
         torch.compiler.reset()
-    return {"compile_seconds": monotonic() - begin, "may_fork": may_fork}
+    elif compiled:
+        import torch._inductor.compile_fx
+    asleep = accelerator is None or (
+        accelerator.type == "cuda" and not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    )
+    return {"compile_seconds": monotonic() - begin, "may_fork": sys.platform == "linux" and asleep}
 
 
 def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:

@@ -26,6 +26,7 @@ from bench.environment import torch_facts
 from bench.events import EventClock, event_maker
 from bench.facts import compiled_counts, eager_counts
 from bench.guard import die_first, die_with_parent, ignore_terminal, limit_memory
+from bench.memory import allocated_bytes, peak_bytes
 from bench.nvml import throttled
 from bench.prepare import (
     SETTLED_WITHIN,
@@ -119,7 +120,12 @@ class Worker:
                 build(wanted, model, self._device, *data, seed=self._seed, compiled=compiled), self._clock
             )
 
-        counts = eager_counts(step(compiled=False))
+        held = allocated_bytes(self._device)
+        eager = step(compiled=False)
+        counts = eager_counts(eager)
+        peak, _ = peak_bytes(self._device, eager.iterate, held)
+        if peak is not None:
+            counts["peak_bytes"] = peak
         if wanted.compiled:
             allow_variants()
             counts |= compiled_counts(step(compiled=True))

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports.compare import Match, all_crossings
-from reports.contenders import Cell, Contender, Point
+from reports.contenders import Cell, Contender
 from reports.escape import picture as clean
 from reports.ink import COLOURS, LINES, MARKERS, NothingToDrawError, batch_ticks, log_ticks, said_below
 from reports.plots import contents_of, styled
@@ -24,7 +24,7 @@ MOST_LINES = 14
 """More lines in a panel than this, and each contender has one: its best variant at each batch."""
 
 PANEL_WIDTH, PANEL_HEIGHT, LEGEND_WIDTH, LEGEND_LINE = 3.9, 3.3, 2.2, 0.19
-BEST = "best variant"
+BEST = ("best variant", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +33,12 @@ class Series:
 
     Attributes:
         contender: whose.
-        variant: dtype and compile mode, or that it is the best at each batch.
+        variant: dtype and compile mode, or that it is the best at each batch and nothing more.
         cells: by batch, ascending.
     """
 
     contender: str
-    variant: str
+    variant: tuple[str, str]
     cells: Mapping[int, Cell]
 
 
@@ -51,9 +51,14 @@ def throughput(match: Match) -> Figure:
     marked = all_crossings(match)
     looks = _looks(match.contenders)
     variants = list(dict.fromkeys(line.variant for lines in panels.values() for line in lines))
-    dashes: dict[str, Any] = dict(zip(variants, cycle(LINES), strict=False))
+    dashes: dict[str, Any] = dict(zip(dict.fromkeys(dtype for dtype, _ in variants), cycle(LINES), strict=False))
     handles = [Line2D([], [], color=looks[name][0], marker=looks[name][1], label=clean(name)) for name in looks]
-    handles += [Line2D([], [], color="black", linestyle=dashes[name], label=clean(name)) for name in variants]
+    handles += [Line2D([], [], color="black", linestyle=dash, label=clean(name)) for name, dash in dashes.items()]
+    if any(mode != "off" for _, mode in variants):
+        label = "compiled: hollow"
+        handles.append(
+            Line2D([], [], color="black", marker="o", linestyle="none", markerfacecolor="white", label=label)
+        )
     if any(one.at for one in marked):
         handles.append(Line2D([], [], color="black", marker="*", linestyle="none", markersize=9, label="crossing"))
     width = PANEL_WIDTH * len(panels) + LEGEND_WIDTH
@@ -61,10 +66,10 @@ def throughput(match: Match) -> Figure:
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)
     for axes, ((model, step), lines) in zip(grid.flat, panels.items(), strict=True):
         for line in lines:
-            _draw(axes, line, looks[line.contender], dashes[line.variant])
+            _draw(axes, line, looks[line.contender], dashes[line.variant[0]])
         shown = {line.variant for line in lines}
         for crossing in marked:
-            if crossing.curve[:2] == (model, step) and (BEST in shown or _variant(crossing) in shown):
+            if crossing.curve[:2] == (model, step) and (BEST in shown or crossing.curve[2:] in shown):
                 _mark(axes, crossing)
         axes.set_title(clean(f"{model}, {step}"))
         batch_ticks(axes, [batch for line in lines for batch in line.cells])
@@ -151,11 +156,11 @@ def _panels(match: Match) -> list[tuple[str, str]]:
 
 def _series(match: Match, panel: tuple[str, str]) -> list[Series]:
     """Return the lines of one panel: every variant of every contender, or the best of each if those are too many."""
-    lines: dict[tuple[str, str], dict[int, Cell]] = {}
+    lines: dict[tuple[str, tuple[str, str]], dict[int, Cell]] = {}
     for one in match.contenders:
         for point, cell in one.cells.items():
             if (point.model, point.step) == panel and cell.seconds is not None:
-                lines.setdefault((one.name, point.variant), {})[point.batch] = cell
+                lines.setdefault((one.name, (point.dtype, point.compile)), {})[point.batch] = cell
     if len(lines) > MOST_LINES:
         lines = {}
         for one in match.contenders:
@@ -174,7 +179,7 @@ def _looks(contenders: Sequence[Contender]) -> dict[str, tuple[str, str]]:
     return {one.name: look for one, look in zip(contenders, looks, strict=False)}
 
 
-def _draw(axes: Axes, line: Series, look: tuple[str, str], dash: object) -> None:
+def _draw(axes: Axes, line: Series, look: tuple[str, str], dash: Any) -> None:
     summaries = [(batch, cell.seconds.per(batch)) for batch, cell in line.cells.items() if cell.seconds]
     centre = np.array([one.centre for _, one in summaries])
     low = np.array([one.centre if one.low is None else one.low for _, one in summaries])
@@ -187,13 +192,9 @@ def _draw(axes: Axes, line: Series, look: tuple[str, str], dash: object) -> None
         color=colour,
         marker=marker,
         linestyle=dash,
+        markerfacecolor=colour if line.variant[1] == "off" else "white",
         capsize=3,
     )
-
-
-def _variant(crossing: Crossing) -> str:
-    _, _, dtype, compile_ = crossing.curve
-    return Point("", "", 1, dtype, compile_).variant
 
 
 def _mark(axes: Axes, crossing: Crossing) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from math import log
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.case import Case, compile_label
+from bench.case import Case
 from bench.parse import UnreadableError
 from bench.read import read
 from bench.record import Outcome, Run, Scalar
@@ -39,11 +40,6 @@ class Point(NamedTuple):
     def of(cls, case: Case) -> Point:
         """Return the point of a case."""
         return cls(case.model, case.step, case.batch, case.dtype, case.compile)
-
-    @property
-    def variant(self) -> str:
-        """Return dtype and compile mode as text."""
-        return f"{self.dtype} {compile_label(self.compile)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +100,7 @@ def load_contenders(paths: Sequence[Path]) -> list[Contender]:
     if len(paths) < MANY_FILES:
         found = [_devices_of(path) for path in paths]
     else:
-        with ProcessPoolExecutor(min(len(paths), os.cpu_count() or 1)) as pool:
+        with ProcessPoolExecutor(min(len(paths), os.cpu_count() or 1), initializer=gc.disable) as pool:
             found = list(pool.map(_devices_of, paths))
     contenders = _named(paths, found)
     if len(contenders) < 2:  # noqa: PLR2004  it takes two

@@ -32,8 +32,8 @@ def throughput(run: Run, _: Reference) -> Figure:
 
 
 def latency(run: Run, _: Reference) -> Figure:
-    """Return seconds per iteration against batch."""
-    return _curves(run, "seconds", Unit.SECONDS, "Latency", "time per iteration")
+    """Return seconds of an iteration that is waited for against batch."""
+    return _curves(run, "latency_seconds", Unit.SECONDS, "Latency", "time of an iteration that is waited for")
 
 
 def _curves(run: Run, column: str, unit: Unit, title: str, label: str) -> Figure:

@@ -26,7 +26,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "*", "h")
 """One more than colours, so that a colour that comes again has another marker."""
 
-LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
+LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 4)))
 LABELS_PER_DECADE = {1.5: (1.0, 2.0, 5.0), 3.0: (1.0, 3.0), inf: (1.0,)}
 """Which multiples of a power of ten are labelled, by how many decades an axis spans at most."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from statistics import median
 
 from bench.case import Case
@@ -45,63 +44,79 @@ class Kept:
 
 def keep(run: Run) -> dict[Case, Kept]:
     """Return what counts of every planned case; a case without slices keeps nothing."""
-    dropped, spared = _disturbed(run)
-    return {
-        case: _keep_case(case, [(launch, slices) for launch, slices in timed if slices], dropped, spared)
-        for case, timed in _timed(run).items()
-    }
+    timed = _timed(run)
+    dropped, spared = _disturbed(timed)
+    return {case: _keep_case(case, slices, dropped, spared) for case, slices in timed.items()}
 
 
 def is_dropped(run: Run) -> set[SetKey]:
     """Return the interleaved sets that do not count."""
-    return _disturbed(run)[0]
+    return _disturbed(_timed(run))[0]
 
 
-def _timed(run: Run) -> dict[Case, list[tuple[int, Slices]]]:
-    """Return the slices of every case by launch; the pilot, launch 0, is discarded."""
+Timed = list[tuple[int, Slices]]
+"""The slices of a case by launch; the pilot, launch 0, is discarded."""
+
+
+def _timed(run: Run) -> dict[Case, Timed]:
     return {
         case: [(one.launch, one.slices) for one in some if one.slices is not None and one.launch > 0]
         for case, some in run.by_case().items()
     }
 
 
-def _disturbed(run: Run) -> tuple[set[SetKey], set[SetKey]]:
+def _disturbed(timed: Mapping[Case, Timed]) -> tuple[set[SetKey], set[SetKey]]:
     """Return the sets to drop, and those that are spared because nothing of their launch would be left."""
-    wall: dict[SetKey, float] = defaultdict(float)
-    stolen: dict[SetKey, float] = defaultdict(float)
-    unknown: set[SetKey] = set()
-    for case, timed in _timed(run).items():
-        for launch, slices in timed:
-            for position, index in enumerate(slices.set_index):
-                key = (case.group, launch, index)
-                wall[key] += slices.iterations * slices.seconds[position]
-                if slices.stolen_seconds is None:
-                    unknown.add(key)
-                else:
-                    stolen[key] += slices.stolen_seconds[position]
-    disturbed = {key for key in wall.keys() - unknown if stolen[key] > STOLEN_SHARE * wall[key]}
-    spared = set()
-    for _, keys in groupby(sorted(wall), key=lambda key: key[:2]):
-        every = set(keys)
-        if every <= disturbed:
-            spared |= every
-    return disturbed - spared, spared
+    by_group: dict[tuple[tuple[str, str, int, str], int], list[Slices]] = defaultdict(list)
+    for case, some in timed.items():
+        group = case.group
+        for launch, slices in some:
+            by_group[group, launch].append(slices)
+    dropped: set[SetKey] = set()
+    spared: set[SetKey] = set()
+    for (group, launch), variants in by_group.items():
+        if any(one.stolen_seconds and any(one.stolen_seconds) for one in variants):  # seldom: the rest is quick
+            every, disturbed = _disturbed_sets(variants)
+            chosen = spared if every <= disturbed else dropped
+            chosen |= {(group, launch, index) for index in disturbed}
+    return dropped, spared
 
 
-def _keep_case(case: Case, timed: list[tuple[int, Slices]], dropped: set[SetKey], spared: set[SetKey]) -> Kept:
+def _disturbed_sets(variants: Sequence[Slices]) -> tuple[set[int], set[int]]:
+    """Return all sets of one group in one launch, and those of which the hypervisor took too much."""
+    wall: dict[int, float] = defaultdict(float)
+    stolen: dict[int, float] = defaultdict(float)
+    unknown: set[int] = set()
+    for slices in variants:
+        for position, index in enumerate(slices.set_index):
+            wall[index] += slices.iterations * slices.seconds[position]
+            if slices.stolen_seconds is None:
+                unknown.add(index)
+            else:
+                stolen[index] += slices.stolen_seconds[position]
+    return set(wall), {index for index in wall.keys() - unknown if stolen[index] > STOLEN_SHARE * wall[index]}
+
+
+def _keep_case(case: Case, timed: Timed, dropped: set[SetKey], spared: set[SetKey]) -> Kept:
+    group = case.group
     seconds: dict[int, dict[int, float]] = {}
-    count = 0
+    count = gone = 0
+    kept_disturbed = []
     for launch, slices in timed:
+        mine = set(slices.set_index)
+        out = {index for index in mine if (group, launch, index) in dropped} if dropped else set()
+        gone += len(out)
+        if spared and any((group, launch, index) in spared for index in mine):
+            kept_disturbed.append(launch)
         sets: dict[int, list[float]] = defaultdict(list)
         for index, one in zip(slices.set_index, slices.seconds, strict=True):
-            if (case.group, launch, index) not in dropped:
+            if index not in out:
                 sets[index].append(one)
                 count += 1
         if sets:
-            seconds[launch] = {index: median(values) for index, values in sets.items()}
-    mine = {(launch, index) for launch, slices in timed for index in slices.set_index}
-    gone = sum((case.group, *key) in dropped for key in mine)
-    kept_disturbed = sorted({launch for launch, index in mine if (case.group, launch, index) in spared})
+            seconds[launch] = {
+                index: values[0] if len(values) == 1 else median(values) for index, values in sets.items()
+            }
     return Kept(
         seconds=seconds,
         slices=count,
@@ -110,7 +125,7 @@ def _keep_case(case: Case, timed: list[tuple[int, Slices]], dropped: set[SetKey]
     )
 
 
-def _warnings(timed: list[tuple[int, Slices]], *, gone: int, disturbed_launches: list[int]) -> list[str]:
+def _warnings(timed: Timed, *, gone: int, disturbed_launches: list[int]) -> list[str]:
     warnings = []
     limit = f"{STOLEN_SHARE:.0%}".replace("%", " %")
     if any(slices.stolen_seconds is None for _, slices in timed):

@@ -22,6 +22,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from math import log1p
@@ -43,7 +44,7 @@ SLOWDOWNS = (0.01, 0.02, 0.03, 0.05, 0.10)
 WINDOWS = (16, 32, 60)
 """Blocks in a job that is cut from the tape: about 1.5, 3 and 5 minutes."""
 
-STRIDE = 4
+STRIDE = 8
 """Windows for power begin so many blocks apart: they overlap, and their number is not a sample size."""
 
 FLATTEN = "        x = self.flatten(x)"
@@ -111,7 +112,9 @@ def gate(path: Path, *arguments: str) -> int:
     """Carry out one comparison of the working tree with itself, unless it is there; return pytest's exit code."""
     if path.exists():
         return 0
-    command = [sys.executable, "-m", "pytest", "bench", "-q", *CASES, "--against", str(ROOT), *arguments]
+    command = [sys.executable, "-m", "pytest", "bench", "-q", *CASES, *arguments]
+    if not any("base=" in argument for argument in arguments):
+        command += ["--against", str(ROOT)]
     with path.with_suffix(".log").open("wb") as log:
         done = subprocess.run(
             [*command, "--benchmark-json", str(path)], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False
@@ -136,12 +139,17 @@ def jobs(options: argparse.Namespace) -> None:
 
 
 def slowed(options: argparse.Namespace) -> None:
-    """Run jobs in which five of the twelve cases are slower by the five shares, others in each job."""
+    """Run jobs in which five of the twelve cases are slower by the five shares, others in each job.
+
+    Base waits too, for nothing at all, so that the waiting itself is the only difference.
+    """
+    base = mutant(options.folder / "mutants" / "slowed-by-nothing", SLOWED.format(shares={}) + FLATTEN)
     for number in range(options.count):
         turned = SLOWED_CASES[number % 6 :] + SLOWED_CASES[: number % 6]
         shares = dict(zip(turned, SLOWDOWNS, strict=False))
         tree = mutant(options.folder / "mutants" / f"slowed-{number}", SLOWED.format(shares=shares) + FLATTEN)
-        gate(options.folder / f"slowed-{number}.json", "--arm", f"head=ref={tree}", "--budget", options.budget)
+        arms = ("--arm", f"base=ref={base}", "--arm", f"head=ref={tree}")
+        gate(options.folder / f"slowed-{number}.json", *arms, "--budget", options.budget)
 
 
 def mutants(options: argparse.Namespace) -> None:
@@ -267,13 +275,14 @@ def power(job: Job) -> str:
 
 def caught_share(job: Job, count: int, share: float) -> float:
     """Return how often one slowed case is caught in windows of so many blocks, over windows and cases."""
-    starts = range(0, len(job.blocks) - count + 1, STRIDE)
-    caught = [
-        caught_in(window(job, first, count), index, share)
-        for first in starts
+    chosen = [
+        (window(job, first, count), index, share)
+        for first in range(0, len(job.blocks) - count + 1, STRIDE)
         for index in range(len(job.live))
         if (first // STRIDE + index) % 3 == 0  # a third of them, evenly spread, is enough
     ]
+    with ProcessPoolExecutor() as pool:
+        caught = list(pool.map(caught_in, *zip(*chosen, strict=True), chunksize=8))
     return sum(caught) / len(caught)
 
 

@@ -2,9 +2,10 @@
 
 ``python -m tests.field.hostile [--files 2000] [--seed 0]``
 
-Each goes through ``python -m reports``: a run as table (text, Markdown, CSV) and, for some, as plots, a comparison as
-its answer in the same three forms. Whatever happens must be a documented exit code, or 2 with one line, within 5 s,
-without a traceback, without a write outside the output folder; and what is accepted must come out escaped.
+Each goes through ``python -m reports``: a run as table (text, Markdown, CSV), beside a sound one as contender, and, for
+some, as plots; a comparison of arms as its answer in the same three forms. Whatever happens must be a documented exit
+code, or 2 with one line, within 5 s, without a traceback, without a write outside the output folder; and what is
+accepted must come out escaped.
 Prints a table; exits with 1 if a count that must be 0 is not.
 """
 
@@ -29,12 +30,16 @@ import matplotlib.font_manager
 from bench.joblog import JobLog, job_section
 from bench.journal import GATE_SECTION, SECTION, Journal, section
 from reports.__main__ import main as reports_main
+from tests.reports.contenders import on_cpu, run_on, stored
 from tests.reports.jobs import CASES, events_of, made_job
 from tests.reports.runs import realistic_run
 
 LIMIT_SECONDS = 5.0
 
-VERDICTS = {"table": (0,), "plot": (0,), "gate": (0, 1, 4)}
+SOUND = "sound.json"
+"""A file beside the others with which nothing is wrong."""
+
+VERDICTS = {"table": (0,), "plot": (0,), "compare": (0,), "gate": (0, 1, 4)}
 """Exit codes of a file that was read; of a comparison they are its verdict."""
 
 NASTY = (
@@ -151,6 +156,7 @@ def main(argv: Sequence[str]) -> int:
         if not watch.sees(folder):
             print("the watch does not see a write outside the output folder: nothing below would mean anything")
             return 1
+        stored(run_on("cpu", on_cpu), folder / SOUND)
         for number, (suffix, content) in enumerate(files(options.files, Random(options.seed))):
             path = folder / f"file{suffix}"
             path.write_bytes(content)
@@ -170,7 +176,10 @@ def commands(path: Path, out: Path, *, compared: bool, plots: bool) -> list[list
     found = [["table", str(path), "--format", form] for form in ("text", "markdown")]
     found.append(["table", str(path), "--format", "csv", "--table", "summary"])
     found.append(["table", str(path), "--out", str(out)])
-    return [*found, *([["plot", str(path), "--out", str(out)]] if plots else [])]
+    side_by_side = ["compare", str(path.with_name(SOUND)), str(path)]
+    if plots:
+        return [*found, ["plot", str(path), "--out", str(out)], [*side_by_side, "--out", str(out)]]
+    return [*found, [*side_by_side, "--format", "markdown"]]
 
 
 def look(path: Path, given: Sequence[Sequence[str]], tally: Tally, watch: Watch) -> None:

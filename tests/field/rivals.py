@@ -1,11 +1,12 @@
 """What the rules of other tools say of plain runs of identical code, and of a slowdown put into one of them.
 
-``python -m tests.field.rivals FOLDER``, a folder that ``tests.field.repeatability`` has filled.
+``python -m tests.field.rivals FOLDER``, a folder that ``tests.field.repeatability`` has filled, or ``... TAPE``, the
+JSON of ``tests.field.calibrate tape``, of which every 16 blocks' slices of base count as one run.
 
 Every pair of runs that followed each other is a job: base, then head, as these tools have it. Rules, not the tools
-themselves, on the rounds that pytest-benchmark recorded: pytest-benchmark's own ``--benchmark-compare-fail``;
-pyperf's ``compare_to`` (Student's t at 95 %); benchstat's (Mann and Whitney's U at .05); asv's ``continuous`` (U at
-.002 and a factor of 1.1).
+themselves, on the rounds that pytest-benchmark recorded, or on our own steadier slices: pytest-benchmark's own
+``--benchmark-compare-fail``; pyperf's ``compare_to`` (Student's t at 95 %); benchstat's (Mann and Whitney's U at .05);
+asv's ``continuous`` (U at .002 and a factor of 1.1).
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ from statistics import median
 import numpy as np
 from scipy.stats import binomtest, mannwhitneyu, ttest_ind
 
+from bench.job import Contest, Job
+from bench.joblog import read_job
 from bench.read import read_plain
 
 Rounds = Sequence[float]
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10, 0.25, 0.50)
+
+BLOCKS = 16
+"""Of the tape in a run: a job of two runs is then as long as one of ours with 32 blocks, about five minutes."""
 
 Rule = Callable[[Rounds, Rounds], bool]
 """Of base's and head's rounds: whether head is called slower."""
@@ -45,11 +51,14 @@ RULES: Mapping[str, Rule] = {
 def main(argv: Sequence[str]) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("place", type=Path, metavar="FOLDER or TAPE")
     options = parser.parse_args(argv)
-    runs = [eager_rounds(path) for path in sorted(options.folder.glob("plain-*.json"))]
+    if options.place.is_dir():
+        runs = [eager_rounds(path) for path in sorted(options.place.glob("plain-*.json"))]
+    else:
+        runs = runs_of_tape(read_job(options.place)[0])
     if len(runs) < 2:
-        parser.error(f"{options.folder} holds fewer than two plain runs; tests.field.repeatability makes them")
+        parser.error(f"{options.place} holds fewer than two runs; tests.field.repeatability and calibrate make them")
     print(table(runs))
     return 0
 
@@ -57,6 +66,19 @@ def main(argv: Sequence[str]) -> int:
 def eager_rounds(path: Path) -> dict[str, Rounds]:
     """Return the rounds of the twelve eager cases, in seconds."""
     return {one.fullname: one.seconds for one in read_plain(path) if one.params["compile_"] == "off"}
+
+
+def runs_of_tape(job: Job) -> list[dict[str, Rounds]]:
+    """Return base's slices of every so many blocks as if they were a run, in seconds."""
+    found = []
+    for first in range(0, len(job.blocks) - BLOCKS + 1, BLOCKS):
+        rounds: dict[str, list[float]] = {}
+        for block in job.blocks[first : first + BLOCKS]:
+            for pairing in block.pairings:
+                if pairing.contest is Contest.ARMS:
+                    rounds.setdefault(pairing.case.id, []).extend(pairing.base_seconds)
+        found.append(dict(rounds))
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

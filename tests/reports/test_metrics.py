@@ -162,3 +162,41 @@ def test_note_of_every_launch_is_said_once() -> None:
     """It is a property of the case then."""
     run = made_run([FLOAT], [replace(measured(FLOAT, 1, slices([0.001])), notes=("always", "always"))], launches=1)
     assert examine(run)[FLOAT].warnings[-1] == "always"
+
+
+def on_card(*, events: float | None = None, latency: float | None = None) -> tuple[Run, Case]:
+    """Return a run of one forward on a card, slices of a millisecond."""
+    (case,) = matrix(devices=("cuda",), dtypes=("float32",))
+    timed = slices(
+        [1e-3] * 3,
+        events=None if events is None else [events] * 3,
+        latency=None if latency is None else [latency] * 3,
+        clock_seconds=5e-6,
+    )
+    return made_run([case], [measured(case, launch, timed, peak_bytes=4096) for launch in range(1, 9)]), case
+
+
+def test_latency_is_of_single_iterations_where_slices_are_queued() -> None:
+    """With its interval over launches; elsewhere it is the time itself."""
+    run, case = on_card(latency=1.5e-3)
+    assert figure(run, case, "latency_seconds").centre == 1.5e-3
+    assert figure(run, case, "latency_seconds").low == 1.5e-3
+    assert figure(run, case, "seconds").centre == 1e-3
+    run, case = on_card()
+    assert figure(run, case, "latency_seconds") == figure(run, case, "seconds")
+
+
+@pytest.mark.parametrize(("events", "doubted"), [(0.97e-3, False), (0.5e-3, True), (1.2e-3, True)])
+def test_events_that_disagree_are_a_warning(events: float, *, doubted: bool) -> None:
+    """Both time the same slice: further apart than 5 %, one of them is wrong."""
+    run, case = on_card(events=events)
+    assert figure(run, case, "event_share").centre == pytest.approx(events / 1e-3)
+    assert any("device events read" in warning for warning in examine(run)[case].warnings) is doubted
+
+
+def test_memory_and_waiting_are_told() -> None:
+    """As they were observed."""
+    run, case = on_card()
+    assert figure(run, case, "peak_bytes").centre == 4096
+    assert figure(run, case, "clock_seconds").centre == 5e-6
+    assert METRICS["event_share"].derive(examine(run)[case]) is None

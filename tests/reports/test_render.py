@@ -204,3 +204,20 @@ def test_footer_tells_dirty_commit_real_images_and_what_was_not_held_still() -> 
         " 8 launches; seed 0."
     )
     assert lines[3] == "Not held still: threads not bound, garbage collector on."
+
+
+def test_column_that_is_empty_everywhere_is_left_out() -> None:
+    """A CPU has no latency of its own and no peak memory; a card has both."""
+    (card,) = matrix(devices=("cuda",), dtypes=("float32",))
+    timed = [
+        measured(card, launch, slices([1e-3] * 3, latency=[2e-3] * 3, clock_seconds=5e-6), peak_bytes=3 << 20)
+        for launch in range(1, 9)
+    ]
+    said = shown(made_run([card], timed), "summary", "roofline")
+    assert "latency" in said
+    assert "2.000 ms" in said
+    assert "3.0 MiB" in said
+    assert "waiting for it takes 5.000 µs" in said
+    plain = shown(made_run([FLOAT], [measured(FLOAT, 1, slices([1e-3]))]), "summary", "roofline")
+    assert "latency" not in plain
+    assert "peak memory" not in plain
