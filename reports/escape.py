@@ -18,6 +18,8 @@ LINK = re.compile(r"\](?=[(\[:])")
 
 def plain(text: str) -> str:
     """Return text on one line without control, formatting and unpaired surrogate characters, for the terminal."""
+    if text.isprintable():  # by far the most, and then nothing is to be done
+        return text
     spaced = "".join(" " if one.isspace() else one for one in text)
     return "".join(one for one in spaced if unicodedata.category(one) not in HIDDEN)
 

@@ -103,6 +103,7 @@ def walsh_interval(values: Sequence[float], *, confidence: float) -> tuple[float
     return averages[rank - 1], averages[-rank]
 
 
+@cache
 def signed_rank(n: int, *, tail: float) -> int:
     """Return how many Walsh averages an interval may leave out, plus one, on each side.
 
@@ -138,6 +139,7 @@ def shift_interval(base: Sequence[float], head: Sequence[float], *, confidence: 
     return differences[rank - 1], differences[-rank]
 
 
+@cache
 def rank_sum(m: int, n: int, *, tail: float) -> int:
     """Return how many of the m n differences an interval may leave out, plus one, on each side.
 
