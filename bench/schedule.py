@@ -22,7 +22,7 @@ from bench.resume import Resumption
 Group = tuple[str, str, int, str]
 
 SINGLES = 10
-"""Iterations after each slice on an accelerator that are waited for one by one: their mean is the latency."""
+"""Iterations after each slice on an accelerator that are waited for one by one, at most: their mean is the latency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +245,8 @@ class Schedule:
                 if isinstance(yardstick, Measurement):
                     return yardstick
                 reading, current = yardstick, index
-            timing = self._operator.slice(case, launch, self._pace.iterations[case], singles=_singles(case))
+            iterations = self._pace.iterations[case]
+            timing = self._operator.slice(case, launch, iterations, singles=_singles(case, iterations))
             if isinstance(timing, Measurement):
                 return timing
             self._slice_seconds += timing.wall_seconds
@@ -284,10 +285,10 @@ class Schedule:
         }
 
 
-def _singles(case: Case) -> int:
+def _singles(case: Case, iterations: int) -> int:
     """Return how many iterations are waited for one by one: backward always is, and a CPU queues nothing."""
     queues = case.device.partition(":")[0] != "cpu" and case.step != "backward"
-    return SINGLES if queues else 0
+    return min(SINGLES, iterations) if queues else 0
 
 
 def _order(seed: int, launch: int, group: Group | None = None) -> Random:
