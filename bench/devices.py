@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from statistics import median
 from time import perf_counter
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -101,17 +103,26 @@ def synchronizer(device: torch.device) -> Callable[[], None]:
     """
     if device.type == "cpu":
         return lambda: None
-    for owner in (torch.accelerator, module_of(device)):
-        wait = getattr(owner, "synchronize", None)
-        if wait is None:
+    for wait in offers(device, "synchronize"):
+        try:
+            wait()
+        except (RuntimeError, TypeError, ValueError, NotImplementedError):  # its owner does not know this backend
             continue
-        for arguments in ((device,), ()):
-            try:
-                wait(*arguments)
-            except (RuntimeError, TypeError, ValueError, NotImplementedError):  # this owner does not know this backend
-                continue
-            return lambda: wait(*arguments)
+        return wait
     raise UnknownDeviceError(f"{device}: its backend cannot synchronise, so nothing can be timed on it")
+
+
+def offers(device: torch.device, name: str) -> Iterator[Callable[[], Any]]:
+    """Yield the ways to call a function of this name for a device: torch's own, then the backend's.
+
+    Torch's own is always told the device: without one it would answer for the current accelerator, whichever that is.
+    """
+    own, backends = getattr(torch.accelerator, name, None), getattr(module_of(device), name, None)
+    if callable(own):
+        yield partial(own, device)
+    if callable(backends):
+        yield partial(backends, device)
+        yield backends
 
 
 def slowed(read: Clock, share: float) -> Clock:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bench.devices import module_of
+from bench.devices import offers
 
 NO_ALLOCATOR = "a CPU has no allocator that counts by case"
 NOT_TOLD = "the device's allocator does not tell a peak"
@@ -72,14 +72,12 @@ def _ask(device: torch.device, names: Names, *, silent: bool = False) -> Any:
         names: of functions that take the device, or nothing.
         silent: whether a function that returns nothing has answered by that.
     """
-    for owner in (torch.accelerator, module_of(device)):
-        for name in names:
-            ask: Any = getattr(owner, name, None)
-            for arguments in ((device,), ()) if callable(ask) else ():
-                try:
-                    told = ask(*arguments)
-                except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError):
-                    continue  # this owner does not know this backend, or asks for something else
-                if told is not None or silent:
-                    return True if told is None else told
+    for name in names:
+        for ask in offers(device, name):
+            try:
+                told = ask()
+            except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError):
+                continue  # its owner does not know this backend, or asks for something else
+            if told is not None or silent:
+                return True if told is None else told
     return None

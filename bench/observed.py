@@ -152,6 +152,10 @@ PREPARATION_AMOUNTS = (
 )
 
 
+MOST_PER_SECOND = 1e24
+"""A million times what the fastest machine on earth computes; no device does less than one operation a second."""
+
+
 class Limit(StrEnum):
     """What a ceiling is a ceiling of."""
 
@@ -186,5 +190,7 @@ class Ceiling:
         positive(self, "launch", "per_second", "size")
         if (self.limit is Limit.PRODUCTS) != (self.dtype is not None):
             raise ValueError("products have a dtype, copies have none")
+        if self.per_second is not None and not 1.0 <= self.per_second <= MOST_PER_SECOND:
+            raise ValueError("per_second is not of sane size")
         if (self.per_second is None) != (self.reason is not None) or (self.per_second is None) != (self.size is None):
             raise ValueError("a ceiling has a rate and its size, or a reason")

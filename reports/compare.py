@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.record import Outcome
 from reports.contenders import Contender, Point
+from reports.frame import figures
 from reports.reference import variant_label
 from reports.stats import Summary
 from reports.units import ABSENT
@@ -37,11 +38,6 @@ class Match:
         return [one for one in self.contenders if one is not self.reference]
 
 
-def _ends(name: str, summary: Summary | None) -> dict[str, float | None]:
-    centre, low, high = (summary.centre, summary.low, summary.high) if summary else (None, None, None)
-    return {name: centre, f"{name}_low": low, f"{name}_high": high}
-
-
 def _axes(point: Point) -> dict[str, Any]:
     return dict(point._asdict())
 
@@ -61,11 +57,11 @@ def matched_rows(match: Match) -> list[dict[str, Any]]:
             rows.append(
                 _axes(point)
                 | {"contender": one.name, "outcome": cell.outcome.value, "reason": cell.reason}
-                | _ends("seconds", cell.seconds)
+                | figures("seconds", cell.seconds, interval=True)
                 | {"images_per_second": point.batch / cell.seconds.centre if cell.seconds else None}
-                | _ends("speedup", ratio)
-                | _ends("latency_seconds", cell.figures["latency_seconds"])
-                | _ends("share_of_attainable", cell.figures["share_of_attainable"])
+                | figures("speedup", ratio, interval=True)
+                | figures("latency_seconds", cell.figures["latency_seconds"], interval=True)
+                | figures("share_of_attainable", cell.figures["share_of_attainable"], interval=True)
                 | {"peak_bytes": _centre(cell.figures["peak_bytes"])}
                 | {"usd_per_million_images": price and usd_per_million_images(cell, point.batch, price)}
                 | {"warnings": tuple(dict.fromkeys((*cell.warnings, *why)))}
@@ -107,10 +103,10 @@ def best_rows(match: Match) -> list[dict[str, Any]]:
             rows.append(
                 {"model": point.model, "step": point.step, "batch": point.batch, "contender": one.name}
                 | {"variant": variant_label(point.dtype, point.compile)}
-                | _ends("seconds", cell.seconds)
+                | figures("seconds", cell.seconds, interval=True)
                 | {"images_per_second": point.batch / cell.seconds.centre if cell.seconds else None}
                 | {"share_of_best": fastest / cell.seconds.centre if cell.seconds else None}
-                | _ends("share_of_attainable", cell.figures["share_of_attainable"])
+                | figures("share_of_attainable", cell.figures["share_of_attainable"], interval=True)
                 | {"usd_per_million_images": price and usd_per_million_images(cell, point.batch, price)}
             )
     return rows

@@ -18,7 +18,7 @@ from reports.escape import picture as clean
 from reports.ink import COLOURS, LINES, MARKERS, NothingToDrawError, batch_ticks, log_ticks, said_below
 from reports.plots import contents_of, styled
 from reports.units import Unit, tick
-from reports.versus import Course, Crossing, best_variants
+from reports.versus import Crossing, best_variants
 
 MOST_LINES = 14
 """More lines in a panel than this, and each contender has one: its best variant at each batch."""
@@ -199,7 +199,7 @@ def _draw(axes: Axes, line: Series, look: tuple[str, str], dash: Any) -> None:
 
 def _mark(axes: Axes, crossing: Crossing) -> None:
     """Put a star where two lines cross, with a bar for the interval; an open end reaches the last measured batch."""
-    if crossing.at is None or crossing.rate is None or crossing.course not in (Course.OVERTAKES, Course.FALLS_BEHIND):
+    if crossing.at is None or crossing.rate is None:
         return
     axes.plot(crossing.at, crossing.rate, "*", color="black", markersize=10, zorder=5)
     if crossing.bounded:

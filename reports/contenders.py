@@ -168,10 +168,14 @@ def _named(paths: Sequence[Path], found: Sequence[Sequence[Contender]]) -> list[
 
 
 def _check_common(contenders: Sequence[Contender]) -> None:
-    count = Counter(point for one in contenders for point in one.cells)
-    for source in dict.fromkeys(one.source for one in contenders):
-        points = [point for one in contenders if one.source == source for point in one.cells]
-        if not any(count[point] > 1 for point in points):
+    """Raise UnreadableError if a file, or a device of the only one, has no case in common with any other."""
+    several = len({one.source for one in contenders}) > 1
+    points: dict[str, set[Point]] = {}
+    for one in contenders:
+        points.setdefault(one.source if several else one.name, set()).update(one.cells)
+    count = Counter(point for some in points.values() for point in some)
+    for owner, some in points.items():
+        if not any(count[point] > 1 for point in some):
             raise UnreadableError(
-                f"{source}: no case in common with the other files; run the same models, steps, batches and dtypes"
+                f"{owner}: no case in common with the others; run the same models, steps, batches and dtypes"
             )

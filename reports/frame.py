@@ -105,7 +105,7 @@ def cases(run: Run) -> DataFrame:
             "data": where.data,
         }
         for metric in METRICS.values():
-            row |= _figures(metric.name, metric.derive(seen), interval=metric.interval)
+            row |= figures(metric.name, metric.derive(seen), interval=metric.interval)
         rows.append(row)
     frame = _frame(rows, COLUMNS)
     frame.attrs = {"source": run.source, "environment": dict(run.environment.facts), "quick": run.settings.quick}
@@ -183,7 +183,7 @@ def speedups(run: Run, reference: Reference | None = None) -> DataFrame:
                 "reason": reason,
                 "warnings": warnings,
             }
-            | _figures("speedup", ratio, interval=True)
+            | figures("speedup", ratio, interval=True)
         )
     return _frame(rows, SPEEDUP_COLUMNS)
 
@@ -210,7 +210,8 @@ def _case(case: Case) -> dict[str, Any]:
     return {"case": case.id} | asdict(case)
 
 
-def _figures(name: str, summary: Summary | None, *, interval: bool) -> dict[str, float | None]:
+def figures(name: str, summary: Summary | None, *, interval: bool) -> dict[str, float | None]:
+    """Return a figure under its column, with its interval under two more where asked for."""
     centre, low, high = (summary.centre, summary.low, summary.high) if summary else (None, None, None)
     return {name: centre, f"{name}_low": low, f"{name}_high": high} if interval else {name: centre}
 

@@ -147,6 +147,8 @@ def zero_crossings(line: Line) -> list[tuple[float, bool]]:
 def _interpolated(place: float, line: Line) -> float:
     for (x, y), (next_x, next_y) in pairwise(line):
         if x <= place <= next_x:
+            if x == next_x:  # batches whose logarithms are the same to the last digit
+                return y
             return y + (next_y - y) * (place - x) / (next_x - x)
     raise ValueError(f"{place} is outside of the curve")
 

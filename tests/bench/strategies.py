@@ -92,7 +92,7 @@ def ceilings(draw: st.DrawFn) -> Ceiling:
         launch=draw(st.integers(1, 1000)),
         limit=Limit.COPIES if dtype is None else Limit.PRODUCTS,
         dtype=dtype,
-        per_second=draw(positive) if done else None,
+        per_second=draw(st.floats(1.0, 1e24)) if done else None,
         size=draw(above_zero) if done else None,
         reason=None if done else draw(texts),
     )

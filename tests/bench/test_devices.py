@@ -121,6 +121,21 @@ def test_synchronizer_without_arguments_is_taken_too(monkeypatch: pytest.MonkeyP
     assert calls == ["waited"] * 2
 
 
+def test_another_accelerator_is_not_waited_for_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a device torch waits for the current accelerator, and a clock of the second one would not wait at all."""
+    calls: list[str] = []
+
+    def of_the_current(*given: object) -> None:
+        if given:
+            raise ValueError("not the current accelerator")
+        calls.append("waited for the wrong one")
+
+    module = SimpleNamespace(synchronize=lambda _: calls.append("waited"))
+    backend(monkeypatch, own=SimpleNamespace(synchronize=of_the_current), module=module)
+    devices.synchronizer(CUDA)()
+    assert calls == ["waited"] * 2
+
+
 @pytest.mark.parametrize(
     "module", [None, SimpleNamespace(), SimpleNamespace(synchronize=refuse)], ids=["none", "has-none", "refuses"]
 )

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import memory
+from bench import devices, memory
 from bench.memory import NO_ALLOCATOR, NOT_TOLD, NOTHING_COUNTED
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
@@ -47,7 +47,7 @@ class Allocator:
 def backend(monkeypatch: pytest.MonkeyPatch, *, own: object, module: object) -> None:
     """Make torch.accelerator and the backend's own module what they are on some machine."""
     monkeypatch.setattr(torch, "accelerator", own)
-    monkeypatch.setattr(memory, "module_of", lambda _: module)
+    monkeypatch.setattr(devices, "module_of", lambda _: module)
 
 
 @pytest.mark.parametrize("through", ["torch", "backend"])

@@ -7,7 +7,7 @@ from math import inf, nan
 
 import pytest
 
-from bench.record import FAULTS, Environment, Measurement, Outcome, Run, Settings
+from bench.record import FAULTS, Ceiling, Environment, Limit, Measurement, Outcome, Run, Settings
 from tests.reports.runs import FINISH, TWO, hole, made_run, measured, preparation, slices
 
 CASE, OTHER = TWO
@@ -215,3 +215,12 @@ def test_environment_answers_none_for_what_it_does_not_know() -> None:
     assert environment.get("data.sauce") is None
     with pytest.raises(KeyError):
         environment["data.sauce"]
+
+
+@pytest.mark.parametrize("per_second", [5e-324, 0.5, 1e25])
+def test_ceiling_is_of_sane_size(per_second: float) -> None:
+    """Shares divide by it."""
+    with pytest.raises(ValueError, match="per_second"):
+        Ceiling(
+            device="cpu", launch=1, limit=Limit.COPIES, dtype=None, per_second=per_second, size=1 << 20, reason=None
+        )

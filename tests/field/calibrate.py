@@ -145,11 +145,16 @@ def slowed(options: argparse.Namespace) -> None:
     """
     base = mutant(options.folder / "mutants" / "slowed-by-nothing", SLOWED.format(shares={}) + FLATTEN)
     for number in range(options.count):
-        turned = SLOWED_CASES[number % 6 :] + SLOWED_CASES[: number % 6]
-        shares = dict(zip(turned, SLOWDOWNS, strict=False))
+        shares = shares_of(number)
         tree = mutant(options.folder / "mutants" / f"slowed-{number}", SLOWED.format(shares=shares) + FLATTEN)
         arms = ("--arm", f"base=ref={base}", "--arm", f"head=ref={tree}")
         gate(options.folder / f"slowed-{number}.json", *arms, "--budget", options.budget)
+
+
+def shares_of(number: int) -> dict[tuple[int, str], float]:
+    """Return by what share each case is slowed in a job: five of the six forward cases, others in each job."""
+    turn = number % len(SLOWED_CASES)
+    return dict(zip(SLOWED_CASES[turn:] + SLOWED_CASES[:turn], SLOWDOWNS, strict=False))
 
 
 def mutants(options: argparse.Namespace) -> None:
@@ -299,9 +304,7 @@ def really_slowed(jobs_: dict[str, Job]) -> str:
     """Return what was said of the cases that really waited, by share, and of those that did not."""
     told: dict[float, list[str]] = {share: [] for share in (*SLOWDOWNS, 0.0)}
     for name, job in jobs_.items():
-        number = int(name.removeprefix("slowed-"))
-        turned = SLOWED_CASES[number % 6 :] + SLOWED_CASES[: number % 6]
-        shares = dict(zip(turned, SLOWDOWNS, strict=False))
+        shares = shares_of(int(name.removeprefix("slowed-")))
         rulings = answer(job).rulings
         for case in job.live:
             share = shares.get((case.batch, f"torch.{case.dtype}"), 0.0) if case.step == "forward" else 0.0

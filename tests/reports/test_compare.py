@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
 from pathlib import Path
 from random import Random
@@ -220,8 +221,6 @@ def test_environments_are_compared_field_by_field(tmp_path: Path) -> None:
     """What is the same for all is not said; the device's own facts stand under one name."""
     one = run_on("cpu", on_cpu)
     facts = {**one.environment.facts, "torch.version": "2.13.0", "run.started": "another day"}
-    from dataclasses import replace
-
     from bench.record import Environment
 
     other = replace(one, environment=Environment(facts={**facts, "device.cpu.description": "Other"}))
@@ -234,18 +233,21 @@ def test_environments_are_compared_field_by_field(tmp_path: Path) -> None:
     }
 
 
-def test_devices_of_one_file_are_contenders_too(tmp_path: Path) -> None:
-    """They are called by their device."""
-    from dataclasses import replace
-
-    cpu, card = run_on("cpu", on_cpu), run_on("cuda", on_card)
+def two_devices(batches: Sequence[int], path: Path) -> Path:
+    """Write a run on two devices."""
+    cpu, card = run_on("cpu", on_cpu, batches=batches), run_on("cuda", on_card, batches=batches)
     both = replace(
         cpu,
         cases=cpu.cases + card.cases,
         measurements=cpu.measurements + card.measurements,
         ceilings=cpu.ceilings + card.ceilings,
     )
-    path = stored(both, tmp_path / "both.json")
+    return stored(both, path)
+
+
+def test_devices_of_one_file_are_contenders_too(tmp_path: Path) -> None:
+    """They are called by their device."""
+    path = two_devices((1, 64, 1024), tmp_path / "both.json")
     assert [one.name for one in load_contenders([path])] == ["cpu", "cuda"]
     named = load_contenders([path, stored(run_on("cpu", on_cpu), tmp_path / "mac.json")])
     assert [one.name for one in named] == ["both:cpu", "both:cuda", "mac"]
@@ -273,6 +275,8 @@ def test_what_cannot_be_compared_is_one_line(
 ) -> None:
     """What, where and what to do; exit code 2."""
     stranger = stored(run_on("cpu", on_cpu, batches=(7,)), tmp_path / "stranger.json")
+    both = [two_devices((1,), tmp_path / "one.json"), two_devices((7,), tmp_path / "seven.json")]
+    assert "one.json: no case in common" in refused(capsys, *both)
     quick = stored(run_on("cpu", on_cpu, quick=True), tmp_path / "quick.json")
     assert "stranger.json: no case in common" in refused(capsys, *files, stranger)
     assert "quick.json: a quick run" in refused(capsys, files[0], quick)
@@ -314,8 +318,6 @@ def test_page_explains_its_figures(files: list[Path], tmp_path: Path, capsys: py
 
 def test_page_without_counts_has_no_roofline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It says why, removes an older one, and the rest is there."""
-    from dataclasses import replace
-
     paths = []
     for name in "ab":
         run = run_on("cpu", on_cpu)
@@ -346,3 +348,10 @@ def test_hostile_names_stay_text(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert form is not Format.MARKDOWN or "<script>" not in said
         assert form is not Format.CSV or "'=HYPERLINK" in said
     printed(capsys, *paths, "--out", tmp_path / "page")
+
+
+def test_batches_that_a_float_cannot_tell_apart_are_no_error() -> None:
+    """A file may claim any batch."""
+    base = contender("base", {2**53 - 1: [1.0] * 8, 2**53: [4.0] * 8})
+    (found,) = crossings(base, contender("other", {2**53 - 1: [2.0] * 8, 2**53: [2.0] * 8}))
+    assert found.at == 2.0**53
