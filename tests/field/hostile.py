@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -29,6 +29,7 @@ import matplotlib.font_manager
 
 from bench.joblog import JobLog, job_section
 from bench.journal import GATE_SECTION, SECTION, Journal, section
+from bench.record import Run
 from reports.__main__ import main as reports_main
 from tests.reports.contenders import on_cpu, run_on, stored
 from tests.reports.jobs import CASES, events_of, made_job
@@ -244,7 +245,7 @@ def unescaped(text: str, command: Sequence[str]) -> str | None:
 
 def files(count: int, random: Random) -> Iterator[tuple[str, bytes]]:
     """Yield suffix and content of `count` files: hand-made ones first, then mutations of real ones."""
-    run = realistic_run()
+    run = whole_run()
     document = {"benchmarks": [], "version": "5.3.1", SECTION: section(run)}
     journal = journal_lines(run)
     made = list(hand_made(document, journal))
@@ -264,6 +265,16 @@ def files(count: int, random: Random) -> Iterator[tuple[str, bytes]]:
                 for _ in range(random.choice((1, 1, 2, 5))):
                     mutate(changed[section_], random)
             yield ".json", json.dumps(changed).encode()
+
+
+def whole_run() -> Run:
+    """Return a run that holds everything a run can hold: ceilings and least traffic too."""
+    run = realistic_run()
+    counted = [
+        replace(one, preparation=replace(one.preparation, minimal_bytes=2_700_000)) if one.preparation else one
+        for one in run.measurements
+    ]
+    return replace(run, measurements=tuple(counted), ceilings=run_on("cpu", on_cpu).ceilings)
 
 
 def comparison() -> tuple[dict[str, Any], list[bytes]]:
@@ -301,6 +312,7 @@ def journal_lines(run: Any) -> list[bytes]:
         "cases": [asdict(case) for case in run.cases],
     }
     events: list[dict[str, Any]] = [begin]
+    events.append({"event": "ceilings", "ceilings": [asdict(one) for one in run.ceilings]})
     events += [{"event": "measured", "measurements": [asdict(one)]} for one in run.measurements]
     return [json.dumps(event).encode() + b"\n" for event in events]
 
