@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.journal import is_stream
 from bench.recorder import JsonTarget
 from bench.scratch import LockedError, lock, scratch_folder
 
@@ -17,13 +18,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Output:
-    """Where a run writes: the JSON, the journal beside it, and the folder of its reports."""
+    """Where a run writes: the JSON, the journal beside it, and the folder of its reports.
+
+    A JSON that goes to a device or a pipe has no neighbours: its journal lies in the folder of the reports.
+    """
 
     def __init__(self, json_path: Path | None) -> None:
         stem = json_path.stem if json_path else datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
         self.folder = ROOT / "reports" / "out" / stem
         self.json_path = json_path or self.folder / "run.json"
-        self.journal_path = self.json_path.with_suffix(".jsonl")
+        self._streamed = is_stream(self.json_path)
+        self.journal_path = self.folder / "run.jsonl" if self._streamed else self.json_path.with_suffix(".jsonl")
         self._stack = ExitStack()
 
     def target(self) -> JsonTarget:
@@ -36,7 +41,8 @@ class Output:
         Raises:
             pytest.UsageError: if another run is there.
         """
-        for path in (self.folder / ".lock", self.json_path.with_name(f".{self.json_path.name}.lock")):
+        beside = [] if self._streamed else [self.json_path.with_name(f".{self.json_path.name}.lock")]
+        for path in (self.folder / ".lock", *beside):
             try:
                 self._stack.enter_context(lock(path, remove=True))
             except LockedError as error:
@@ -59,7 +65,7 @@ class Output:
         if self.json_path.is_dir():
             raise pytest.UsageError(f"--benchmark-json {self.json_path} is a folder; name a file")
         try:
-            if self.json_path.parent != self.folder:
+            if self.json_path.parent != self.folder and not self._streamed:
                 _try_to_write(self.json_path.parent)
             self.folder.mkdir(parents=True, exist_ok=True)
             _try_to_write(self.folder)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +19,7 @@ from hypothesis import settings as tuned
 from bench import journal as journal_module
 from bench import parse as parse_module
 from bench.journal import SECTION, Journal, section, write_whole
+from bench.output import ROOT
 from bench.parse import UnreadableError
 from bench.read import keep_aside, read, read_plain, whole_lines
 from bench.record import SCHEMA, Ceiling, Limit, Outcome, Run
@@ -299,6 +303,45 @@ def test_write_whole_replaces_the_file_and_leaves_nothing_beside_it(tmp_path: Pa
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_whole_leaves_a_link_and_changes_what_it_leads_to(tmp_path: Path) -> None:
+    """``latest.json`` goes on leading to the newest result."""
+    path, target = tmp_path / "latest.json", tmp_path / "deep" / "out.json"
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    path.symlink_to(target)
+    write_whole(path, b"new")
+    assert path.readlink() == target
+    assert target.read_bytes() == b"new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_write_whole_writes_to_a_pipe_and_does_not_replace_it(tmp_path: Path) -> None:
+    """As root, replacing ``/dev/null`` would take the device from the whole machine."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(path, b"new")
+        assert os.read(reader, 100) == b"new"
+    finally:
+        os.close(reader)
+    assert path.is_fifo()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_standard_output_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """Even where it is a file: the shell that opened it would never see what was put in its place."""
+    program = (
+        "from pathlib import Path; from bench.journal import write_whole; write_whole(Path('/dev/stdout'), b'new')"
+    )
+    path = tmp_path / "said.txt"
+    with path.open("wb") as output:
+        before = os.fstat(output.fileno()).st_ino
+        subprocess.run([sys.executable, "-c", program], stdout=output, check=True, cwd=ROOT)
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_ino == before
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
