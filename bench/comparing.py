@@ -28,12 +28,14 @@ from bench.progress import while_it_can_be_seen
 from bench.quads import Turn
 from bench.read import keep_aside
 from bench.record import Environment, Scalar
+from bench.resume import STATE
 from bench.scratch import scratch_folder
 from bench.stopping import StopSwitch
 from bench.tolerance import Tolerance
 
-MAY_DIFFER = ("run.started", "machine.load_at_start")
-"""Facts in which two parts of one comparison may differ."""
+MAY_DIFFER = ("run.started", "commit.id", "commit.dirty", ".commit")
+"""Ends of facts in which two parts of one comparison may differ: what the commits hold is compared itself, as ``code.``
+and as an arm's ``models``."""
 
 MOST_LOOKS = 9
 """The error that a further look may spend is finer than what random sign patterns resolve."""
@@ -225,7 +227,7 @@ class Comparison:
 def check_continuable(earlier: Job, now: Job) -> None:
     """Raise SetupError, naming every difference, unless `now` is another part of the same comparison."""
     before, after = earlier.environment.facts, now.environment.facts
-    names = sorted((before.keys() | after.keys()) - set(MAY_DIFFER))
+    names = sorted(name for name in before.keys() | after.keys() if not name.endswith((*MAY_DIFFER, STATE)))
     found = [
         f"{name} was {before.get(name)}, is {after.get(name)}" for name in names if before.get(name) != after.get(name)
     ]
