@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch.nn.functional import linear
 
-from bench.case import compute_dtype
 from bench.devices import Clock, first_line, is_out_of_memory, release_memory
 from bench.dtypes import TORCH_DTYPES
-from bench.record import Limit
+from bench.record.case import compute_dtype
+from bench.record.observations import Limit
 
 ROWS = (256, 512, 1024, 2048, 4096, 8192)
 """Of the square matrices; the sweep ends before a product that would take too long."""

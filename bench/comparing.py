@@ -10,24 +10,24 @@ from random import SystemRandom
 from time import monotonic
 from typing import Self
 
-from bench.arms import Arm, Side
 from bench.blocks import BLOCKS_PER_LAUNCHER, Blocks, Event
-from bench.case import Case
 from bench.checkout import ExportError, Slots, export
 from bench.environment import digest, gather
+from bench.files.gate import JobLog, JournalError, LogEvent, read_job
+from bench.files.journal import Journal
+from bench.files.run import keep_aside
 from bench.fleet import ArmWorkers, Fleet
 from bench.images import Images, located, opening_of
-from bench.job import Ending, Job
-from bench.joblog import JobLog, JournalError, LogEvent, read_job
-from bench.journal import Journal
 from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.operator import OpenError
 from bench.options import Options, SetupError
 from bench.output import ROOT
 from bench.progress import while_it_can_be_seen
 from bench.quads import Turn
-from bench.read import keep_aside
-from bench.record import Environment, Scalar
+from bench.record.arm import Arm, Side
+from bench.record.case import Case
+from bench.record.conditions import Environment, Scalar
+from bench.record.gate import Ending, Job
 from bench.resume import STATE
 from bench.scratch import scratch_folder
 from bench.stopping import StopSwitch

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.case import AXES, Case, select
+from bench.files.parse import SECTION
+from bench.files.run import keep_aside, section
 from bench.gate import FLOOR_MARKER, Gate
-from bench.journal import SECTION, section
 from bench.launch import LaunchError
 from bench.measuring import Session
 from bench.options import Options, SetupError, add_options, read_options
@@ -19,8 +19,8 @@ from bench.outline import plan_only
 from bench.output import Output
 from bench.present import named_devices
 from bench.progress import Progress
-from bench.read import keep_aside
-from bench.record import Run
+from bench.record.case import AXES, Case, select
+from bench.record.run import Run
 from bench.recorder import JsonTarget, Tape, empty_document, replay
 from bench.selection import selected
 from bench.stopping import StopSwitch, stoppable

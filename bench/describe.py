@@ -7,7 +7,7 @@ import torch
 from bench import nvml
 from bench.devices import describe, module_of
 from bench.memory import total_bytes
-from bench.record import Scalar
+from bench.record.conditions import Scalar
 
 PROPERTIES = ("multi_processor_count", "gcnArchName", "driver_version", "max_compute_units", "L2_cache_size")
 """Of a backend's own description of a device, what can move a figure; each backend has some of them."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from bench.record import Environment, Scalar
+from bench.record.conditions import Environment, Scalar
 from bench.steady import MEASURES
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.arms import Arm
 from bench.crew import steady_variables
 from bench.launch import Launcher, WorkerProcess
 from bench.opening import Opening
+from bench.record.arm import Arm
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 

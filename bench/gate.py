@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.case import Case
 from bench.comparing import Comparison, Part
+from bench.files.gate import JobLog, job_section, read_job
+from bench.files.parse import GATE_SECTION, UnreadableError
+from bench.files.whole import write_whole
 from bench.gate_progress import GateProgress
-from bench.joblog import JobLog, job_section, read_job
-from bench.journal import GATE_SECTION, write_whole
 from bench.options import Options, SetupError
 from bench.output import Output
-from bench.parse import UnreadableError
+from bench.record.case import Case
 from bench.recorder import JsonTarget, Tape, empty_document, meets, record
 from bench.selection import case_of
 from bench.stopping import StopSwitch

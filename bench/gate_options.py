@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
 
-from bench.arms import Arm, Side, parse_arms
-from bench.job import LEAST_BLOCKS
+from bench.record.arm import Arm, Side
+from bench.record.case import DTYPES, check_compile, unknown
+from bench.record.gate import LEAST_BLOCKS
 
 BUDGET_SECONDS = 300.0
 """Wall time of a comparison where none is given."""
@@ -119,3 +121,48 @@ def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
     most = str(get("launches"))
     few = most.isdigit() and int(most) < LEAST_BLOCKS
     yield few, f"--launches {most} with --against is the most blocks: a verdict takes {LEAST_BLOCKS}"
+
+
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+KEYS = ("ref", "python", "dtype", "compile")
+
+
+def parse_arms(against: str | None, texts: Sequence[str]) -> dict[Side, Arm]:
+    """Return both arms from ``--against REF`` and every ``--arm NAME=KEY=VALUE,...``.
+
+    Raises:
+        ValueError: naming what is unknown or said twice.
+    """
+    said: dict[Side, dict[str, str]] = {side: {} for side in Side}
+    if against is not None and not against.strip():
+        raise ValueError("--against is empty: name a commit, a branch or a folder")
+    if against is not None:
+        said[Side.BASE]["ref"] = against
+    for text in texts:
+        name, _, rest = text.partition("=")
+        if name not in list(Side):
+            raise ValueError(unknown("arm", name, Side))
+        for part in filter(None, (one.strip() for one in rest.split(","))):
+            key, equals, value = part.partition("=")
+            if not equals or not value or not (key in KEYS or VARIABLE.fullmatch(key)):
+                raise ValueError(
+                    f"{part!r} is not KEY=VALUE with one of {', '.join(KEYS)} or an environment variable in capitals"
+                )
+            if key in said[Side(name)]:
+                raise ValueError(f"{key} of {name} is given twice")
+            said[Side(name)][key] = value
+    return {side: _arm(settings) for side, settings in said.items()}
+
+
+def _arm(settings: Mapping[str, str]) -> Arm:
+    if (dtype := settings.get("dtype")) is not None and dtype not in DTYPES:
+        raise ValueError(unknown("dtype", dtype, DTYPES))
+    if (compile_ := settings.get("compile")) is not None:
+        check_compile(compile_)
+    return Arm(
+        ref=settings.get("ref"),
+        python=settings.get("python"),
+        variables={name: value for name, value in settings.items() if name not in KEYS},
+        dtype=dtype,
+        compile=compile_,
+    )

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import assert_never
 
 from bench.blocks import LOOKS, Event
-from bench.job import Block, Counts, Ending, Fault, Job, Looked, Opened, Plan
 from bench.progress import clock_text
 from bench.quads import Turn
+from bench.record.gate import Block, Counts, Ending, Fault, Job, Looked, Opened, Plan
 
 
 class GateProgress:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bench.case import Case
 from bench.operator import Timing
-from bench.record import Measurement, Outcome, Preparation, Slices
+from bench.record.case import Case
+from bench.record.observations import Preparation, Slices
+from bench.record.run import Measurement, Outcome
 
 
 @dataclass(slots=True)

@@ -9,19 +9,20 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from bench.case import Case
 from bench.crew import Crew
 from bench.environment import gather
+from bench.files.journal import Journal, whole_lines
+from bench.files.parse import UnreadableError
+from bench.files.run import read
 from bench.images import Images, located, opening_of
-from bench.journal import Journal
 from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.operator import OpenError, Operator
 from bench.options import Options, SetupError
 from bench.output import ROOT
-from bench.parse import UnreadableError
 from bench.progress import while_it_can_be_seen
-from bench.read import read, whole_lines
-from bench.record import Run, Scalar
+from bench.record.case import Case
+from bench.record.conditions import Scalar
+from bench.record.run import Run
 from bench.recorder import Recorder
 from bench.resume import Resumption, differences, resumption
 from bench.schedule import Event, Schedule

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from bench.record import Scalar
+from bench.record.conditions import Scalar
 
 THROTTLING = {
     "SwPowerCap": "the power limit",

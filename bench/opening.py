@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.launch import WorkerProcess
 from bench.operator import OpenError
-from bench.record import Outcome
+from bench.record.run import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from bench.case import Case, as_params, compute_dtype
-from bench.decode import DecodeError, decode
+from bench.files.decode import DecodeError, decode
 from bench.launch import AskedToStopError, WorkerDiedError, WorkerTimeoutError
-from bench.observed import positive
-from bench.record import Ceiling, Limit, Measurement, Outcome, Preparation, Settings
+from bench.record.case import Case, as_params, compute_dtype
+from bench.record.conditions import Settings
+from bench.record.observations import Ceiling, Limit, Preparation, positive
+from bench.record.run import Measurement, Outcome
 
 T = TypeVar("T")
 

@@ -12,8 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.arms import Arm, Side
-from bench.case import (
+from bench.gate_options import (
+    BUDGET_SECONDS,
+    GATE_SLICE_SECONDS,
+    MOST_BLOCKS,
+    GateOptions,
+    add_gate_options,
+    read_gate_options,
+)
+from bench.record.arm import Arm, Side
+from bench.record.case import (
     COMPILE_MODES,
     DEFAULT_ACCELERATOR_DTYPES,
     DEFAULT_BATCHES,
@@ -26,15 +34,7 @@ from bench.case import (
     check_compile,
     unknown,
 )
-from bench.gate_options import (
-    BUDGET_SECONDS,
-    GATE_SLICE_SECONDS,
-    MOST_BLOCKS,
-    GateOptions,
-    add_gate_options,
-    read_gate_options,
-)
-from bench.record import MOST_LAUNCHES, Settings
+from bench.record.conditions import MOST_LAUNCHES, Settings
 from bench.refusals import refuse_foreign
 from bench.steady import MEASURES
 from models import MODELS, dataset

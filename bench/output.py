@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.journal import is_stream
+from bench.files.whole import is_stream
 from bench.recorder import JsonTarget
 from bench.scratch import LockedError, lock, scratch_folder
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from bench.case import Case
-from bench.record import Preparation, Settings
+from bench.record.case import Case
+from bench.record.conditions import Settings
+from bench.record.observations import Preparation
 
 MIN_SETS = 3
 """Fewest slices of a case in a launch: its value is a median, and the median of one or two hides nothing."""

@@ -10,11 +10,11 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from bench.case import Case
 from bench.devices import Clock
 from bench.dtypes import TORCH_DTYPES
 from bench.memory import allocated_bytes, peak_bytes
-from bench.record import Preparation
+from bench.record.case import Case
+from bench.record.observations import Preparation
 from bench.steps import STEP_CLASSES, Step, build
 from bench.verify import Answer, check, reference, worse
 from models import MODELS

@@ -7,10 +7,10 @@ from functools import cache
 import torch
 from torch import nn
 
-from bench.case import Case
 from bench.devices import first_line
 from bench.dtypes import TORCH_DTYPES
 from bench.prepare import CompileCounts
+from bench.record.case import Case
 from bench.steps import compiled_by
 
 

@@ -13,8 +13,9 @@ from typing import ParamSpec
 
 import pytest
 
-from bench.case import Case
-from bench.record import Finish, Measurement, Outcome, Settings
+from bench.record.case import Case
+from bench.record.conditions import Settings
+from bench.record.run import Finish, Measurement, Outcome
 from bench.schedule import Capped, Event, Sliced, Started
 
 REDRAW_SECONDS = 0.2

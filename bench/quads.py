@@ -8,11 +8,12 @@ from random import Random
 from statistics import median
 from time import monotonic
 
-from bench.arms import Arm, Side
-from bench.case import Case
-from bench.job import Block, Contest, Fault, Pairing, Plan, Share, quad_effects
 from bench.operator import Opener, Operator, Timing
-from bench.record import Measurement, Settings
+from bench.record.arm import Arm, Side
+from bench.record.case import Case
+from bench.record.conditions import Settings
+from bench.record.gate import Block, Contest, Fault, Pairing, Plan, Share, quad_effects
+from bench.record.run import Measurement
 
 PILOT_QUADS = 6
 MEAN_QUADS, LEAST_QUADS, MOST_QUADS = 5, 3, 8

@@ -13,9 +13,11 @@ from typing import Any, assert_never
 
 import pytest
 
-from bench.case import Case
-from bench.journal import Journal, write_whole
-from bench.record import Ceiling, Finish, Measurement, Outcome, Run
+from bench.files.journal import Journal
+from bench.files.whole import write_whole
+from bench.record.case import Case
+from bench.record.observations import Ceiling
+from bench.record.run import Finish, Measurement, Outcome, Run
 from bench.resume import Resumption
 from bench.schedule import Capped, Event, Sliced, Started
 

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from bench.case import AXES
+from bench.record.case import AXES
 
 GROUPINGS = ("group", "name", "fullname", "func", "fullfunc", "param")
 """What pytest-benchmark groups by; it looks only after the run, when a typo costs everything."""

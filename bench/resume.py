@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bench.case import Case
-from bench.record import Environment, Measurement, Outcome, Preparation, Run, Settings
+from bench.record.case import Case
+from bench.record.conditions import Environment, Settings
+from bench.record.observations import Preparation
+from bench.record.run import Measurement, Outcome, Run
 
 Group = tuple[str, str, int, str]
 

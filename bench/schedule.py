@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from random import Random
 from time import monotonic
 
-from bench.case import Case
 from bench.clocks import Clocks
 from bench.gathered import Gathered
 from bench.operator import Operator, StoppedError, Workers
 from bench.pace import WARM_COMPILE_SECONDS, Pace
-from bench.record import Ceiling, Finish, Measurement, Outcome, Preparation, Settings
+from bench.record.case import Case
+from bench.record.conditions import Settings
+from bench.record.observations import Ceiling, Preparation
+from bench.record.run import Finish, Measurement, Outcome
 from bench.resume import Resumption
 
 Group = tuple[str, str, int, str]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.case import AXES, Case
+from bench.record.case import AXES, Case
 
 
 def case_of(item: pytest.Item) -> Case | None:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.case import BACKEND_PREFIX, Case
 from bench.devices import Clock
 from bench.dtypes import TORCH_DTYPES, Dtype
+from bench.record.case import BACKEND_PREFIX, Case
 from bench.verify import LEARNING_RATE, Answer, collect, exact
 from models import Model
 

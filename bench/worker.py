@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from bench import devices
-from bench.case import Case
 from bench.ceiling import ceilings
 from bench.environment import torch_facts
 from bench.events import EventClock, event_maker
@@ -38,7 +37,8 @@ from bench.prepare import (
     right_answer,
 )
 from bench.probe import SkipError, try_case
-from bench.record import Outcome
+from bench.record.case import Case
+from bench.record.run import Outcome
 from bench.steady import disturbance, no_gc
 from bench.steps import STEP_CLASSES, Step, build
 from bench.verify import Answer, WrongResultError

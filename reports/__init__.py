@@ -20,9 +20,9 @@ def load(path: str | PathLike[str]) -> DataFrame:
     Its columns are described in `reports.frame.cases`; whatever is absent is NaN and has its outcome and reason.
 
     Raises:
-        bench.read.UnreadableError: if the file cannot be used; the message says why and what to do.
+        bench.files.parse.UnreadableError: if the file cannot be used; the message says why and what to do.
     """
-    from bench.read import read
+    from bench.files.run import read
     from reports.frame import cases
 
     return cases(read(Path(path)))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from bench.parse import UnreadableError
-from bench.read import read
+from bench.files.parse import UnreadableError
+from bench.files.run import read
 from reports.compare_command import configure_compare, run_compare
 from reports.escape import plain
 from reports.gate_command import configure_gate, run_gate

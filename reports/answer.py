@@ -10,10 +10,10 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from statistics import median
 
-from bench.arms import Side
-from bench.case import Case
-from bench.job import LEAST_BLOCKS, Acceptance, Contest, Fault, Job, Pairing, quad_effects
-from bench.record import Outcome
+from bench.record.arm import Side
+from bench.record.case import Case
+from bench.record.gate import LEAST_BLOCKS, Acceptance, Contest, Fault, Job, Pairing, quad_effects
+from bench.record.run import Outcome
 from reports.verdict import Ruling, Verdict, judge
 
 Effects = dict[Case, list[float]]

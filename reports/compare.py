@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.record import Outcome
+from bench.record.run import Outcome
 from reports.contenders import Contender, Point
 from reports.frame import figures
 from reports.reference import variant_label

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
-from bench.parse import UnreadableError
+from bench.files.parse import UnreadableError
 from reports.compare import Match
 from reports.compare_page import render_comparison, write_comparison
 from reports.contenders import Contender, load_contenders

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pandas import DataFrame
 
-from bench.journal import write_whole
+from bench.files.whole import write_whole
 from reports.compare import Match, headline
 from reports.render import MARKDOWN, TERMINAL, Format, Look, as_csv, sheet
 from reports.sheets import SHEETS, Sheet

@@ -12,10 +12,11 @@ from math import log
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.case import Case
-from bench.parse import UnreadableError
-from bench.read import read
-from bench.record import Outcome, Run, Scalar
+from bench.files.parse import UnreadableError
+from bench.files.run import read
+from bench.record.case import Case
+from bench.record.conditions import Scalar
+from bench.record.run import Outcome, Run
 from reports.evidence import Evidence, examine
 from reports.metrics import METRICS
 from reports.roofline import Roof, roofs

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pandas import DataFrame
 
-from bench.record import Outcome, Run
+from bench.record.run import Outcome, Run
 from reports import frame
 from reports.escape import picture as clean
 from reports.ink import HOLE, Ink, NothingToDrawError, Variant, batch_ticks, below, hole_notes, inks, log_ticks

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import chain
 from statistics import median
 
-from bench.case import Case
-from bench.record import Measurement, Outcome, Preparation, Run, Slices
+from bench.record.case import Case
+from bench.record.observations import Preparation, Slices
+from bench.record.run import Measurement, Outcome, Run
 from reports.kept import Kept, keep
 from reports.roofline import Roof, attained, roof_of, roofs
 from reports.stats import LEAST_LAUNCHES, Summary, summarize

@@ -8,8 +8,8 @@ from typing import Any
 
 from pandas import DataFrame, Series
 
-from bench.case import AXES, Case
-from bench.record import Outcome, Run
+from bench.record.case import AXES, Case
+from bench.record.run import Outcome, Run
 from reports.evidence import Evidence, examine
 from reports.kept import is_dropped
 from reports.metrics import METRICS, Metric

@@ -8,9 +8,9 @@ from statistics import median
 from pandas import DataFrame
 from tabulate import tabulate  # type: ignore[import-untyped]
 
-from bench.arms import Side
-from bench.case import Case
-from bench.job import Contest, Job
+from bench.record.arm import Side
+from bench.record.case import Case
+from bench.record.gate import Contest, Job
 from reports import escape
 from reports.answer import Answer, pairings
 from reports.units import ABSENT, duration, percent, seconds, signed_percent

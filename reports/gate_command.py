@@ -6,8 +6,8 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from bench.joblog import read_job
-from bench.read import read
+from bench.files.gate import read_job
+from bench.files.run import read
 from reports.answer import Answer, State, answer
 from reports.gate import as_csv, as_markdown, as_text
 from reports.render import Format

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from pandas import DataFrame, isna
 
-from bench.record import Outcome, Run
+from bench.record.run import Outcome, Run
 from reports import frame
 from reports.escape import picture as clean
 from reports.ink import GREY, SMALL, NothingToDrawError, below, clean_lines, hole_notes

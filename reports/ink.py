@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 from pandas import DataFrame, isna
 
-from bench.record import Outcome, Run
+from bench.record.run import Outcome, Run
 from reports.escape import picture as clean
 from reports.provenance import caption, headlines
 from reports.reference import variant_label

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.case import Case
-from bench.record import Run, Slices
+from bench.record.case import Case
+from bench.record.observations import Slices
+from bench.record.run import Run
 
 STOLEN_SHARE = 0.02
 """Of a set's slices, what the hypervisor may have taken before the set is dropped: the size of the smallest

@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from bench.record import Run
+from bench.record.run import Run
 from reports.curves import latency, throughput
 from reports.heat import speedup_heat
 from reports.ink import NothingToDrawError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from bench.record import Finish, Run
+from bench.record.run import Finish, Run
 from reports.escape import plain
 from reports.evidence import QUICK
 from reports.roofline import no_ceiling, roofs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from bench.case import DTYPES, Case, check_compile, unknown
+from bench.record.case import DTYPES, Case, check_compile, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from pandas import DataFrame
 from pandas.api.types import is_numeric_dtype
 from tabulate import tabulate  # type: ignore[import-untyped]
 
-from bench.case import AXES
-from bench.record import Run
+from bench.record.case import AXES
+from bench.record.run import Run
 from reports import escape
 from reports.evidence import QUICK
 from reports.provenance import footer, headlines

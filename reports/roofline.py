@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.case import Case, compute_dtype
-from bench.record import Limit, Run
+from bench.record.case import Case, compute_dtype
+from bench.record.observations import Limit
+from bench.record.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

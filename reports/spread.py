@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from pandas import DataFrame, isna
 
-from bench.record import Run
+from bench.record.run import Run
 from reports import frame
 from reports.ink import COLOURS, GREY, SMALL, NothingToDrawError, below, clean_lines
 from reports.reference import Reference, variant_label

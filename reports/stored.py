@@ -16,8 +16,8 @@ import numpy as np
 from pandas import DataFrame
 from tabulate import tabulate  # type: ignore[import-untyped]
 
-from bench.case import Case
-from bench.record import Outcome, Run
+from bench.record.case import Case
+from bench.record.run import Outcome, Run
 from reports import escape
 from reports.evidence import Evidence, examine
 from reports.signflip import Array, step_down

@@ -8,8 +8,8 @@ from typing import Any
 
 from pandas import DataFrame, isna
 
-from bench.case import AXES, compile_label
-from bench.record import Outcome, Run
+from bench.record.case import AXES, compile_label
+from bench.record.run import Outcome, Run
 from reports import frame
 from reports.reference import Reference
 from reports.units import ABSENT, Unit, data_size, percent, present, text

@@ -15,7 +15,7 @@ from statistics import NormalDist, fmean, median
 
 import numpy as np
 
-from bench.job import LEAST_BLOCKS
+from bench.record.gate import LEAST_BLOCKS
 from reports.signflip import Array, adjusted_p, critical
 from reports.stats import CONFIDENCE, walsh_interval
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench.journal import write_whole
-from bench.record import Run
+from bench.files.whole import write_whole
+from bench.record.run import Run
 from reports.reference import Reference
 from reports.render import Format, render
 from reports.tables import TABLES

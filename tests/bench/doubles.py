@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
-from bench.arms import Side
-from bench.case import Case
 from bench.launch import WorkerDiedError, WorkerTimeoutError
+from bench.record.arm import Side
+from bench.record.case import Case
 from tests.reports.runs import preparation
 
 Reply = dict[str, Any]

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from bench.case import COMPILE_MODES, DTYPES, STEPS, Case
-from bench.observed import LEAST_SECONDS, MOST_SECONDS
-from bench.record import (
-    Ceiling,
-    Environment,
-    Finish,
-    Limit,
-    Measurement,
-    Outcome,
-    Preparation,
-    Run,
-    Settings,
-    Slices,
-)
+from bench.record.case import COMPILE_MODES, DTYPES, STEPS, Case
+from bench.record.conditions import Environment, Settings
+from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, Ceiling, Limit, Preparation, Slices
+from bench.record.run import Finish, Measurement, Outcome, Run
 
 texts = st.text(max_size=20)
 names = st.text(min_size=1, max_size=10)

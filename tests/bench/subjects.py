@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from bench.case import Case
 from bench.devices import Clock
+from bench.record.case import Case
 from bench.steps import STEP_CLASSES, Step, build
 from bench.verify import Answer, reference
 from models import MODELS, Model

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.files.run import read
 from bench.output import ROOT
-from bench.read import read
-from bench.record import Limit, Outcome, Run
+from bench.record.observations import Limit
+from bench.record.run import Outcome, Run
 
 BATCHES = (1, 64)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.arms import Arm, Side, parse_arms
+from bench.gate_options import parse_arms
+from bench.record.arm import Arm, Side
 from tests.reports.runs import TWO
 
 

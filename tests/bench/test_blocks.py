@@ -12,13 +12,14 @@ import pytest
 
 from bench import blocks as blocks_module
 from bench import quads as quads_module
-from bench.arms import Arm, Side
 from bench.blocks import BLOCKS_PER_LAUNCHER, LOOKS, Blocks, Event
-from bench.case import Case
-from bench.job import Block, Contest, Counts, Ending, Fault, Looked, Opened, Plan
 from bench.launch import WorkerDiedError
 from bench.quads import LEAST_QUADS, MOST_QUADS, Turn
-from bench.record import Outcome, Settings
+from bench.record.arm import Arm, Side
+from bench.record.case import Case
+from bench.record.conditions import Settings
+from bench.record.gate import Block, Contest, Counts, Ending, Fault, Looked, Opened, Plan
+from bench.record.run import Outcome
 from tests.bench.doubles import FakeArms, FakeWorker, Reply
 from tests.reports.jobs import CASES
 

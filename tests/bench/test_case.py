@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 from hypothesis import given
 
-from bench.case import AXES, COMPILE_MODES, Case, as_params, check_compile, select
+from bench.record.case import AXES, COMPILE_MODES, Case, as_params, check_compile, select
 from tests.bench.strategies import cases
 
 CASE = Case(model="mlp", step="forward", batch=64, device="cpu", dtype="float32", compile="off")

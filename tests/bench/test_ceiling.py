@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from bench import ceiling
-from bench.decode import decode
-from bench.record import Ceiling
+from bench.files.decode import decode
+from bench.record.observations import Ceiling
 
 CPU = torch.device("cpu")
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.arms import Arm, Side
 from bench.comparing import check_continuable
-from bench.job import Job
 from bench.options import SetupError
-from bench.record import Environment, Scalar
+from bench.record.arm import Arm, Side
+from bench.record.conditions import Environment, Scalar
+from bench.record.gate import Job
 from tests.reports.jobs import made_job
 
 CARD: dict[str, Scalar] = {

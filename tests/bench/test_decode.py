@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.decode import MAX_TEXT, DecodeError, decode
-from bench.record import Environment, Finish, Measurement, Outcome, Preparation, Settings
+from bench.files.decode import MAX_TEXT, DecodeError, decode
+from bench.record.conditions import Environment, Settings
+from bench.record.observations import Preparation
+from bench.record.run import Finish, Measurement, Outcome
 from tests.bench.strategies import finishes, measurements, preparations, scalars, settings
 from tests.reports.runs import FINISH, TWO, hole, measured, preparation, slices
 

@@ -7,8 +7,8 @@ from time import perf_counter
 import pytest
 import torch
 
-from bench.case import Case
 from bench.facts import compiled_counts, eager_counts
+from bench.record.case import Case
 from bench.steps import STEP_CLASSES, Step, build
 from models import MODELS
 from models.inputs import random_images

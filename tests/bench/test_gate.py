@@ -19,11 +19,11 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.arms import Side
+from bench.files.gate import read_job
 from bench.gate import Gate
-from bench.job import Contest, Job
-from bench.joblog import read_job
 from bench.output import ROOT
+from bench.record.arm import Side
+from bench.record.gate import Contest, Job
 from reports.answer import State, answer
 from tests.bench.processes import wait_until_gone
 from tests.field.runs import copy_of_checkout

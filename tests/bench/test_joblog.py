@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from bench.arms import Side
-from bench.job import Fault, Job, Looked
-from bench.joblog import JobLog, JournalError, job_section, read_job
-from bench.journal import GATE_SECTION, Journal
-from bench.parse import UnreadableError
-from bench.record import Outcome
+from bench.files.gate import JobLog, JournalError, job_section, read_job
+from bench.files.journal import Journal
+from bench.files.parse import GATE_SECTION, UnreadableError
+from bench.record.arm import Side
+from bench.record.gate import Fault, Job, Looked
+from bench.record.run import Outcome
 from tests.reports.jobs import CASES, ENDING, events_of, made_job
 
 FAULT = Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.TIMEOUT, reason="slow")

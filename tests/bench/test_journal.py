@@ -16,14 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tuned
 
-from bench import journal as journal_module
-from bench import parse as parse_module
-from bench.journal import SECTION, Journal, section, write_whole
+from bench.files import parse as parse_module
+from bench.files import whole as whole_module
+from bench.files.journal import Journal, whole_lines
+from bench.files.parse import SECTION, UnreadableError
+from bench.files.run import keep_aside, read, section
+from bench.files.whole import write_whole
 from bench.output import ROOT
-from bench.parse import UnreadableError
-from bench.read import keep_aside, read, read_plain, whole_lines
-from bench.record import SCHEMA, Ceiling, Limit, Outcome, Run
+from bench.record.observations import Ceiling, Limit
+from bench.record.run import SCHEMA, Outcome, Run
 from tests.bench.strategies import runs
+from tests.field.plain_files import read_plain
 from tests.reports.runs import FINISH, TWO, hole, made_run, measured, slices
 
 CASE, OTHER = TWO
@@ -114,9 +117,9 @@ def test_each_line_is_on_disk_before_the_call_returns(tmp_path: Path, monkeypatc
     """A kill right after a measurement must not lose it, nor may a power cut."""
     synced: list[int] = []
     path = tmp_path / "out.jsonl"
-    real = journal_module.os.fsync
+    real = whole_module.os.fsync
     monkeypatch.setattr(
-        journal_module.os, "fsync", lambda number: (real(number), synced.append(path.read_bytes().count(b"\n")))
+        whole_module.os, "fsync", lambda number: (real(number), synced.append(path.read_bytes().count(b"\n")))
     )
     with Journal(path) as journal:
         journal.begin(RUN.environment, RUN.settings, RUN.cases)
@@ -334,7 +337,7 @@ def test_write_whole_writes_to_a_pipe_and_does_not_replace_it(tmp_path: Path) ->
 def test_standard_output_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     """Even where it is a file: the shell that opened it would never see what was put in its place."""
     program = (
-        "from pathlib import Path; from bench.journal import write_whole; write_whole(Path('/dev/stdout'), b'new')"
+        "from pathlib import Path; from bench.files.whole import write_whole; write_whole(Path('/dev/stdout'), b'new')"
     )
     path = tmp_path / "said.txt"
     with path.open("wb") as output:
@@ -353,7 +356,7 @@ def test_failed_write_leaves_the_old_file(failing: str, tmp_path: Path, monkeypa
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*((journal_module.os, "fsync") if failing == "fsync" else (Path, "replace")), fail)
+    monkeypatch.setattr(*((whole_module.os, "fsync") if failing == "fsync" else (Path, "replace")), fail)
     with pytest.raises(OSError, match="No space"):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
@@ -467,7 +470,7 @@ def test_mark_of_a_dropped_measurement_is_checked(journal_path: Path, mark: obje
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 def test_full_disk_is_told_once_and_not_again_when_the_journal_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second error out of the close would hide the run that is still in memory."""
-    monkeypatch.setattr(journal_module.os, "ftruncate", lambda *_: None)
+    monkeypatch.setattr(whole_module.os, "ftruncate", lambda *_: None)
     with Journal.__new__(Journal) as journal:
         journal.path = Path("/dev/full")
         journal._file = journal.path.open("wb", buffering=0)

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from bench import images, present, stopping
-from bench.case import Case
+from bench.files.run import read
 from bench.images import Images, download, located
 from bench.launch import WorkerDiedError, WorkerTimeoutError
 from bench.measuring import Session
 from bench.options import SetupError
-from bench.read import read
-from bench.record import Outcome, Run, Settings
+from bench.record.case import Case
+from bench.record.conditions import Settings
+from bench.record.run import Outcome, Run
 from bench.stopping import StopSwitch, stoppable
 from models import dataset
 from tests.bench.doubles import FakeCrew, FakeWorker, Reply

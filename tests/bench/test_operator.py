@@ -6,7 +6,9 @@ import pytest
 
 from bench.launch import LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.operator import Operator, StoppedError, Timing
-from bench.record import Measurement, Outcome, Preparation, Settings
+from bench.record.conditions import Settings
+from bench.record.observations import Preparation
+from bench.record.run import Measurement, Outcome
 from tests.bench.doubles import FakeCrew, FakeWorker, Reply, breaks
 from tests.reports.runs import TWO
 

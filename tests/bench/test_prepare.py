@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from bench import prepare as prepare_module
-from bench.case import STEPS, Case
 from bench.devices import clock
 from bench.prepare import (
     WARM_LIMIT_SECONDS,
@@ -25,6 +24,7 @@ from bench.prepare import (
     warm_up,
 )
 from bench.probe import SkipError, try_case
+from bench.record.case import STEPS, Case
 from bench.steps import STEP_CLASSES, Forward
 from bench.verify import WrongResultError
 from models.inputs import random_images

@@ -10,7 +10,8 @@ from _pytest.terminal import TerminalReporter
 
 from bench import progress as progress_module
 from bench.progress import REDRAW_SECONDS, Progress, clock_text
-from bench.record import Outcome, Settings
+from bench.record.conditions import Settings
+from bench.record.run import Outcome
 from bench.schedule import Sliced, Started
 from tests.reports.runs import FINISH, TWO, hole, measured, slices
 

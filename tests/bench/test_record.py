@@ -7,7 +7,9 @@ from math import inf, nan
 
 import pytest
 
-from bench.record import FAULTS, Ceiling, Environment, Limit, Measurement, Outcome, Run, Settings
+from bench.record.conditions import Environment, Settings
+from bench.record.observations import Ceiling, Limit
+from bench.record.run import FAULTS, Measurement, Outcome, Run
 from tests.reports.runs import FINISH, TWO, hole, made_run, measured, preparation, slices
 
 CASE, OTHER = TWO

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.case import Case
-from bench.journal import Journal
-from bench.read import read
-from bench.record import Measurement, Outcome, Run
+from bench.files.journal import Journal
+from bench.files.run import read
+from bench.record.case import Case
+from bench.record.run import Measurement, Outcome, Run
 from bench.recorder import JsonTarget, Recorder, Tape, meets, replay, whole_seconds
 from bench.schedule import Event, Sliced, Started
 from tests.reports.runs import FINISH, TWO, hole, made_run, measured, slices

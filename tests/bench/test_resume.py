@@ -10,9 +10,10 @@ from itertools import chain, islice
 import pytest
 
 from bench import schedule as schedule_module
-from bench.case import Case
 from bench.launch import WorkerDiedError
-from bench.record import Environment, Measurement, Outcome, Run, Settings
+from bench.record.case import Case
+from bench.record.conditions import Environment, Settings
+from bench.record.run import Measurement, Outcome, Run
 from bench.resume import Resumption, differences, resumption
 from bench.schedule import Event, Schedule, Started
 from tests.bench.doubles import FakeCrew, FakeWorker, Reply, Script, as_planned, breaks

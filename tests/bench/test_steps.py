@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.case import STEPS
 from bench.devices import Clock
+from bench.record.case import STEPS
 from bench.steps import Step, compiled_by
 from tests.bench.subjects import BATCH, case_of, step_of
 

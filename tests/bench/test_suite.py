@@ -20,9 +20,9 @@ from typing import IO, Any
 import psutil
 import pytest
 
+from bench.files.run import read
 from bench.output import ROOT
-from bench.read import read
-from bench.record import Outcome, Run
+from bench.record.run import Outcome, Run
 from tests.bench.processes import wait_until_gone
 
 SMALL = ["--batch", "1", "--step", "forward", "--compile", "off", "--data", "random", "--benchmark-max-time", "0.02"]

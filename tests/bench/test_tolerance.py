@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.case import Case
 from bench.options import SetupError
+from bench.record.case import Case
 from bench.tolerance import ACCELERATOR_FLOOR, CPU_FLOOR, read_tolerance
 from tests.reports.runs import TWO
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.case import DTYPES, STEPS
 from bench.dtypes import TORCH_DTYPES
+from bench.record.case import DTYPES, STEPS
 from bench.verify import LEARNING_RATE, Answer, WrongResultError, check, collect, relative_error
 from models import MODELS
 from tests.bench import subjects

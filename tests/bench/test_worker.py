@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from bench import worker as worker_module
-from bench.case import as_params
 from bench.devices import UnknownDeviceError
 from bench.prepare import CompileCounts, SilentEagerError
 from bench.probe import SkipError
-from bench.record import Outcome
+from bench.record.case import as_params
+from bench.record.run import Outcome
 from bench.verify import WrongResultError
 from bench.worker import Worker, classify, serve
 from bench.yardstick import PRODUCTS, Yardstick

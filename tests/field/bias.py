@@ -17,9 +17,9 @@ from time import perf_counter
 import torch
 
 from bench import devices
-from bench.case import Case
 from bench.dtypes import TORCH_DTYPES
 from bench.prepare import warm_up
+from bench.record.case import Case
 from bench.steps import STEP_CLASSES, build
 from models import MODELS
 from models.inputs import random_images

@@ -33,8 +33,8 @@ from time import monotonic, sleep
 from scipy.stats import binomtest
 
 from bench.blocks import LOOKS
-from bench.job import Contest, Ending, Job
-from bench.joblog import read_job
+from bench.files.gate import read_job
+from bench.record.gate import Contest, Ending, Job
 from reports.answer import State, answer, effects
 from reports.verdict import Verdict, judge
 from tests.field.runs import ROOT, copy_of_checkout

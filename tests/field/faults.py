@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from bench.read import read
-from bench.record import Outcome, Run
+from bench.files.run import read
+from bench.record.run import Outcome, Run
 from tests.field.runs import SMALL, Started, copy_of_checkout, start
 
 LAUNCHES = 3

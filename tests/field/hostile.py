@@ -27,9 +27,11 @@ from typing import Any
 
 import matplotlib.font_manager
 
-from bench.joblog import JobLog, job_section
-from bench.journal import GATE_SECTION, SECTION, Journal, section
-from bench.record import Run
+from bench.files.gate import JobLog, job_section
+from bench.files.journal import Journal
+from bench.files.parse import GATE_SECTION, SECTION
+from bench.files.run import section
+from bench.record.run import Run
 from reports.__main__ import main as reports_main
 from tests.reports.contenders import on_cpu, run_on, stored
 from tests.reports.jobs import CASES, events_of, made_job
@@ -302,7 +304,7 @@ def journal_lines(run: Any) -> list[bytes]:
     """Return the lines of the journal that a run would have left."""
     from dataclasses import asdict
 
-    from bench.record import SCHEMA
+    from bench.record.run import SCHEMA
 
     begin = {
         "event": "begin",

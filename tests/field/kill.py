@@ -25,8 +25,9 @@ from time import monotonic, sleep
 
 import psutil
 
-from bench.read import UnreadableError, read
-from bench.record import Outcome, Run
+from bench.files.parse import UnreadableError
+from bench.files.run import read
+from bench.record.run import Outcome, Run
 from bench.scratch import sweep
 from tests.field.runs import ROOT, SMALL, Started, start
 

@@ -17,9 +17,10 @@ from random import Random
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-from bench.case import Case
-from bench.journal import SECTION, section
-from bench.record import Run
+from bench.files.parse import SECTION
+from bench.files.run import section
+from bench.record.case import Case
+from bench.record.run import Run
 from tests.field.runs import ROOT
 from tests.reports.contenders import run_on
 from tests.reports.runs import measured, slices

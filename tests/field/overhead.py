@@ -14,8 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 
-from bench.journal import Journal
-from bench.read import read
+from bench.files.journal import Journal
+from bench.files.run import read
 from bench.scratch import lock
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from bench.job import Job
-from bench.joblog import read_job
+from bench.files.gate import read_job
+from bench.record.gate import Job
 from reports.answer import answer
 from tests.field.calibrate import SLOWDOWNS, WINDOWS, caught_share, window
 from tests.field.rivals import eager_rounds, rates

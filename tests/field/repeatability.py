@@ -18,10 +18,11 @@ from statistics import mean, median, stdev
 from time import monotonic
 from typing import Any
 
-from bench.case import Case
-from bench.read import read, read_plain
+from bench.files.run import read
+from bench.record.case import Case
 from models import dataset
 from reports.frame import speedups
+from tests.field.plain_files import read_plain
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -22,9 +22,9 @@ from statistics import median
 import numpy as np
 from scipy.stats import binomtest, mannwhitneyu, ttest_ind
 
-from bench.job import Contest, Job
-from bench.joblog import read_job
-from bench.read import read_plain
+from bench.files.gate import read_job
+from bench.record.gate import Contest, Job
+from tests.field.plain_files import read_plain
 
 Rounds = Sequence[float]
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10, 0.25, 0.50)

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.case import Case
-from bench.journal import SECTION, section
-from bench.record import Ceiling, Limit, Measurement, Outcome, Run
+from bench.files.parse import SECTION
+from bench.files.run import section
+from bench.record.case import Case
+from bench.record.observations import Ceiling, Limit
+from bench.record.run import Measurement, Outcome, Run
 from tests.reports.runs import FACTS, hole, made_run, matrix, measured, slices
 
 LAUNCHES = 8

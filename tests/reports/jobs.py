@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from bench.arms import Arm, Side
-from bench.case import Case
-from bench.job import Block, Contest, Counts, Ending, Job, Looked, Opened, Pairing, Plan, Share
-from bench.joblog import LogEvent
-from bench.record import Environment, Settings
+from bench.files.gate import LogEvent
+from bench.record.arm import Arm, Side
+from bench.record.case import Case
+from bench.record.conditions import Environment, Settings
+from bench.record.gate import Block, Contest, Counts, Ending, Job, Looked, Opened, Pairing, Plan, Share
 from tests.reports.runs import FACTS, matrix
 
 CASES = matrix(steps=("forward", "backward"), batches=(1, 64))

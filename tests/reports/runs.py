@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from bench.case import Case, select
-from bench.record import (
-    Ceiling,
-    Environment,
-    Finish,
-    Measurement,
-    Outcome,
-    Preparation,
-    Run,
-    Scalar,
-    Settings,
-    Slices,
-)
+from bench.record.case import Case, select
+from bench.record.conditions import Environment, Scalar, Settings
+from bench.record.observations import Ceiling, Preparation, Slices
+from bench.record.run import Finish, Measurement, Outcome, Run
 
 FACTS: dict[str, Scalar] = {
     "program.version": "0.1.0",

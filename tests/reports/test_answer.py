@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from bench.arms import Side
-from bench.job import Acceptance, Contest, Ending, Fault, Job
-from bench.record import Outcome
+from bench.record.arm import Side
+from bench.record.gate import Acceptance, Contest, Ending, Fault, Job
+from bench.record.run import Outcome
 from reports import answer as answer_module
 from reports.answer import State, answer, effects
 from reports.verdict import Verdict

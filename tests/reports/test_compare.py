@@ -13,7 +13,7 @@ from random import Random
 import pytest
 from scipy.stats import mannwhitneyu
 
-from bench.parse import UnreadableError
+from bench.files.parse import UnreadableError
 from reports.__main__ import main
 from reports.compare import Match, all_crossings, best_rows, environment_rows, matched_rows
 from reports.contenders import Cell, Contender, Point, load_contenders
@@ -58,7 +58,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def cell(values: Sequence[float]) -> Cell:
     """Return a cell with these seconds in its launches."""
-    from bench.record import Outcome
+    from bench.record.run import Outcome
 
     summary = Summary(centre=sorted(values)[len(values) // 2], n=len(values))
     return Cell(
@@ -221,7 +221,7 @@ def test_environments_are_compared_field_by_field(tmp_path: Path) -> None:
     """What is the same for all is not said; the device's own facts stand under one name."""
     one = run_on("cpu", on_cpu)
     facts = {**one.environment.facts, "torch.version": "2.13.0", "run.started": "another day"}
-    from bench.record import Environment
+    from bench.record.conditions import Environment
 
     other = replace(one, environment=Environment(facts={**facts, "device.cpu.description": "Other"}))
     rows = environment_rows(match_of([stored(one, tmp_path / "a.json"), stored(other, tmp_path / "b.json")]))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.journal import SECTION, section
-from bench.record import Outcome
+from bench.files.parse import SECTION
+from bench.files.run import section
+from bench.record.run import Outcome
 from reports import frame
 from reports.evidence import QUICK
 from reports.reference import Reference, parse_reference

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.arms import Arm, Side
-from bench.job import Acceptance, Fault
-from bench.record import Outcome
+from bench.record.arm import Arm, Side
+from bench.record.gate import Acceptance, Fault
+from bench.record.run import Outcome
 from reports.__main__ import main
 from reports.answer import answer
 from reports.gate import as_csv, as_markdown, as_text, headline, reasons, verdict_line

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.journal import SECTION, section
+from bench.files.parse import SECTION
+from bench.files.run import section
 from reports import write
 from reports.__main__ import BROKEN_PIPE, main
 from reports.plots import PLOTS

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.case import Case
-from bench.record import Outcome, Run
+from bench.record.case import Case
+from bench.record.run import Outcome, Run
 from reports.evidence import CLOCK_COSTS, CLOCKED_ONE_BY_ONE, QUICK, examine
 from reports.metrics import METRICS, Direction
 from reports.stats import Summary

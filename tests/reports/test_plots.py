@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.record import Environment, Outcome, Run
+from bench.record.conditions import Environment
+from bench.record.run import Outcome, Run
 from reports import spread as spread_module
 from reports.plots import PLOTS, NothingToDrawError, draw, picture
 from reports.reference import Reference

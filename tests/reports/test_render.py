@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.record import Environment, Outcome, Run
+from bench.record.conditions import Environment
+from bench.record.run import Outcome, Run
 from reports.provenance import footer, headlines
 from reports.reference import Reference
 from reports.render import Format, render

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.record import Ceiling, Limit, Run
+from bench.record.observations import Ceiling, Limit
+from bench.record.run import Run
 from reports.evidence import ABOVE_CEILING, examine
 from reports.metrics import METRICS
 from reports.provenance import footer

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, permutation_test
 
-from bench.case import Case
-from bench.journal import SECTION, section
-from bench.record import Outcome, Run
+from bench.files.parse import SECTION
+from bench.files.run import section
+from bench.record.case import Case
+from bench.record.run import Outcome, Run
 from reports.__main__ import main
 from reports.stats import rank_sum, shift_interval
 from reports.stored import compare_stored, stored_headline, stored_text

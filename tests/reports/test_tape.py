@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.job import Contest, Job
-from bench.joblog import read_job
+from bench.files.gate import read_job
+from bench.record.gate import Contest, Job
 from reports.answer import State, answer
 from reports.verdict import Verdict
 from tests.field.calibrate import caught_in, window

@@ -1,4 +1,4 @@
-"""Reads a run back from its journal or its JSON: one strict reader for every file that comes in.
+"""The files of a run: its journal and its section of the final JSON, and one strict reader for both.
 
 Standard library only. What a file says is data: no path in it is opened, nothing in it is evaluated, and whatever
 is wrong with it ends in one sentence.
@@ -6,16 +6,44 @@ is wrong with it ends in one sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.case import Case
-from bench.decode import DecodeError, decode
-from bench.journal import GATE_SECTION, SECTION
-from bench.parse import UnreadableError, check_schema, content_of, entries, journal_lines, parse
-from bench.record import SCHEMA, Ceiling, Environment, Finish, Measurement, Run, Scalar, Settings
+from bench.files.decode import DecodeError, decode
+from bench.files.parse import (
+    GATE_SECTION,
+    SECTION,
+    UnreadableError,
+    check_schema,
+    content_of,
+    entries,
+    journal_lines,
+    parse,
+)
+from bench.record.case import Case
+from bench.record.conditions import Environment, Settings
+from bench.record.observations import Ceiling
+from bench.record.run import SCHEMA, Finish, Measurement, Run
+
+
+def section(run: Run) -> dict[str, Any]:
+    """Return a run as our section of the JSON."""
+    return {
+        "schema": SCHEMA,
+        "environment": asdict(run.environment),
+        "settings": asdict(run.settings),
+        "cases": [asdict(case) for case in run.cases],
+        "outcomes": [
+            {"id": case.id, "outcome": outcome.value, "reason": reason}
+            for case, (outcome, reason) in run.outcomes().items()
+        ],
+        "started": [{"launch": launch, "cases": [asdict(case)]} for launch, case in run.started],
+        "measurements": [asdict(measurement) for measurement in run.measurements],
+        "ceilings": [asdict(ceiling) for ceiling in run.ceilings],
+        "finish": None if run.finish is None else asdict(run.finish),
+    }
 
 
 def read(path: Path) -> Run:
@@ -31,47 +59,6 @@ def read(path: Path) -> Run:
         return _read_journal(path, content) if path.suffix == ".jsonl" else _read_json(path, content)
     except DecodeError as error:
         raise UnreadableError(f"{path}: {error}; the file is damaged or not ours: measure again") from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainBenchmark:
-    """One benchmark of a file that pytest-benchmark alone has made.
-
-    Attributes:
-        fullname: the test.
-        params: of its parametrisation, by name.
-        seconds: per iteration, one value a round.
-    """
-
-    fullname: str
-    params: Mapping[str, Scalar]
-    seconds: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if not self.seconds or min(self.seconds) < 0:
-            raise ValueError("seconds is empty or holds a negative value")
-
-
-def read_plain(path: Path) -> list[PlainBenchmark]:
-    """Return the benchmarks of a pytest-benchmark JSON, ours or any other, that holds its raw data.
-
-    Raises:
-        UnreadableError: if the file is missing, too large, not JSON, or not such a file.
-    """
-    document = parse(content_of(path), str(path))
-    try:
-        return [
-            decode(
-                PlainBenchmark,
-                {"fullname": one["fullname"], "params": one["params"] or {}, "seconds": one["stats"]["data"]},
-                f"benchmarks[{index}]",
-            )
-            for index, one in enumerate(document["benchmarks"])
-        ]
-    except (KeyError, TypeError) as error:
-        raise UnreadableError(f"{path}: not a pytest-benchmark file with its data ({error!r})") from error
-    except DecodeError as error:
-        raise UnreadableError(f"{path}: {error}; the file is damaged: measure again") from error
 
 
 def _read_json(path: Path, content: bytes) -> Run:
@@ -204,15 +191,6 @@ def _dropped(mark: object, where: str) -> tuple[int, Case]:
             return launch, decode(Case, case, where)
         case _:
             raise DecodeError(f"{where}: not a mark of a dropped measurement")
-
-
-def whole_lines(path: Path) -> int:
-    """Return the length of a journal up to and including its last newline, in bytes.
-
-    Raises:
-        OSError: if it cannot be read.
-    """
-    return path.read_bytes().rfind(b"\n") + 1
 
 
 def keep_aside(path: Path, reader: Callable[[Path], object] = read) -> Path | None:

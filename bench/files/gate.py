@@ -11,13 +11,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bench.arms import Arm
-from bench.case import Case
-from bench.decode import DecodeError, decode
-from bench.job import JOB_SCHEMA, Acceptance, Block, Counts, Ending, Fault, Job, Looked, Opened, Plan
-from bench.journal import GATE_SECTION, Journal
-from bench.parse import UnreadableError, check_schema, content_of, entries, journal_lines, parse
-from bench.record import Environment, Settings
+from bench.files.decode import DecodeError, decode
+from bench.files.journal import Journal
+from bench.files.parse import GATE_SECTION, UnreadableError, check_schema, content_of, entries, journal_lines, parse
+from bench.record.arm import Arm
+from bench.record.case import Case
+from bench.record.conditions import Environment, Settings
+from bench.record.gate import JOB_SCHEMA, Acceptance, Block, Counts, Ending, Fault, Job, Looked, Opened, Plan
 
 EVENTS: Mapping[str, type[Any]] = {
     "opened": Opened,

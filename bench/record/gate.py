@@ -11,10 +11,11 @@ from datetime import date
 from enum import StrEnum
 from math import log
 
-from bench.arms import Arm, Side
-from bench.case import Case
-from bench.observed import LEAST_SECONDS, MOST_SECONDS, not_negative, positive
-from bench.record import Environment, Outcome, Settings
+from bench.record.arm import Arm, Side
+from bench.record.case import Case
+from bench.record.conditions import Environment, Settings
+from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, not_negative, positive
+from bench.record.run import Outcome
 
 LEAST_BLOCKS = 8
 """Fewer cannot reach the first look's alpha: all signs agree by chance in 1 of 2^K. The first look is made here."""

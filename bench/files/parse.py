@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench.decode import DecodeError
+from bench.files.decode import DecodeError
 
 MAX_BYTES = 1 << 26
 """A file larger than this is refused unread; an hour of slices of the default matrix is half of it."""
@@ -92,3 +92,10 @@ def journal_lines(content: bytes, path: Path) -> list[Any]:
     if not lines:
         raise UnreadableError(f"{path}: empty; the run ended before anything was written: measure again")
     return [parse(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+
+
+SECTION = "accelbench"
+"""Our section in a pytest-benchmark JSON."""
+
+GATE_SECTION = "accelbench_gate"
+"""Our section in the JSON of a comparison."""

@@ -1,6 +1,6 @@
-"""The files of a run: a journal, one fsynced line per event, and our section of the final JSON; `read` reads both.
+"""The journal: one fsynced line per event, the write-ahead log of the final JSON.
 
-Standard library only. The journal is the write-ahead log of the JSON: whatever has a line is never lost.
+Standard library only. Whatever has a line is never lost.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from bench.case import Case
-from bench.record import SCHEMA, Ceiling, Environment, Finish, Measurement, Run, Settings
-
-SECTION = "accelbench"
-"""Our section in a pytest-benchmark JSON."""
-
-GATE_SECTION = "accelbench_gate"
-"""Our section in the JSON of a comparison."""
+from bench.files.whole import sync_folder
+from bench.record.case import Case
+from bench.record.conditions import Environment, Settings
+from bench.record.observations import Ceiling
+from bench.record.run import SCHEMA, Finish, Measurement
 
 
 class Journal:
@@ -91,68 +88,10 @@ class Journal:
             )
 
 
-def section(run: Run) -> dict[str, Any]:
-    """Return a run as our section of the JSON."""
-    return {
-        "schema": SCHEMA,
-        "environment": asdict(run.environment),
-        "settings": asdict(run.settings),
-        "cases": [asdict(case) for case in run.cases],
-        "outcomes": [
-            {"id": case.id, "outcome": outcome.value, "reason": reason}
-            for case, (outcome, reason) in run.outcomes().items()
-        ],
-        "started": [{"launch": launch, "cases": [asdict(case)]} for launch, case in run.started],
-        "measurements": [asdict(measurement) for measurement in run.measurements],
-        "ceilings": [asdict(ceiling) for ceiling in run.ceilings],
-        "finish": None if run.finish is None else asdict(run.finish),
-    }
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Give a file new content: either all of it is there afterwards, or the old file is untouched.
-
-    A symbolic link stays, and the file that it leads to gets the content.
-    What is no regular file, such as ``/dev/null`` or a named pipe, cannot be replaced: it is written to.
+def whole_lines(path: Path) -> int:
+    """Return the length of a journal up to and including its last newline, in bytes.
 
     Raises:
-        OSError: if the folder cannot be written or the disk is full.
+        OSError: if it cannot be read.
     """
-    if is_stream(path):
-        path.write_bytes(content)
-        return
-    target = path.resolve()
-    part = target.with_name(target.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-        sync_folder(target.parent)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def is_stream(path: Path) -> bool:
-    """Whether a path names something that is written to and never replaced.
-
-    That is a device, a pipe or a socket, and any file that is named through a process's descriptor, such as
-    ``/dev/stdout``: other output goes there too. A folder is none.
-    """
-    while True:
-        if path.parent.resolve().is_relative_to("/proc"):
-            return True
-        if not path.is_symlink():
-            return path.exists() and not path.is_file() and not path.is_dir()
-        path = path.parent / path.readlink()
-
-
-def sync_folder(folder: Path) -> None:
-    """Have a new or renamed file's name on the disk, not only its content."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return path.read_bytes().rfind(b"\n") + 1

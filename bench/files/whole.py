@@ -1,0 +1,55 @@
+"""Files that are written whole: all of the new content is there afterwards, or the old file is untouched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Give a file new content: either all of it is there afterwards, or the old file is untouched.
+
+    A symbolic link stays, and the file that it leads to gets the content.
+    What is no regular file, such as ``/dev/null`` or a named pipe, cannot be replaced: it is written to.
+
+    Raises:
+        OSError: if the folder cannot be written or the disk is full.
+    """
+    if is_stream(path):
+        path.write_bytes(content)
+        return
+    target = path.resolve()
+    part = target.with_name(target.name + ".part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+        sync_folder(target.parent)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path names something that is written to and never replaced.
+
+    That is a device, a pipe or a socket, and any file that is named through a process's descriptor, such as
+    ``/dev/stdout``: other output goes there too. A folder is none.
+    """
+    while True:
+        if path.parent.resolve().is_relative_to("/proc"):
+            return True
+        if not path.is_symlink():
+            return path.exists() and not path.is_file() and not path.is_dir()
+        path = path.parent / path.readlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a new or renamed file's name on the disk, not only its content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
