@@ -12,11 +12,13 @@ from typing import Self
 
 from bench.blocks import BLOCKS_PER_LAUNCHER, Blocks, Event
 from bench.checkout import ExportError, Slots, export
-from bench.environment import digest, gather
 from bench.files.gate import JobLog, JournalError, LogEvent, read_job
 from bench.files.journal import Journal
 from bench.files.run import keep_aside
 from bench.fleet import ArmWorkers, Fleet
+from bench.host.facts import digest, gather
+from bench.host.folders import scratch_folder
+from bench.host.stopping import StopSwitch
 from bench.images import Images, located, opening_of
 from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.operator import OpenError
@@ -29,8 +31,6 @@ from bench.record.case import Case
 from bench.record.conditions import Environment, Scalar
 from bench.record.gate import Ending, Job
 from bench.resume import STATE
-from bench.scratch import scratch_folder
-from bench.stopping import StopSwitch
 from bench.tolerance import Tolerance
 
 MAY_DIFFER = ("run.started", "commit.id", "commit.dirty", ".commit")

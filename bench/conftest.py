@@ -12,6 +12,7 @@ import pytest
 from bench.files.parse import SECTION
 from bench.files.run import keep_aside, section
 from bench.gate import FLOOR_MARKER, Gate
+from bench.host.stopping import StopSwitch, stoppable
 from bench.launch import LaunchError
 from bench.measuring import Session
 from bench.options import Options, SetupError, add_options, read_options
@@ -23,7 +24,6 @@ from bench.record.case import AXES, Case, select
 from bench.record.run import Run
 from bench.recorder import JsonTarget, Tape, empty_document, replay
 from bench.selection import selected
-from bench.stopping import StopSwitch, stoppable
 
 OPTIONS = pytest.StashKey[Options]()
 DEVICES = pytest.StashKey[Sequence[str]]()

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from bench.host.steadiness import variables
 from bench.launch import Launcher, WorkerProcess
 from bench.opening import Opening
-from bench.steady import variables
 
 LAUNCHES_PER_LAUNCHER = 4
 """Hash seed and address layout are fixed when a program is executed: execute a fresh one now and then."""

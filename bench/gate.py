@@ -13,12 +13,12 @@ from bench.files.gate import JobLog, job_section, read_job
 from bench.files.parse import GATE_SECTION, UnreadableError
 from bench.files.whole import write_whole
 from bench.gate_progress import GateProgress
+from bench.host.stopping import StopSwitch
 from bench.options import Options, SetupError
 from bench.output import Output
 from bench.record.case import Case
 from bench.recorder import JsonTarget, Tape, empty_document, meets, record
 from bench.selection import case_of
-from bench.stopping import StopSwitch
 from bench.tolerance import Tolerance, read_tolerance, share_of
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any
 
-from bench.guard import die_with_parent, ignore_terminal
+from bench.host.lifetime import die_with_parent, ignore_terminal
 
 MESSAGE_BYTES = 1 << 16
 """More than any request of the protocol needs; requests and replies alternate, so one read is one message."""
@@ -77,7 +77,7 @@ def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:
         channel.close()
         if root is not None:
             sys.path[0] = root
-        from bench.worker import main as serve
+        from bench.worker.serve import main as serve
 
         serve(descriptor, launcher)
         code = 0
@@ -89,7 +89,7 @@ def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:
 
 def spawn(descriptor: int, root: str | None) -> subprocess.Popen[bytes]:
     """Return a new worker, executed from nothing in `root`, that serves `descriptor`."""
-    command = [sys.executable, "-m", "bench.worker", str(descriptor), str(os.getpid())]
+    command = [sys.executable, "-m", "bench.worker.serve", str(descriptor), str(os.getpid())]
     with on_all_cores():
         return subprocess.Popen(command, pass_fds=(descriptor,), cwd=root)
 

@@ -10,10 +10,11 @@ from time import monotonic
 from typing import Self
 
 from bench.crew import Crew
-from bench.environment import gather
 from bench.files.journal import Journal, whole_lines
 from bench.files.parse import UnreadableError
 from bench.files.run import read
+from bench.host.facts import gather
+from bench.host.folders import scratch_folder
 from bench.images import Images, located, opening_of
 from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.operator import OpenError, Operator
@@ -26,7 +27,6 @@ from bench.record.run import Run
 from bench.recorder import Recorder
 from bench.resume import Resumption, differences, resumption
 from bench.schedule import Event, Schedule
-from bench.scratch import scratch_folder
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from bench.gate_options import (
     add_gate_options,
     read_gate_options,
 )
+from bench.host.steadiness import MEASURES
 from bench.record.arm import Arm, Side
 from bench.record.case import (
     COMPILE_MODES,
@@ -36,7 +37,6 @@ from bench.record.case import (
 )
 from bench.record.conditions import MOST_LAUNCHES, Settings
 from bench.refusals import refuse_foreign
-from bench.steady import MEASURES
 from models import MODELS, dataset
 
 KNOWN_DEVICES = ("cpu", "cuda", "mps", "xpu", "mtia", "hpu", "vulkan")

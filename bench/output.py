@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.files.whole import is_stream
+from bench.host.folders import LockedError, lock, scratch_folder
 from bench.recorder import JsonTarget
-from bench.scratch import LockedError, lock, scratch_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: what is timed is imported from here, and reports are written here."""

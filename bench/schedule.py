@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from random import Random
 from time import monotonic
 
-from bench.clocks import Clocks
 from bench.gathered import Gathered
+from bench.host.clocks import Clocks
 from bench.operator import Operator, StoppedError, Workers
 from bench.pace import WARM_COMPILE_SECONDS, Pace
 from bench.record.case import Case

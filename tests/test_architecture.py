@@ -20,13 +20,10 @@ CONTRACT = ("bench.record.", "bench.files.")
 MAIN = ("conftest.py", "gate.py")
 """The two halves of the main(): pytest's wiring of a run, and of a comparison."""
 
-WITH_TORCH = {
-    *("ceiling", "describe", "devices", "dtypes", "events", "facts", "memory", "nvml", "prepare", "probe", "steps"),
-    *("verify", "worker", "yardstick"),
-}
+WITH_TORCH: set[str] = set()
 """Modules of bench that run in workers and probe processes only; every other one stays free of torch."""
 
-LATE_TORCH = {"launcher", "environment"}
+LATE_TORCH = {"launcher"}
 """Modules that import torch inside a function, which the pytest process never calls."""
 
 TORCH_FREE = sorted(
@@ -35,7 +32,7 @@ TORCH_FREE = sorted(
     if path.stem not in WITH_TORCH | LATE_TORCH and not path.stem.startswith("test_")
 )
 STANDARD_ONLY = (
-    *("guard", "launch", "operator", "pace", "schedule", "steady"),
+    *("launch", "operator", "pace", "schedule"),
     *("blocks", "checkout", "quads"),
 )
 """Modules that need nothing but Python, so that they are proved without a device."""
@@ -118,7 +115,7 @@ def test_plan_and_record_need_nothing_but_python(name: str) -> None:
 def test_launcher_imports_neither_what_is_timed_nor_how() -> None:
     """It must run no parallel region and no backward, and what it never imported it cannot run."""
     found = set(imports(ROOT / "bench" / "launcher.py", only_at_start=True))
-    assert {name for name in found if name.partition(".")[0] in OURS} == {"bench.guard"}
+    assert {name for name in found if name.partition(".")[0] in OURS} == {"bench.host.lifetime"}
     assert "torch" not in found
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from bench.devices import Clock
+from bench.devices.clock import Clock
 from bench.record.case import Case
-from bench.steps import STEP_CLASSES, Step, build
-from bench.verify import Answer, reference
+from bench.steps.builtin import STEP_CLASSES
+from bench.steps.step import Step, build
+from bench.steps.verify import Answer, reference
 from models import MODELS, Model
 from models.inputs import random_images
 

@@ -7,7 +7,7 @@ from time import perf_counter
 import pytest
 import torch
 
-from bench import ceiling
+from bench.devices import ceilings as ceiling
 from bench.files.decode import decode
 from bench.record.observations import Ceiling
 

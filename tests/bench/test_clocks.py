@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.clocks import Clocks
+from bench.host.clocks import Clocks
 
 BEFORE = Clocks(monotonic=100.0, asleep=5.0, wall=1e9)
 

@@ -12,8 +12,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import devices
-from bench.devices import UnknownDeviceError
+from bench.devices import backend, description
+from bench.devices import clock as clock_module
+from bench.devices.__main__ import report
+from bench.devices.backend import UnknownDeviceError
 from bench.output import ROOT
 
 CPU = torch.device("cpu")
@@ -23,37 +25,37 @@ CUDA = torch.device("cuda", 0)
 
 def test_cpu_is_found_first_and_works() -> None:
     """Every machine has one, and --device auto takes it first."""
-    assert devices.found()[0] == "cpu"
-    assert devices.load("cpu") == CPU
+    assert backend.found()[0] == "cpu"
+    assert backend.load("cpu") == CPU
 
 
 def test_current_accelerator_comes_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """--device auto takes the CPU and it; several cards of one kind are told apart."""
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("xpu"))
-    monkeypatch.setattr(devices, "_is_available", lambda kind: kind == "cuda")
-    monkeypatch.setattr(devices, "_device_count", lambda kind: {"xpu": 1, "cuda": 2}[kind])
-    assert devices.found() == ["cpu", "xpu", "cuda:0", "cuda:1"]
+    monkeypatch.setattr(backend, "_is_available", lambda kind: kind == "cuda")
+    monkeypatch.setattr(backend, "_device_count", lambda kind: {"xpu": 1, "cuda": 2}[kind])
+    assert backend.found() == ["cpu", "xpu", "cuda:0", "cuda:1"]
 
 
 @pytest.mark.parametrize("name", ["nonsense", "cuda:99", "hpu", "cpu:x", ""])
 def test_device_that_cannot_be_used_says_how_that_was_found(name: str) -> None:
     """The reason of a skip is what torch said, in one line."""
     with pytest.raises(UnknownDeviceError, match=f"^{name} is not usable here: ") as caught:
-        devices.load(name)
+        backend.load(name)
     assert "\n" not in str(caught.value)
 
 
 def test_out_of_tree_device_without_its_module_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its module is imported when it is named, and only then."""
-    monkeypatch.setitem(devices.OUT_OF_TREE, "elsewhere", "no_such_backend")
+    monkeypatch.setitem(backend.OUT_OF_TREE, "elsewhere", "no_such_backend")
     with pytest.raises(UnknownDeviceError, match="No module named 'no_such_backend'"):
-        devices.load("elsewhere:0")
+        backend.load("elsewhere:0")
 
 
 def test_report_names_what_is_there_and_what_is_refused() -> None:
     """This is all that the probe process answers."""
-    answer = devices.report(["cpu", "nonsense"])
-    assert answer["found"] == devices.found()
+    answer = report(["cpu", "nonsense"])
+    assert answer["found"] == backend.found()
     assert list(answer["refused"]) == ["nonsense"]  # type: ignore[call-overload]
 
 
@@ -66,26 +68,26 @@ def test_probe_program_prints_one_line_of_json() -> None:
 
 def test_clock_of_the_cpu_is_the_hosts() -> None:
     """Nothing is queued there, so nothing is waited for."""
-    assert devices.clock(CPU) is perf_counter
-    devices.synchronizer(CPU)()
-    devices.release_memory(CPU)
+    assert clock_module.clock(CPU) is perf_counter
+    backend.synchronizer(CPU)()
+    backend.release_memory(CPU)
 
 
 def test_clock_waits_before_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads first reports a hundredfold speed-up."""
     log: list[str] = []
-    monkeypatch.setattr(devices, "synchronizer", lambda _: lambda: log.append("wait"))
-    monkeypatch.setattr(devices, "perf_counter", lambda: log.append("read") or 7.0)
-    read = devices.clock(CUDA)
+    monkeypatch.setattr(clock_module, "synchronizer", lambda _: lambda: log.append("wait"))
+    monkeypatch.setattr(clock_module, "perf_counter", lambda: log.append("read") or 7.0)
+    read = clock_module.clock(CUDA)
     assert log == []
     assert read() == 7.0
     assert log == ["wait", "read"]
 
 
-def backend(monkeypatch: pytest.MonkeyPatch, *, own: object, module: object) -> None:
+def pretend(monkeypatch: pytest.MonkeyPatch, *, own: object, module: object) -> None:
     """Make torch.accelerator and the backend's own module what they are on some machine."""
     monkeypatch.setattr(torch, "accelerator", own)
-    monkeypatch.setattr(devices, "module_of", lambda _: module)
+    monkeypatch.setattr(backend, "module_of", lambda _: module)
 
 
 def refuse(*_: object) -> None:
@@ -97,8 +99,8 @@ def test_synchronizer_takes_the_first_that_works(monkeypatch: pytest.MonkeyPatch
     """torch.accelerator knows this device: it is asked for it by name."""
     calls: list[tuple[object, ...]] = []
     own = SimpleNamespace(synchronize=lambda *arguments: calls.append(arguments))
-    backend(monkeypatch, own=own, module=SimpleNamespace(synchronize=refuse))
-    wait = devices.synchronizer(CUDA)
+    pretend(monkeypatch, own=own, module=SimpleNamespace(synchronize=refuse))
+    wait = backend.synchronizer(CUDA)
     wait()
     assert calls == [(CUDA,), (CUDA,)]
 
@@ -107,8 +109,8 @@ def test_synchronizer_takes_the_first_that_works(monkeypatch: pytest.MonkeyPatch
 def test_synchronizer_falls_back_to_the_backends_own(own: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second accelerator in the machine is not the current one."""
     calls: list[tuple[object, ...]] = []
-    backend(monkeypatch, own=own, module=SimpleNamespace(synchronize=lambda *given: calls.append(given)))
-    devices.synchronizer(CUDA)()
+    pretend(monkeypatch, own=own, module=SimpleNamespace(synchronize=lambda *given: calls.append(given)))
+    backend.synchronizer(CUDA)()
     assert calls == [(CUDA,), (CUDA,)]
 
 
@@ -116,8 +118,8 @@ def test_synchronizer_without_arguments_is_taken_too(monkeypatch: pytest.MonkeyP
     """torch.mps.synchronize takes none."""
     calls: list[str] = []
     module = SimpleNamespace(synchronize=lambda: calls.append("waited"))
-    backend(monkeypatch, own=SimpleNamespace(synchronize=refuse), module=module)
-    devices.synchronizer(CUDA)()
+    pretend(monkeypatch, own=SimpleNamespace(synchronize=refuse), module=module)
+    backend.synchronizer(CUDA)()
     assert calls == ["waited"] * 2
 
 
@@ -131,8 +133,8 @@ def test_another_accelerator_is_not_waited_for_instead(monkeypatch: pytest.Monke
         calls.append("waited for the wrong one")
 
     module = SimpleNamespace(synchronize=lambda _: calls.append("waited"))
-    backend(monkeypatch, own=SimpleNamespace(synchronize=of_the_current), module=module)
-    devices.synchronizer(CUDA)()
+    pretend(monkeypatch, own=SimpleNamespace(synchronize=of_the_current), module=module)
+    backend.synchronizer(CUDA)()
     assert calls == ["waited"] * 2
 
 
@@ -141,20 +143,20 @@ def test_another_accelerator_is_not_waited_for_instead(monkeypatch: pytest.Monke
 )
 def test_backend_that_cannot_wait_is_unknown(module: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing could be timed on it, so it is refused rather than timed wrongly."""
-    backend(monkeypatch, own=SimpleNamespace(synchronize=refuse), module=module)
+    pretend(monkeypatch, own=SimpleNamespace(synchronize=refuse), module=module)
     with pytest.raises(UnknownDeviceError, match="cannot synchronise"):
-        devices.clock(CUDA)
+        clock_module.clock(CUDA)
 
 
 def test_memory_is_released_where_the_backend_can(monkeypatch: pytest.MonkeyPatch) -> None:
     """And where it cannot, nothing happens."""
     calls: list[str] = []
     module = SimpleNamespace(empty_cache=lambda: calls.append("emptied"))
-    backend(monkeypatch, own=SimpleNamespace(empty_cache=refuse), module=module)
-    devices.release_memory(CUDA)
+    pretend(monkeypatch, own=SimpleNamespace(empty_cache=refuse), module=module)
+    backend.release_memory(CUDA)
     assert calls == ["emptied"]
-    backend(monkeypatch, own=SimpleNamespace(), module=None)
-    devices.release_memory(CUDA)
+    pretend(monkeypatch, own=SimpleNamespace(), module=None)
+    backend.release_memory(CUDA)
 
 
 @pytest.mark.parametrize(
@@ -169,18 +171,18 @@ def test_memory_is_released_where_the_backend_can(monkeypatch: pytest.MonkeyPatc
 )
 def test_device_is_described_as_people_call_it(module: object, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table without the card's name compares nothing."""
-    monkeypatch.setattr(devices, "module_of", lambda _: module)
-    assert devices.describe(CUDA) == name
+    monkeypatch.setattr(description, "module_of", lambda _: module)
+    assert description.describe(CUDA) == name
 
 
 def test_cpu_is_described_as_the_processor() -> None:
     """Never as plain cpu, if the system knows more."""
-    assert devices.describe(CPU) not in {"", "cpu"}
+    assert description.describe(CPU) not in {"", "cpu"}
 
 
 def test_module_of_a_backend_that_has_none_is_none() -> None:
     """A backend may be registered without one."""
-    assert devices.module_of(torch.device("meta")) is None
+    assert backend.module_of(torch.device("meta")) is None
 
 
 @pytest.mark.parametrize(
@@ -197,20 +199,20 @@ def test_module_of_a_backend_that_has_none_is_none() -> None:
 )
 def test_memory_that_ran_out_is_told_from_other_errors(error: BaseException, *, expected: bool) -> None:
     """It is an outcome of its own: another batch would do."""
-    assert devices.is_out_of_memory(error) is expected
+    assert backend.is_out_of_memory(error) is expected
 
 
 def test_allocation_beyond_all_memory_is_out_of_memory() -> None:
     """What this torch really raises."""
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 50, dtype=torch.uint8)
-    assert devices.is_out_of_memory(caught.value)
+    assert backend.is_out_of_memory(caught.value)
 
 
 def test_slowed_clock_waits_between_every_pair_of_reads() -> None:
     """Twice as slow: what took one second takes two, and the next pair begins anew."""
     stamps = iter([10.0, 11.0, 12.0, 20.0, 21.0, 22.0])
-    slow = devices.slowed(stamps.__next__, 1.0)
+    slow = clock_module.slowed(stamps.__next__, 1.0)
     assert [slow(), slow(), slow(), slow()] == [10.0, 12.0, 20.0, 22.0]
 
 
@@ -218,7 +220,7 @@ def test_clock_cost_is_the_median_of_pairs_of_reads() -> None:
     """A slice must be so long that it does not matter; one disturbed read does not decide."""
     stamps = [0.0, 0.0, 1.0, 5.0, 7.0, 10.0, 110.0]
     left = iter(stamps)
-    assert devices.clock_cost(left.__next__, samples=3) == 2.0
+    assert clock_module.clock_cost(left.__next__, samples=3) == 2.0
     assert list(left) == []
 
 
@@ -233,19 +235,20 @@ def test_clock_cost_is_the_median_of_pairs_of_reads() -> None:
 )
 def test_error_is_one_line(error: Exception, line: str) -> None:
     """It becomes the reason in a table's cell."""
-    assert devices.first_line(error) == line
+    assert backend.first_line(error) == line
 
 
 UNSYNCHRONISED = """
 import json
 from time import perf_counter
 import torch
-from bench import devices
+from bench.devices import backend, description
+from bench.devices.clock import clock as clock_of
 from models.mlp import NeuralNetwork
 
-device = devices.load("vulkan")
+device = backend.load("vulkan")
 network, images = NeuralNetwork().to(device), torch.rand(64, 1, 28, 28).to(device)
-clock, pairs = devices.clock(device), []
+clock, pairs = clock_of(device), []
 with torch.inference_mode():
     network(images)
     for read in (perf_counter, clock) * 5:
@@ -254,7 +257,7 @@ with torch.inference_mode():
         network(images)
         pairs.append(read() - begin)
 clock()
-print(json.dumps([min(pairs[0::2]), min(pairs[1::2]), devices.describe(device), devices.found()]))
+print(json.dumps([min(pairs[0::2]), min(pairs[1::2]), description.describe(device), backend.found()]))
 """
 
 

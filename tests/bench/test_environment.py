@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import environment
-from bench.environment import commit, digest, gather, package_version, processor
+from bench.host import facts
+from bench.host.facts import commit, digest, gather, package_version, processor
+from bench.host.steadiness import MEASURES
 from bench.output import ROOT
-from bench.steady import MEASURES
 
 
 def gathered(root: Path = ROOT, **facts: str) -> dict[str, object]:
@@ -83,7 +83,7 @@ def test_processor_has_a_name_on_every_system(monkeypatch: pytest.MonkeyPatch) -
     def fail(*_: object, **__: object) -> None:
         raise FileNotFoundError
 
-    monkeypatch.setattr(environment, "open", fail, raising=False)
+    monkeypatch.setattr(facts, "open", fail, raising=False)
     assert processor()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench import events
-from bench.events import EventClock, event_maker
+from bench.devices import events
+from bench.devices.events import EventClock, event_maker
 
 CUDA = torch.device("cuda", 0)
 

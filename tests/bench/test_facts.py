@@ -7,9 +7,10 @@ from time import perf_counter
 import pytest
 import torch
 
-from bench.facts import compiled_counts, eager_counts
 from bench.record.case import Case
-from bench.steps import STEP_CLASSES, Step, build
+from bench.steps.builtin import STEP_CLASSES
+from bench.steps.counts import compiled_counts, eager_counts
+from bench.steps.step import Step, build
 from models import MODELS
 from models.inputs import random_images
 

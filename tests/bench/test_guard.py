@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import guard
+from bench.host import lifetime as guard
 from bench.output import ROOT
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part exists on Linux only")
@@ -50,7 +50,7 @@ def test_other_systems_only_look_at_the_parent(asked: list[object], monkeypatch:
 
 CHILD = """
 import signal
-from bench import guard
+from bench.host import lifetime as guard
 
 guard.die_first()
 guard.ignore_terminal()

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from bench import images, present, stopping
+from bench import images, present
 from bench.files.run import read
+from bench.host import stopping
+from bench.host.stopping import StopSwitch, stoppable
 from bench.images import Images, download, located
 from bench.launch import WorkerDiedError, WorkerTimeoutError
 from bench.measuring import Session
@@ -20,7 +22,6 @@ from bench.options import SetupError
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.run import Outcome, Run
-from bench.stopping import StopSwitch, stoppable
 from models import dataset
 from tests.bench.doubles import FakeCrew, FakeWorker, Reply
 from tests.reports.runs import matrix

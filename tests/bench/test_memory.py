@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import devices, memory
-from bench.memory import NO_ALLOCATOR, NOT_TOLD, NOTHING_COUNTED
+from bench.devices import backend, memory
+from bench.devices.memory import NO_ALLOCATOR, NOT_TOLD, NOTHING_COUNTED
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -44,10 +44,10 @@ class Allocator:
         self.most = self.held
 
 
-def backend(monkeypatch: pytest.MonkeyPatch, *, own: object, module: object) -> None:
+def pretend(monkeypatch: pytest.MonkeyPatch, *, own: object, module: object) -> None:
     """Make torch.accelerator and the backend's own module what they are on some machine."""
     monkeypatch.setattr(torch, "accelerator", own)
-    monkeypatch.setattr(devices, "module_of", lambda _: module)
+    monkeypatch.setattr(backend, "module_of", lambda _: module)
 
 
 @pytest.mark.parametrize("through", ["torch", "backend"])
@@ -55,7 +55,7 @@ def test_peak_is_of_this_work_alone(through: str, monkeypatch: pytest.MonkeyPatc
     """What an earlier case needed at most is forgotten, and what others hold is not counted."""
     allocator = Allocator()
     own, module = (allocator, None) if through == "torch" else (REFUSING, allocator)
-    backend(monkeypatch, own=own, module=module)
+    pretend(monkeypatch, own=own, module=module)
     allocator.take(5000)
     allocator.held = 2000
     before = memory.allocated_bytes(CUDA)
@@ -76,7 +76,7 @@ def test_cpu_has_no_peak_and_says_why() -> None:
 @pytest.mark.parametrize("module", [None, SimpleNamespace(), REFUSING], ids=["none", "empty", "refuses"])
 def test_backend_that_does_not_tell_has_no_peak(module: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is guessed."""
-    backend(monkeypatch, own=REFUSING, module=module)
+    pretend(monkeypatch, own=REFUSING, module=module)
     assert memory.allocated_bytes(CUDA) is None
     assert memory.peak_bytes(CUDA, lambda: None, None) == (None, NOT_TOLD)
     assert memory.total_bytes(CUDA) is None
@@ -84,13 +84,13 @@ def test_backend_that_does_not_tell_has_no_peak(module: object, monkeypatch: pyt
 
 def test_peak_that_is_missing_after_the_work_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """MPS tells what is held and no peak."""
-    backend(monkeypatch, own=SimpleNamespace(reset_peak_memory_stats=lambda _: None), module=None)
+    pretend(monkeypatch, own=SimpleNamespace(reset_peak_memory_stats=lambda _: None), module=None)
     assert memory.peak_bytes(CUDA, lambda: None, 7) == (None, NOT_TOLD)
 
 
 def test_allocator_that_counts_nothing_is_no_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     """A case always needs memory."""
-    backend(monkeypatch, own=Allocator(), module=None)
+    pretend(monkeypatch, own=Allocator(), module=None)
     assert memory.peak_bytes(CUDA, lambda: None, 1000) == (None, NOTHING_COUNTED)
 
 
@@ -106,5 +106,5 @@ def test_allocator_that_counts_nothing_is_no_zero(monkeypatch: pytest.MonkeyPatc
 )
 def test_memory_of_a_device_is_told_in_many_ways(own: object, module: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each backend has one of them."""
-    backend(monkeypatch, own=own, module=module)
+    pretend(monkeypatch, own=own, module=module)
     assert memory.total_bytes(CUDA) == 8

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import nvml
-from bench.describe import device_facts
+from bench.devices import nvidia as nvml
+from bench.devices.description import device_facts
 
 CUDA = torch.device("cuda", 0)
 

@@ -12,21 +12,14 @@ import pytest
 import torch
 from torch import nn
 
-from bench import prepare as prepare_module
-from bench.devices import clock
-from bench.prepare import (
-    WARM_LIMIT_SECONDS,
-    CompileCounts,
-    Prepared,
-    SilentEagerError,
-    prepare,
-    right_answer,
-    warm_up,
-)
-from bench.probe import SkipError, try_case
+from bench.devices.clock import clock
 from bench.record.case import STEPS, Case
-from bench.steps import STEP_CLASSES, Forward
-from bench.verify import WrongResultError
+from bench.steps import prepare as prepare_module
+from bench.steps.builtin import STEP_CLASSES, Forward
+from bench.steps.compiling import CompileCounts, SilentEagerError
+from bench.steps.prepare import WARM_LIMIT_SECONDS, Prepared, prepare, right_answer, warm_up
+from bench.steps.support import SkipError, try_case
+from bench.steps.verify import WrongResultError
 from models.inputs import random_images
 from tests.bench.subjects import BATCH, CPU, broken_model, case_of, missing_relu
 

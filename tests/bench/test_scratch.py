@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.scratch import OWNER, PREFIX, LockedError, lock, scratch_folder, sweep
+from bench.host.folders import OWNER, PREFIX, LockedError, lock, scratch_folder, sweep
 
 
 @pytest.fixture

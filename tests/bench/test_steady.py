@@ -6,8 +6,8 @@ import gc
 
 import pytest
 
-from bench import steady
-from bench.steady import MEASURES, Disturbance, disturbance, no_gc, variables
+from bench.host import steadiness as steady
+from bench.host.steadiness import MEASURES, Disturbance, disturbance, no_gc, variables
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.devices import Clock
+from bench.devices.clock import Clock
 from bench.record.case import STEPS
-from bench.steps import Step, compiled_by
+from bench.steps.compiling import compiled_by
+from bench.steps.step import Step
 from tests.bench.subjects import BATCH, case_of, step_of
 
 FORWARD_FLOPS = 2 * BATCH * (784 * 512 + 512 * 512 + 512 * 10)

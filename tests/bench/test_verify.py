@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.dtypes import TORCH_DTYPES
+from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import DTYPES, STEPS
-from bench.verify import LEARNING_RATE, Answer, WrongResultError, check, collect, relative_error
+from bench.steps.verify import LEARNING_RATE, Answer, WrongResultError, check, collect, relative_error
 from models import MODELS
 from tests.bench import subjects
 from tests.bench.subjects import answer_of, case_of, right_of, step_of

@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 import torch
 
-from bench import worker as worker_module
-from bench.devices import UnknownDeviceError
-from bench.prepare import CompileCounts, SilentEagerError
-from bench.probe import SkipError
+from bench.devices.backend import UnknownDeviceError
+from bench.devices.yardstick import PRODUCTS, Yardstick
 from bench.record.case import as_params
 from bench.record.run import Outcome
-from bench.verify import WrongResultError
-from bench.worker import Worker, classify, serve
-from bench.yardstick import PRODUCTS, Yardstick
+from bench.steps.compiling import CompileCounts, SilentEagerError
+from bench.steps.support import SkipError
+from bench.steps.verify import WrongResultError
+from bench.worker import serve as serve_module
+from bench.worker import worker as worker_module
+from bench.worker.serve import classify, serve
+from bench.worker.worker import Worker
 from tests.bench.subjects import CPU, case_of
 
 OPEN = {"device": "cpu", "seed": 0, "data_root": None, "left_out": [], "memory_bytes": None}
@@ -241,12 +243,12 @@ def test_device_that_is_not_there_is_a_skip() -> None:
 def test_worker_keeps_its_input_off_the_terminal_and_its_life_with_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set before anything else is done."""
     log: list[object] = []
-    monkeypatch.setattr(worker_module, "die_with_parent", log.append)
-    monkeypatch.setattr(worker_module, "die_first", lambda: log.append("die first"))
-    monkeypatch.setattr(worker_module, "ignore_terminal", lambda: log.append("terminal"))
-    monkeypatch.setattr(worker_module.os, "dup2", lambda _, number: log.append(number))
-    monkeypatch.setattr(worker_module, "serve", lambda _: log.append("serve"))
+    monkeypatch.setattr(serve_module, "die_with_parent", log.append)
+    monkeypatch.setattr(serve_module, "die_first", lambda: log.append("die first"))
+    monkeypatch.setattr(serve_module, "ignore_terminal", lambda: log.append("terminal"))
+    monkeypatch.setattr(serve_module.os, "dup2", lambda _, number: log.append(number))
+    monkeypatch.setattr(serve_module, "serve", lambda _: log.append("serve"))
     ours, theirs = socket.socketpair()
     with ours:
-        worker_module.main(theirs.detach(), 4711)
+        serve_module.main(theirs.detach(), 4711)
     assert log == [4711, "terminal", "die first", 0, "serve"]

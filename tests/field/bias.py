@@ -16,11 +16,14 @@ from time import perf_counter
 
 import torch
 
-from bench import devices
-from bench.dtypes import TORCH_DTYPES
-from bench.prepare import warm_up
+from bench.devices.backend import load
+from bench.devices.clock import clock as clock_of
+from bench.devices.clock import clock_cost
+from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import Case
-from bench.steps import STEP_CLASSES, build
+from bench.steps.builtin import STEP_CLASSES
+from bench.steps.prepare import warm_up
+from bench.steps.step import build
 from models import MODELS
 from models.inputs import random_images
 from reports.stats import summarize_logs
@@ -35,8 +38,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--pairs", type=int, default=400)
     options = parser.parse_args(argv)
     case = Case(model="mlp", step="forward", batch=1, device="cpu", dtype="float32", compile="off")
-    device = devices.load(case.device)
-    clock = devices.clock(device)
+    device = load(case.device)
+    clock = clock_of(device)
     subject = build(case, MODELS[case.model], device, *random_images(case.batch, 0), seed=0, compiled=True)
     step = STEP_CLASSES[case.step](subject, clock)
     estimate, _ = warm_up(step)
@@ -66,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     bias = summarize_logs(blocks)
     low, high = (None, None) if bias.low is None or bias.high is None else (bias.low - 1, bias.high - 1)
     interval = "" if low is None or high is None else f" [{low:+.2%}, {high:+.2%}]"
-    cost = devices.clock_cost(clock) / (iterations * estimate)
+    cost = clock_cost(clock) / (iterations * estimate)
     print(f"slice against bare loop, forward at batch 1, {iterations} iterations: {bias.centre - 1:+.2%}{interval}")
     print(f"one pair of clock reads is {cost:.4%} of a slice; dtype {TORCH_DTYPES[case.dtype].compute}")
     return 0

@@ -27,8 +27,8 @@ import psutil
 
 from bench.files.parse import UnreadableError
 from bench.files.run import read
+from bench.host.folders import sweep
 from bench.record.run import Outcome, Run
-from bench.scratch import sweep
 from tests.field.runs import ROOT, SMALL, Started, start
 
 LAUNCHES = 4

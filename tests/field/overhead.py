@@ -16,7 +16,7 @@ from time import perf_counter
 
 from bench.files.journal import Journal
 from bench.files.run import read
-from bench.scratch import lock
+from bench.host.folders import lock
 
 
 def main(argv: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.dtypes import TORCH_DTYPES
+from bench.devices.dtypes import TORCH_DTYPES
 from models import MODELS
 from models.inputs import fashion_mnist, random_images
 

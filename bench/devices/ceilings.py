@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch.nn.functional import linear
 
-from bench.devices import Clock, first_line, is_out_of_memory, release_memory
-from bench.dtypes import TORCH_DTYPES
+from bench.devices.backend import first_line, is_out_of_memory, release_memory
+from bench.devices.clock import Clock
+from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import compute_dtype
 from bench.record.observations import Limit
 

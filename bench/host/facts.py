@@ -1,4 +1,4 @@
-"""Where a run is made: facts by dotted name, from the pytest process (without torch) and from a worker."""
+"""Where a run is made: facts by dotted name, from the pytest process, which never imports torch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from bench.host.steadiness import MEASURES
 from bench.record.conditions import Environment, Scalar
-from bench.steady import MEASURES
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "triton", "torchvulkan")
 """Packages whose version can move a figure."""
@@ -114,19 +114,3 @@ def commit(root: Path) -> dict[str, Scalar]:
             "commit.id.reason": f"git does not answer: {type(error).__name__}",
             "commit.dirty": None,
         }
-
-
-def torch_facts(device: torch.device) -> dict[str, Scalar]:
-    """Return what torch says about itself and about one device; called inside a worker."""
-    import torch
-
-    from bench.describe import device_facts
-
-    return {
-        "torch.git": torch.version.git_version,
-        "torch.cuda": torch.version.cuda,
-        "torch.threads": torch.get_num_threads(),
-        "torch.matmul_precision": torch.get_float32_matmul_precision(),
-        "torch.deterministic": torch.are_deterministic_algorithms_enabled(),
-        **{f"device.{device}.{name}": value for name, value in device_facts(device).items()},
-    }

@@ -1,33 +1,23 @@
-"""Everything that talks to an accelerator: which there are, waiting for one, its clock, its memory, its name.
+"""Which devices there are, how one is waited for, and what it offers: torch's functions, then its backend's.
 
-``python -m bench.devices [NAME ...]`` prints which devices there are, and why a named one is not.
 One code path for ``cpu`` and whatever ``torch.accelerator`` knows; what a backend lacks is found by trying.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from statistics import median
-from time import perf_counter
 from types import ModuleType
 from typing import Any
 
 import torch
-
-from bench.environment import processor
 
 OUT_OF_TREE = {"vulkan": "torchvulkan"}
 """Device name -> the module whose import registers it. Imported only when the device is named."""
 
 IN_TREE = ("cuda", "mps", "xpu", "mtia", "hpu")
 """Accelerators that torch itself knows; several kinds can be in one machine."""
-
-Clock = Callable[[], float]
-"""Answers seconds on a monotonic clock, after everything queued on its device has finished."""
 
 
 class UnknownDeviceError(Exception):
@@ -79,22 +69,6 @@ def _device_count(kind: str) -> int:
         return 1
 
 
-def clock(device: torch.device) -> Clock:
-    """Return the one clock of a device: the host's, read after the device has caught up.
-
-    Device events are not used here: MPS events in torch 2.14 can hang or run backwards.
-    """
-    if device.type == "cpu":
-        return perf_counter
-    synchronize = synchronizer(device)
-
-    def read() -> float:
-        synchronize()
-        return perf_counter()
-
-    return read
-
-
 def synchronizer(device: torch.device) -> Callable[[], None]:
     """Return a function that waits until everything queued on `device` has finished; nothing to wait for on a CPU.
 
@@ -125,38 +99,6 @@ def offers(device: torch.device, name: str) -> Iterator[Callable[[], Any]]:
         yield backends
 
 
-def slowed(read: Clock, share: float) -> Clock:
-    """Return a clock between whose reads, taken in pairs, a busy wait makes everything `share` slower.
-
-    This is how a known slowdown is put where a real one would be: between the two reads, on this processor.
-    """
-    begin: float | None = None
-
-    def slow() -> float:
-        nonlocal begin
-        now = read()
-        if begin is None:
-            begin = now
-            return now
-        until = now + (now - begin) * share
-        begin = None
-        while perf_counter() < until:
-            pass
-        return read()
-
-    return slow
-
-
-def clock_cost(read: Clock, samples: int = 101) -> float:
-    """Return what one pair of reads costs when nothing is queued: the median of `samples`, in seconds."""
-    read()
-    costs = []
-    for _ in range(samples):
-        begin = read()
-        costs.append(read() - begin)
-    return median(costs)
-
-
 def release_memory(device: torch.device) -> None:
     """Give cached device memory back to the system, where the backend can."""
     if device.type == "cpu":
@@ -180,22 +122,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
-def describe(device: torch.device) -> str:
-    """Return what people call this device: the processor's or the card's name."""
-    if device.type == "cpu":
-        return processor()
-    module = module_of(device)
-    for name in ("get_device_name", "device_name"):
-        ask = getattr(module, name, None)
-        if ask is None:
-            continue
-        try:
-            return str(ask(device.index or 0))
-        except (RuntimeError, TypeError):  # this backend asks differently
-            continue
-    return device.type
-
-
 def module_of(device: torch.device) -> ModuleType | None:
     """Return the module that a backend brings for its devices; None if it has none."""
     try:
@@ -208,18 +134,3 @@ def first_line(error: BaseException) -> str:
     """Return an exception as one line: its kind and the first line of its message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
-
-
-def report(named: Sequence[str]) -> dict[str, object]:
-    """Return the devices of this machine, and why each named one that cannot be used is refused."""
-    refused = {}
-    for name in named:
-        try:
-            load(name)
-        except UnknownDeviceError as error:
-            refused[name] = str(error)
-    return {"found": found(), "refused": refused}
-
-
-if __name__ == "__main__":
-    print(json.dumps(report(sys.argv[1:])))

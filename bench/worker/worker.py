@@ -1,16 +1,9 @@
-"""A process of its own that prepares cases and times one slice when asked; one JSON line in, one out.
-
-Forked from the launcher, or executed as ``python -m bench.worker FD PARENT`` where forking is unsafe.
-"""
+"""Holds one device and the cases that are ready to be timed on it, and times one slice when asked."""
 
 from __future__ import annotations
 
 import gc
-import json
-import os
-import socket
-import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
@@ -19,30 +12,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import devices
-from bench.ceiling import ceilings
-from bench.environment import torch_facts
-from bench.events import EventClock, event_maker
-from bench.facts import compiled_counts, eager_counts
-from bench.guard import die_first, die_with_parent, ignore_terminal, limit_memory
-from bench.memory import allocated_bytes, peak_bytes
-from bench.nvml import throttled
-from bench.prepare import (
-    SETTLED_WITHIN,
-    CompileCounts,
-    Prepared,
-    SilentEagerError,
-    allow_variants,
-    prepare,
-    right_answer,
-)
-from bench.probe import SkipError, try_case
+from bench.devices.backend import load, release_memory
+from bench.devices.ceilings import ceilings
+from bench.devices.clock import clock, clock_cost, slowed
+from bench.devices.description import torch_facts
+from bench.devices.events import EventClock, event_maker
+from bench.devices.memory import allocated_bytes, peak_bytes
+from bench.devices.nvidia import throttled
+from bench.devices.yardstick import Yardstick
+from bench.host.lifetime import limit_memory
+from bench.host.steadiness import disturbance, no_gc
 from bench.record.case import Case
-from bench.record.run import Outcome
-from bench.steady import disturbance, no_gc
-from bench.steps import STEP_CLASSES, Step, build
-from bench.verify import Answer, WrongResultError
-from bench.yardstick import Yardstick
+from bench.steps.builtin import STEP_CLASSES
+from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
+from bench.steps.counts import compiled_counts, eager_counts
+from bench.steps.prepare import SETTLED_WITHIN, Prepared, prepare, right_answer
+from bench.steps.step import Step, build
+from bench.steps.support import try_case
+from bench.steps.verify import Answer
 from models import MODELS
 from models.inputs import fashion_mnist, random_images
 
@@ -64,9 +51,9 @@ class Worker:
         self, *, device: str, seed: int, data_root: str | None, left_out: Collection[str], memory_bytes: int | None
     ) -> None:
         limit_memory(memory_bytes)
-        self._device = devices.load(device)
-        self._clock = devices.clock(self._device)
-        self._clock_seconds = devices.clock_cost(self._clock)
+        self._device = load(device)
+        self._clock = clock(self._device)
+        self._clock_seconds = clock_cost(self._clock)
         self._make_event = event_maker(self._device)
         self._seed = seed
         self._data_root = None if data_root is None else Path(data_root)
@@ -150,7 +137,7 @@ class Worker:
         if events:
             step.clock = events
         if slowdown:
-            step.clock = devices.slowed(self._clock, slowdown)
+            step.clock = slowed(self._clock, slowdown)
         graphs = CompileCounts.now().graphs
         with no_gc(enabled=self._gc_off):
             before = disturbance()
@@ -193,7 +180,7 @@ class Worker:
         if CompileCounts.now().graphs:
             torch.compiler.reset()
         gc.collect()
-        devices.release_memory(self._device)
+        release_memory(self._device)
         return {}
 
     def models(self) -> Reply:
@@ -210,68 +197,3 @@ class Worker:
                 random_images(count, self._seed) if self._data_root is None else fashion_mnist(self._data_root, count)
             )
         return self._data[count]
-
-
-def classify(error: BaseException) -> tuple[Outcome, str]:
-    """Return the outcome and the one-line reason that an exception stands for."""
-    if isinstance(error, SkipError | devices.UnknownDeviceError):
-        return Outcome.SKIPPED, str(error)
-    if isinstance(error, WrongResultError):
-        return Outcome.WRONG_RESULT, str(error)
-    if devices.is_out_of_memory(error):
-        return Outcome.OUT_OF_MEMORY, devices.first_line(error)
-    return Outcome.FAILED, devices.first_line(error)
-
-
-def serve(channel: socket.socket) -> None:
-    """Answer requests until the other side closes its end or says exit."""
-    worker: Worker | None = None
-    with channel.makefile("rwb") as stream:
-        for line in stream:
-            request = json.loads(line)
-            name = request.pop("do")
-            try:
-                if name == "exit":
-                    return
-                if name == "open":
-                    worker = Worker(**request)
-                    reply = {}
-                else:
-                    reply = _handler(worker, name)(**request)
-            except Exception as error:  # noqa: BLE001  whatever a case raises is that case's outcome
-                outcome, reason = classify(error)
-                reply = {"outcome": outcome, "reason": reason}
-            stream.write(json.dumps(reply).encode() + b"\n")
-            stream.flush()
-
-
-def _handler(worker: Worker | None, name: str) -> Callable[..., Reply]:
-    if worker is None:
-        raise RuntimeError(f"{name!r} was asked before a device was opened")
-    handlers: dict[str, Callable[..., Reply]] = {
-        "prepare": worker.prepare,
-        "probe": worker.probe,
-        "slice": worker.slice,
-        "yardstick": worker.yardstick,
-        "drop": worker.drop,
-        "facts": worker.facts,
-        "models": worker.models,
-        "counts": worker.counts,
-        "ceilings": worker.ceilings,
-    }
-    return handlers[name]
-
-
-def main(descriptor: int, parent: int) -> None:
-    """Bind this process to its parent's life, keep its output off the terminal, and serve."""
-    die_with_parent(parent)
-    ignore_terminal()
-    die_first()
-    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    gc.freeze()  # what was imported is never garbage: a collection looks at cases only
-    with socket.socket(fileno=descriptor) as channel:
-        serve(channel)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

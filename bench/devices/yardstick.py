@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from bench.devices import Clock
+from bench.devices.clock import Clock
 
 SIZE = 256
 """Rows and columns of the two float32 matrices: 34 MFLOP a product, 768 KiB in all, so caches and cores both count."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.dtypes import Dtype
+from bench.devices.dtypes import Dtype
 
 LEARNING_RATE = 1e-3
 """The tutorial's; SGD as in its optimisation chapter."""

@@ -10,7 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.steps import Step
+from bench.steps.step import Step
 
 ITERATIONS = 3
 """Compiled iterations after which every graph that this case ever needs has been compiled."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -10,13 +9,15 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from bench.devices import Clock
-from bench.dtypes import TORCH_DTYPES
-from bench.memory import allocated_bytes, peak_bytes
+from bench.devices.clock import Clock
+from bench.devices.dtypes import TORCH_DTYPES
+from bench.devices.memory import allocated_bytes, peak_bytes
 from bench.record.case import Case
 from bench.record.observations import Preparation
-from bench.steps import STEP_CLASSES, Step, build
-from bench.verify import Answer, check, reference, worse
+from bench.steps.builtin import STEP_CLASSES
+from bench.steps.compiling import CompileCounts, SilentEagerError
+from bench.steps.step import Step, build
+from bench.steps.verify import Answer, check, reference, worse
 from models import MODELS
 
 WARM_SLICE_SECONDS = 0.005
@@ -33,21 +34,6 @@ SETTLED_WITHIN = 0.02
 
 WARM_LIMIT_SECONDS = 0.3
 """No slice is begun after this once there are two medians; if they still move, the case is marked as not settled."""
-
-RECOMPILE_LIMIT = 64
-"""Compiled variants that may live in one process; torch's default of 8 would silently run the ninth eagerly."""
-
-
-def allow_variants() -> None:
-    """Let as many compiled variants live here as are compared, and have torch fail rather than run one eagerly."""
-    from torch._dynamo import config
-
-    config.recompile_limit = RECOMPILE_LIMIT
-    config.fail_on_recompile_limit_hit = True
-
-
-class SilentEagerError(Exception):
-    """A case that should be compiled ran eagerly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,42 +160,3 @@ def warm_up(step: Step, settled_within: float = SETTLED_WITHIN) -> tuple[float, 
             return now, True
         if perf_counter() - begin > WARM_LIMIT_SECONDS:
             return now, False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileCounts:
-    """Running totals of torch.compile in this process.
-
-    Attributes:
-        graphs: graphs that were compiled.
-        hits: of them, taken from a disk cache.
-        misses: of them, compiled from nothing.
-    """
-
-    graphs: int
-    hits: int
-    misses: int
-
-    @classmethod
-    def now(cls) -> CompileCounts:
-        """Return the totals as they stand; all 0 as long as nothing has loaded the compiler, which takes a second."""
-        dynamo = sys.modules.get("torch._dynamo.utils")
-        if dynamo is None:
-            return cls(graphs=0, hits=0, misses=0)
-        counters = dynamo.counters  # the only place where torch counts its graphs
-        return cls(
-            graphs=counters["stats"]["unique_graphs"],
-            hits=counters["inductor"]["fxgraph_cache_hit"] + counters["aot_autograd"]["autograd_cache_hit"],
-            misses=counters["inductor"]["fxgraph_cache_miss"] + counters["aot_autograd"]["autograd_cache_miss"],
-        )
-
-    def since(self, before: CompileCounts) -> CompileCounts:
-        """Return what was added since `before`."""
-        return CompileCounts(
-            graphs=self.graphs - before.graphs, hits=self.hits - before.hits, misses=self.misses - before.misses
-        )
-
-    @property
-    def cache_was_warm(self) -> bool | None:
-        """Whether everything came from a disk cache; None for a backend that has none."""
-        return None if self.hits + self.misses == 0 else self.misses == 0

@@ -1,13 +1,52 @@
-"""What a device is, by short name: what people call it, its memory, its make, its driver and its precision."""
+"""What torch and a device say of themselves: versions, names, memory, make, driver and precision."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
-from bench import nvml
-from bench.devices import describe, module_of
-from bench.memory import total_bytes
+from bench.devices import nvidia as nvml
+from bench.devices.backend import module_of
+from bench.devices.memory import total_bytes
+from bench.host.facts import processor
 from bench.record.conditions import Scalar
+
+if TYPE_CHECKING:
+    import torch
+
+
+def torch_facts(device: torch.device) -> dict[str, Scalar]:
+    """Return what torch says about itself and about one device; called inside a worker."""
+    import torch
+
+    from bench.devices.description import device_facts
+
+    return {
+        "torch.git": torch.version.git_version,
+        "torch.cuda": torch.version.cuda,
+        "torch.threads": torch.get_num_threads(),
+        "torch.matmul_precision": torch.get_float32_matmul_precision(),
+        "torch.deterministic": torch.are_deterministic_algorithms_enabled(),
+        **{f"device.{device}.{name}": value for name, value in device_facts(device).items()},
+    }
+
+
+def describe(device: torch.device) -> str:
+    """Return what people call this device: the processor's or the card's name."""
+    if device.type == "cpu":
+        return processor()
+    module = module_of(device)
+    for name in ("get_device_name", "device_name"):
+        ask = getattr(module, name, None)
+        if ask is None:
+            continue
+        try:
+            return str(ask(device.index or 0))
+        except (RuntimeError, TypeError):  # this backend asks differently
+            continue
+    return device.type
+
 
 PROPERTIES = ("multi_processor_count", "gcnArchName", "driver_version", "max_compute_units", "L2_cache_size")
 """Of a backend's own description of a device, what can move a figure; each backend has some of them."""

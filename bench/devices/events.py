@@ -7,7 +7,7 @@ from time import sleep
 
 import torch
 
-from bench.devices import Clock
+from bench.devices.clock import Clock
 
 UNTRUSTED = ("cpu", "mps")
 """Devices whose events are never used: a CPU queues nothing; on MPS, in torch 2.14, they can hang or run backwards."""

@@ -7,11 +7,10 @@ from functools import cache
 import torch
 from torch import nn
 
-from bench.devices import first_line
-from bench.dtypes import TORCH_DTYPES
-from bench.prepare import CompileCounts
+from bench.devices.backend import first_line
+from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import Case
-from bench.steps import compiled_by
+from bench.steps.compiling import CompileCounts, compiled_by
 
 
 class SkipError(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bench.devices import offers
+from bench.devices.backend import offers
 
 NO_ALLOCATOR = "a CPU has no allocator that counts by case"
 NOT_TOLD = "the device's allocator does not tell a peak"

@@ -1,0 +1,1 @@
+"""This machine without its accelerator."""

@@ -1,0 +1,74 @@
+"""torch.compile: how a network is compiled, how many variants may live, and what was compiled so far."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bench.record.case import BACKEND_PREFIX
+
+
+def compiled_by(compile_: str, network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Return a network compiled as a value of the compile axis says."""
+    if compile_.startswith(BACKEND_PREFIX):
+        return torch.compile(network, dynamic=False, backend=compile_.removeprefix(BACKEND_PREFIX))
+    return torch.compile(network, dynamic=False, mode=None if compile_ == "on" else compile_)
+
+
+RECOMPILE_LIMIT = 64
+"""Compiled variants that may live in one process; torch's default of 8 would silently run the ninth eagerly."""
+
+
+def allow_variants() -> None:
+    """Let as many compiled variants live here as are compared, and have torch fail rather than run one eagerly."""
+    from torch._dynamo import config
+
+    config.recompile_limit = RECOMPILE_LIMIT
+    config.fail_on_recompile_limit_hit = True
+
+
+class SilentEagerError(Exception):
+    """A case that should be compiled ran eagerly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileCounts:
+    """Running totals of torch.compile in this process.
+
+    Attributes:
+        graphs: graphs that were compiled.
+        hits: of them, taken from a disk cache.
+        misses: of them, compiled from nothing.
+    """
+
+    graphs: int
+    hits: int
+    misses: int
+
+    @classmethod
+    def now(cls) -> CompileCounts:
+        """Return the totals as they stand; all 0 as long as nothing has loaded the compiler, which takes a second."""
+        dynamo = sys.modules.get("torch._dynamo.utils")
+        if dynamo is None:
+            return cls(graphs=0, hits=0, misses=0)
+        counters = dynamo.counters  # the only place where torch counts its graphs
+        return cls(
+            graphs=counters["stats"]["unique_graphs"],
+            hits=counters["inductor"]["fxgraph_cache_hit"] + counters["aot_autograd"]["autograd_cache_hit"],
+            misses=counters["inductor"]["fxgraph_cache_miss"] + counters["aot_autograd"]["autograd_cache_miss"],
+        )
+
+    def since(self, before: CompileCounts) -> CompileCounts:
+        """Return what was added since `before`."""
+        return CompileCounts(
+            graphs=self.graphs - before.graphs, hits=self.hits - before.hits, misses=self.misses - before.misses
+        )
+
+    @property
+    def cache_was_warm(self) -> bool | None:
+        """Whether everything came from a disk cache; None for a backend that has none."""
+        return None if self.hits + self.misses == 0 else self.misses == 0
