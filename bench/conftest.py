@@ -11,19 +11,21 @@ import pytest
 
 from bench.files.parse import SECTION
 from bench.files.run import keep_aside, section
-from bench.gate import FLOOR_MARKER, Gate
 from bench.host.stopping import StopSwitch, stoppable
-from bench.launch import LaunchError
-from bench.measuring import Session
-from bench.options import Options, SetupError, add_options, read_options
-from bench.outline import plan_only
-from bench.output import Output
-from bench.present import named_devices
-from bench.progress import Progress
+from bench.plugin.device_names import named_devices
+from bench.plugin.document import JsonTarget, empty_document
+from bench.plugin.gate import FLOOR_MARKER, Gate
+from bench.plugin.options import add_options, read_options
+from bench.plugin.output import Output
+from bench.plugin.plan import plan_only
+from bench.plugin.replay import Tape, replay
+from bench.plugin.run_progress import Progress
+from bench.plugin.selection import selected
+from bench.processes.local import LaunchError
 from bench.record.case import AXES, Case, select
 from bench.record.run import Run
-from bench.recorder import JsonTarget, Tape, empty_document, replay
-from bench.selection import selected
+from bench.request import Options, SetupError
+from bench.run.measure import Session
 
 OPTIONS = pytest.StashKey[Options]()
 DEVICES = pytest.StashKey[Sequence[str]]()

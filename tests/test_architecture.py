@@ -17,13 +17,13 @@ MAX_LINES = 300
 CONTRACT = ("bench.record.", "bench.files.")
 """What reports may know of bench, of a run and of a comparison: nothing that needs torch."""
 
-MAIN = ("conftest.py", "gate.py")
+MAIN = ("conftest.py", "gate.py", "run.py")
 """The two halves of the main(): pytest's wiring of a run, and of a comparison."""
 
 WITH_TORCH: set[str] = set()
 """Modules of bench that run in workers and probe processes only; every other one stays free of torch."""
 
-LATE_TORCH = {"launcher"}
+LATE_TORCH: set[str] = set()
 """Modules that import torch inside a function, which the pytest process never calls."""
 
 TORCH_FREE = sorted(
@@ -31,10 +31,7 @@ TORCH_FREE = sorted(
     for path in (ROOT / "bench").glob("[!_]*.py")
     if path.stem not in WITH_TORCH | LATE_TORCH and not path.stem.startswith("test_")
 )
-STANDARD_ONLY = (
-    *("launch", "operator", "pace", "schedule"),
-    *("blocks", "checkout", "quads"),
-)
+STANDARD_ONLY = ()
 """Modules that need nothing but Python, so that they are proved without a device."""
 
 
@@ -114,7 +111,7 @@ def test_plan_and_record_need_nothing_but_python(name: str) -> None:
 
 def test_launcher_imports_neither_what_is_timed_nor_how() -> None:
     """It must run no parallel region and no backward, and what it never imported it cannot run."""
-    found = set(imports(ROOT / "bench" / "launcher.py", only_at_start=True))
+    found = set(imports(ROOT / "bench" / "processes" / "launcher.py", only_at_start=True))
     assert {name for name in found if name.partition(".")[0] in OURS} == {"bench.host.lifetime"}
     assert "torch" not in found
 

@@ -1,7 +1,7 @@
-"""A run's temporary folder: compiler caches, unpacked images, the workers' log. Gone when the run ends.
+"""The checkout's folder, locks, and a run's temporary folder: compiler caches, unpacked images, the workers' log.
 
-A run that was killed cannot remove its own: the next run finds such folders, whose owner no longer holds their lock,
-and removes them.
+A scratch folder is gone when its run ends. A run that was killed cannot remove its own: the next run finds such
+folders, whose owner no longer holds their lock, and removes them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout: what is timed is imported from here, and reports are written here."""
 
 PREFIX = "accelbench-"
 OWNER = "owner.lock"

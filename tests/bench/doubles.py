@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
-from bench.launch import WorkerDiedError, WorkerTimeoutError
+from bench.processes.local import WorkerDiedError, WorkerTimeoutError
 from bench.record.arm import Side
 from bench.record.case import Case
 from tests.reports.runs import preparation

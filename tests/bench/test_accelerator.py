@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.files.run import read
-from bench.output import ROOT
+from bench.host.folders import ROOT
 from bench.record.observations import Limit
 from bench.record.run import Outcome, Run
 

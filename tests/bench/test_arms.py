@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.gate_options import parse_arms
+from bench.plugin.gate_options import parse_arms
 from bench.record.arm import Arm, Side
 from tests.reports.runs import TWO
 

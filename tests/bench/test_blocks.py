@@ -10,11 +10,11 @@ from random import Random
 
 import pytest
 
-from bench import blocks as blocks_module
-from bench import quads as quads_module
-from bench.blocks import BLOCKS_PER_LAUNCHER, LOOKS, Blocks, Event
-from bench.launch import WorkerDiedError
-from bench.quads import LEAST_QUADS, MOST_QUADS, Turn
+from bench.gate import block as quads_module
+from bench.gate import schedule as blocks_module
+from bench.gate.block import LEAST_QUADS, MOST_QUADS, Turn
+from bench.gate.schedule import BLOCKS_PER_LAUNCHER, LOOKS, Blocks, Event
+from bench.processes.local import WorkerDiedError
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.checkout import ExportError, Slots, export
+from bench.gate.checkout import ExportError, Slots, export
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.comparing import check_continuable
-from bench.options import SetupError
+from bench.gate.measure import check_continuable
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Environment, Scalar
 from bench.record.gate import Job
+from bench.request import SetupError
 from tests.reports.jobs import made_job
 
 CARD: dict[str, Scalar] = {

@@ -16,7 +16,7 @@ from bench.devices import backend, description
 from bench.devices import clock as clock_module
 from bench.devices.__main__ import report
 from bench.devices.backend import UnknownDeviceError
-from bench.output import ROOT
+from bench.host.folders import ROOT
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda", 0)

@@ -11,8 +11,8 @@ import pytest
 
 from bench.host import facts
 from bench.host.facts import commit, digest, gather, package_version, processor
+from bench.host.folders import ROOT
 from bench.host.steadiness import MEASURES
-from bench.output import ROOT
 
 
 def gathered(root: Path = ROOT, **facts: str) -> dict[str, object]:

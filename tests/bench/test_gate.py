@@ -20,8 +20,8 @@ import psutil
 import pytest
 
 from bench.files.gate import read_job
-from bench.gate import Gate
-from bench.output import ROOT
+from bench.host.folders import ROOT
+from bench.plugin.gate import Gate
 from bench.record.arm import Side
 from bench.record.gate import Contest, Job
 from reports.answer import State, answer

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.host import lifetime as guard
-from bench.output import ROOT
+from bench.host.folders import ROOT
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part exists on Linux only")
 

@@ -22,7 +22,7 @@ from bench.files.journal import Journal, whole_lines
 from bench.files.parse import SECTION, UnreadableError
 from bench.files.run import keep_aside, read, section
 from bench.files.whole import write_whole
-from bench.output import ROOT
+from bench.host.folders import ROOT
 from bench.record.observations import Ceiling, Limit
 from bench.record.run import SCHEMA, Outcome, Run
 from tests.bench.strategies import runs

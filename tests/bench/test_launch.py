@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.launch import Launcher, LaunchError, WorkerDiedError, WorkerProcess, WorkerTimeoutError
-from bench.output import ROOT
+from bench.host.folders import ROOT
+from bench.processes.local import Launcher, LaunchError, WorkerDiedError, WorkerProcess, WorkerTimeoutError
 from tests.bench.processes import becomes, is_gone, wait_until_gone
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are POSIX processes")
@@ -156,7 +156,7 @@ def test_paused_worker_stands_still_until_resumed(shared: WorkerProcess) -> None
 
 def test_ending_a_paused_worker_does_not_wait_for_it(worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot hear that it should leave, so it is killed."""
-    monkeypatch.setattr("bench.launch.END_SECONDS", 0.05)
+    monkeypatch.setattr("bench.processes.local.END_SECONDS", 0.05)
     process = psutil.Process(worker.pid)
     worker.pause()
     worker.end()
@@ -196,9 +196,11 @@ def test_nobody_survives_the_launcher(how: str, forks: tuple[bool, bool], tmp_pa
 
 def test_launcher_that_does_not_come_up_says_its_last_words(tmp_path: Path) -> None:
     """Nothing can be measured, and the reason is in one line."""
-    (tmp_path / "bench").mkdir()
-    (tmp_path / "bench" / "__init__.py").touch()
-    (tmp_path / "bench" / "launcher.py").write_text("raise SystemExit('torch is not installed')\n")
+    folder = tmp_path / "bench" / "processes"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    (folder / "__init__.py").touch()
+    (folder / "launcher.py").write_text("raise SystemExit('torch is not installed')\n")
     with pytest.raises(LaunchError, match="the launcher ended with code 1: torch is not installed"):
         Launcher(root=tmp_path, variables={}, compiled=False, log=tmp_path / "log")
     gc.collect()  # shows a socket or a process that was left open, as a warning, which is an error here

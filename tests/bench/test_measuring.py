@@ -11,17 +11,18 @@ from typing import Any
 
 import pytest
 
-from bench import images, present
+from bench import session as images
 from bench.files.run import read
 from bench.host import stopping
 from bench.host.stopping import StopSwitch, stoppable
-from bench.images import Images, download, located
-from bench.launch import WorkerDiedError, WorkerTimeoutError
-from bench.measuring import Session
-from bench.options import SetupError
+from bench.plugin import device_names as present
+from bench.processes.local import WorkerDiedError, WorkerTimeoutError
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.run import Outcome, Run
+from bench.request import SetupError
+from bench.run.measure import Session
+from bench.session import Images, download, located
 from models import dataset
 from tests.bench.doubles import FakeCrew, FakeWorker, Reply
 from tests.reports.runs import matrix

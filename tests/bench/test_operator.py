@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.launch import LaunchError, WorkerDiedError, WorkerTimeoutError
-from bench.operator import Operator, StoppedError, Timing
+from bench.processes.local import LaunchError, WorkerDiedError, WorkerTimeoutError
+from bench.processes.supervisor import Operator, StoppedError, Timing
 from bench.record.conditions import Settings
 from bench.record.observations import Preparation
 from bench.record.run import Measurement, Outcome

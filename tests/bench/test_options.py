@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from bench.options import Options, add_options, read_options, refuse_foreign
-from bench.output import ROOT
-from bench.refusals import REFUSED
+from bench.host.folders import ROOT
+from bench.plugin.foreign_options import REFUSED, refuse_foreign
+from bench.plugin.options import add_options, read_options
+from bench.request import Options
 from models import dataset
 
 SUITE = str(ROOT / "bench")

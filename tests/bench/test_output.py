@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from bench.output import Output
+from bench.plugin.output import Output
 
 
 def test_results_for_a_pipe_go_into_it_and_the_journal_to_the_reports(tmp_path: Path) -> None:

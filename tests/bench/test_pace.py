@@ -12,9 +12,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench.pace import BUDGET_SLACK, CLOCK_SHARE, MIN_SETS, Pace, expected_seconds
 from bench.record.case import DTYPES, Case
 from bench.record.conditions import Settings
+from bench.run.pace import BUDGET_SLACK, CLOCK_SHARE, MIN_SETS, Pace, expected_seconds
 from tests.reports.runs import preparation
 
 CASES = [

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from bench import progress as progress_module
-from bench.progress import REDRAW_SECONDS, Progress, clock_text
+from bench.plugin import run_progress as progress_module
+from bench.plugin.run_progress import REDRAW_SECONDS, Progress
+from bench.plugin.terminal import clock_text
 from bench.record.conditions import Settings
 from bench.record.run import Outcome
-from bench.schedule import Sliced, Started
+from bench.run.schedule import Sliced, Started
 from tests.reports.runs import FINISH, TWO, hole, measured, slices
 
 CASE, OTHER = TWO

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from bench.files.journal import Journal
 from bench.files.run import read
+from bench.plugin.document import JsonTarget
+from bench.plugin.replay import Tape, meets, replay, whole_seconds
 from bench.record.case import Case
 from bench.record.run import Measurement, Outcome, Run
-from bench.recorder import JsonTarget, Recorder, Tape, meets, replay, whole_seconds
-from bench.schedule import Event, Sliced, Started
+from bench.run.recorder import Recorder
+from bench.run.schedule import Event, Sliced, Started
 from tests.reports.runs import FINISH, TWO, hole, made_run, measured, slices
 
 CASE, OTHER = TWO

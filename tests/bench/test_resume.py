@@ -9,13 +9,13 @@ from itertools import chain, islice
 
 import pytest
 
-from bench import schedule as schedule_module
-from bench.launch import WorkerDiedError
+from bench.processes.local import WorkerDiedError
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.run import Measurement, Outcome, Run
-from bench.resume import Resumption, differences, resumption
-from bench.schedule import Event, Schedule, Started
+from bench.run import schedule as schedule_module
+from bench.run.resume import Resumption, differences, resumption
+from bench.run.schedule import Event, Schedule, Started
 from tests.bench.doubles import FakeCrew, FakeWorker, Reply, Script, as_planned, breaks
 from tests.reports.runs import TWO, hole, made_run, matrix, measured, slices
 

@@ -9,12 +9,12 @@ from itertools import chain, groupby, pairwise
 
 import pytest
 
-from bench import schedule as schedule_module
-from bench.launch import WorkerDiedError, WorkerTimeoutError
+from bench.processes.local import WorkerDiedError, WorkerTimeoutError
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.run import Finish, Measurement, Outcome, Run
-from bench.schedule import SINGLES, Capped, Event, Schedule, Sliced, Started
+from bench.run import schedule as schedule_module
+from bench.run.schedule import SINGLES, Capped, Event, Schedule, Sliced, Started
 from tests.bench.doubles import FakeCrew, FakeWorker, Reply, breaks, ids
 from tests.reports.runs import matrix
 

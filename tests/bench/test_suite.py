@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from bench.files.run import read
-from bench.output import ROOT
+from bench.host.folders import ROOT
 from bench.record.run import Outcome, Run
 from tests.bench.processes import wait_until_gone
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.options import SetupError
+from bench.gate.tolerance import ACCELERATOR_FLOOR, CPU_FLOOR, read_tolerance
 from bench.record.case import Case
-from bench.tolerance import ACCELERATOR_FLOOR, CPU_FLOOR, read_tolerance
+from bench.request import SetupError
 from tests.reports.runs import TWO
 
 ACCEPTED = """

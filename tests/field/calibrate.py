@@ -32,8 +32,8 @@ from time import monotonic, sleep
 
 from scipy.stats import binomtest
 
-from bench.blocks import LOOKS
 from bench.files.gate import read_job
+from bench.gate.schedule import LOOKS
 from bench.record.gate import Contest, Ending, Job
 from reports.answer import State, answer, effects
 from reports.verdict import Verdict, judge

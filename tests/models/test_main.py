@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.output import ROOT
+from bench.host.folders import ROOT
 from models import MODELS
 from models import __main__ as program
 from tests.models.test_mlp import TUTORIAL

@@ -11,14 +11,14 @@ from random import Random
 from statistics import median
 from time import monotonic
 
-from bench.operator import Operator, StoppedError
-from bench.pace import Pace
-from bench.quads import LEAST_SLOWDOWN, PILOT_QUADS, AbandonedError, BlockTimer, Hire, Turn, fault_of, plan_of
+from bench.gate.block import LEAST_SLOWDOWN, PILOT_QUADS, AbandonedError, BlockTimer, Hire, Turn, fault_of, plan_of
+from bench.processes.supervisor import Operator, StoppedError
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.gate import LEAST_BLOCKS, Block, Counts, Ending, Fault, Looked, Opened, Plan, Share
 from bench.record.run import Measurement
+from bench.run.pace import Pace
 
 LOOKS = (LEAST_BLOCKS, 16, 32, 60)
 """Numbers of blocks at which verdicts are looked at; a first part has one more look where its budget ends."""

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.files.decode import DecodeError, decode
-from bench.options import SetupError
 from bench.record.case import Case
 from bench.record.gate import Acceptance
+from bench.request import SetupError
 
 CPU_FLOOR, ACCELERATOR_FLOOR = 0.02, 0.01
 """The smallest change that counts where nothing else is said: what a shared CPU can tell apart, and an accelerator."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from bench.blocks import LOOKS, Event
-from bench.progress import clock_text
-from bench.quads import Turn
+from bench.gate.block import Turn
+from bench.gate.schedule import LOOKS, Event
+from bench.plugin.terminal import clock_text
 from bench.record.gate import Block, Counts, Ending, Fault, Job, Looked, Opened, Plan
 
 

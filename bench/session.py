@@ -1,4 +1,4 @@
-"""What the network is fed: FashionMNIST where it is, or random images; found before anything is timed."""
+"""What any measuring needs before its first case: what the network is fed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from bench.opening import Opening
-from bench.options import Options, SetupError
-from bench.output import ROOT
+from bench.host.folders import ROOT
+from bench.processes.pool import Opening
+from bench.request import Options, SetupError
 from models import dataset
 
 

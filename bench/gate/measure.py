@@ -10,28 +10,27 @@ from random import SystemRandom
 from time import monotonic
 from typing import Self
 
-from bench.blocks import BLOCKS_PER_LAUNCHER, Blocks, Event
-from bench.checkout import ExportError, Slots, export
 from bench.files.gate import JobLog, JournalError, LogEvent, read_job
 from bench.files.journal import Journal
 from bench.files.run import keep_aside
-from bench.fleet import ArmWorkers, Fleet
+from bench.gate.block import Turn
+from bench.gate.checkout import ExportError, Slots, export
+from bench.gate.schedule import BLOCKS_PER_LAUNCHER, Blocks, Event
+from bench.gate.tolerance import Tolerance
 from bench.host.facts import digest, gather
-from bench.host.folders import scratch_folder
+from bench.host.folders import ROOT, scratch_folder
 from bench.host.stopping import StopSwitch
-from bench.images import Images, located, opening_of
-from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
-from bench.operator import OpenError
-from bench.options import Options, SetupError
-from bench.output import ROOT
-from bench.progress import while_it_can_be_seen
-from bench.quads import Turn
+from bench.plugin.terminal import while_it_can_be_seen
+from bench.processes.local import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
+from bench.processes.pool import ArmWorkers, Fleet
+from bench.processes.supervisor import OpenError
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Environment, Scalar
 from bench.record.gate import Ending, Job
-from bench.resume import STATE
-from bench.tolerance import Tolerance
+from bench.request import Options, SetupError
+from bench.run.resume import STATE
+from bench.session import Images, located, opening_of
 
 MAY_DIFFER = ("run.started", "commit.id", "commit.dirty", ".commit")
 """Ends of facts in which two parts of one comparison may differ: what the commits hold is compared itself, as ``code.``

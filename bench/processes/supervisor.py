@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from bench.files.decode import DecodeError, decode
-from bench.launch import AskedToStopError, WorkerDiedError, WorkerTimeoutError
+from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
 from bench.record.case import Case, as_params, compute_dtype
 from bench.record.conditions import Settings
 from bench.record.observations import Ceiling, Limit, Preparation, positive

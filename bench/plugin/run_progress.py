@@ -9,14 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from statistics import median
 from time import monotonic
-from typing import ParamSpec
 
 import pytest
 
+from bench.plugin.terminal import clock_text
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.run import Finish, Measurement, Outcome
-from bench.schedule import Capped, Event, Sliced, Started
+from bench.run.schedule import Capped, Event, Sliced, Started
 
 REDRAW_SECONDS = 0.2
 """The live line changes at most this often."""
@@ -127,28 +127,3 @@ class Progress:
             self._terminal.rewrite(text + "\n", erase=True)
         else:
             self._terminal.write(text + "\n", flush=True)
-
-
-def clock_text(seconds: float) -> str:
-    """Return a length of time as a person reads it: ``3m40s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
-
-
-Shown = ParamSpec("Shown")
-
-
-def while_it_can_be_seen(show: Callable[Shown, None]) -> Callable[Shown, None]:
-    """Return `show`, except that it falls silent once the terminal is gone: progress is not worth a run."""
-    gone = False
-
-    def quietly(*arguments: Shown.args, **named: Shown.kwargs) -> None:
-        nonlocal gone
-        if gone:
-            return
-        try:
-            show(*arguments, **named)
-        except OSError:
-            gone = True
-
-    return quietly

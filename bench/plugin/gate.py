@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.comparing import Comparison, Part
 from bench.files.gate import JobLog, job_section, read_job
 from bench.files.parse import GATE_SECTION, UnreadableError
 from bench.files.whole import write_whole
-from bench.gate_progress import GateProgress
+from bench.gate.measure import Comparison, Part
+from bench.gate.tolerance import Tolerance, read_tolerance, share_of
 from bench.host.stopping import StopSwitch
-from bench.options import Options, SetupError
-from bench.output import Output
+from bench.plugin.document import JsonTarget, empty_document
+from bench.plugin.gate_progress import GateProgress
+from bench.plugin.output import Output
+from bench.plugin.replay import Tape, meets, record
+from bench.plugin.selection import case_of
 from bench.record.case import Case
-from bench.recorder import JsonTarget, Tape, empty_document, meets, record
-from bench.selection import case_of
-from bench.tolerance import Tolerance, read_tolerance, share_of
+from bench.request import Options, SetupError
 
 if TYPE_CHECKING:
     from reports.answer import Answer, State

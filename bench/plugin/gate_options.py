@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import pytest
 
 from bench.record.arm import Arm, Side
 from bench.record.case import DTYPES, check_compile, unknown
 from bench.record.gate import LEAST_BLOCKS
+from bench.request import GateOptions
 
 BUDGET_SECONDS = 300.0
 """Wall time of a comparison where none is given."""
@@ -20,23 +20,6 @@ GATE_SLICE_SECONDS = 0.006
 
 MOST_BLOCKS = 60
 """Blocks after which it ends whatever is left of its time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateOptions:
-    """What is compared, checked.
-
-    Attributes:
-        arms: both, by side.
-        strict: whether an inconclusive case is a failure (exit code 7).
-        add_blocks: whether to go on with the comparison that --benchmark-json names.
-        exhaust: whether to spend the whole budget even when every case is settled.
-    """
-
-    arms: Mapping[Side, Arm]
-    strict: bool
-    add_blocks: bool
-    exhaust: bool
 
 
 def add_gate_options(parser: pytest.Parser) -> None:

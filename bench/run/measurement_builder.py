@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bench.operator import Timing
+from bench.processes.supervisor import Timing
 from bench.record.case import Case
 from bench.record.observations import Preparation, Slices
 from bench.record.run import Measurement, Outcome

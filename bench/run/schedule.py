@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from random import Random
 from time import monotonic
 
-from bench.gathered import Gathered
 from bench.host.clocks import Clocks
-from bench.operator import Operator, StoppedError, Workers
-from bench.pace import WARM_COMPILE_SECONDS, Pace
+from bench.processes.supervisor import Operator, StoppedError, Workers
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.observations import Ceiling, Preparation
 from bench.record.run import Finish, Measurement, Outcome
-from bench.resume import Resumption
+from bench.run.measurement_builder import Gathered
+from bench.run.pace import WARM_COMPILE_SECONDS, Pace
+from bench.run.resume import Resumption
 
 Group = tuple[str, str, int, str]
 

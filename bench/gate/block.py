@@ -8,7 +8,7 @@ from random import Random
 from statistics import median
 from time import monotonic
 
-from bench.operator import Opener, Operator, Timing
+from bench.processes.supervisor import Opener, Operator, Timing
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings

@@ -9,24 +9,23 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from bench.crew import Crew
 from bench.files.journal import Journal, whole_lines
 from bench.files.parse import UnreadableError
 from bench.files.run import read
 from bench.host.facts import gather
-from bench.host.folders import scratch_folder
-from bench.images import Images, located, opening_of
-from bench.launch import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
-from bench.operator import OpenError, Operator
-from bench.options import Options, SetupError
-from bench.output import ROOT
-from bench.progress import while_it_can_be_seen
+from bench.host.folders import ROOT, scratch_folder
+from bench.plugin.terminal import while_it_can_be_seen
+from bench.processes.local import AskedToStopError, LaunchError, WorkerDiedError, WorkerTimeoutError
+from bench.processes.pool import Crew
+from bench.processes.supervisor import OpenError, Operator
 from bench.record.case import Case
 from bench.record.conditions import Scalar
 from bench.record.run import Run
-from bench.recorder import Recorder
-from bench.resume import Resumption, differences, resumption
-from bench.schedule import Event, Schedule
+from bench.request import Options, SetupError
+from bench.run.recorder import Recorder
+from bench.run.resume import Resumption, differences, resumption
+from bench.run.schedule import Event, Schedule
+from bench.session import Images, located, opening_of
 
 
 @dataclass(slots=True)

@@ -77,7 +77,7 @@ class Launcher:
         with theirs, log.open("ab") as output:
             try:
                 self._process = subprocess.Popen(
-                    [python, "-m", "bench.launcher", str(theirs.fileno()), str(os.getpid())],
+                    [python, "-m", "bench.processes.launcher", str(theirs.fileno()), str(os.getpid())],
                     pass_fds=(theirs.fileno(),),
                     cwd=root,
                     env={**os.environ, **variables},

@@ -1,4 +1,4 @@
-"""The program that makes workers, executed once for each environment: ``python -m bench.launcher FD PARENT``.
+"""The program that makes workers, executed once for each environment: ``python -m bench.processes.launcher FD PARENT``.
 
 What OpenMP and malloc read at start-up is set before it is executed and reaches every worker.
 It imports torch and torchvision, so that a fork is ready at once, but runs no parallel region and no backward:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.measuring import Session
-from bench.options import Options
-from bench.pace import expected_seconds
-from bench.progress import clock_text
+from bench.plugin.terminal import clock_text
 from bench.record.case import Case
+from bench.request import Options
+from bench.run.measure import Session
+from bench.run.pace import expected_seconds
 
 
 def plan_only(options: Options, cases: Sequence[Case], terminal: pytest.TerminalReporter) -> None:

@@ -10,11 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.files.whole import is_stream
-from bench.host.folders import LockedError, lock, scratch_folder
-from bench.recorder import JsonTarget
-
-ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: what is timed is imported from here, and reports are written here."""
+from bench.host.folders import ROOT, LockedError, lock, scratch_folder
+from bench.plugin.document import JsonTarget
 
 
 class Output:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.options import KNOWN_DEVICES, Options, SetupError
-from bench.output import ROOT
-from bench.recorder import meets
+from bench.host.folders import ROOT
+from bench.plugin.replay import meets
+from bench.request import KNOWN_DEVICES, Options, SetupError
 
 PROBE_SECONDS = 300.0
 """Limit for a probe process to import torch and try the devices."""

@@ -1,0 +1,87 @@
+"""Hands slices that were timed elsewhere to pytest-benchmark's fixture, and ends the test as the case ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf, nextafter
+from typing import Any
+
+import pytest
+
+from bench.record.case import Case
+from bench.record.run import Outcome, Run
+
+
+class Tape:
+    """A clock for pytest-benchmark that answers 0 and then a slice's seconds, for one slice after the other."""
+
+    __name__ = "device clock of the slice's worker"
+
+    def __init__(self) -> None:
+        self._stamps: list[float] = []
+
+    def load(self, seconds: Sequence[float]) -> None:
+        """Put slices on the tape, whole seconds of each."""
+        self._stamps = [stamp for one in reversed(seconds) for stamp in (one, 0.0)]
+
+    def __call__(self) -> float:
+        """Return the next stamp."""
+        return self._stamps.pop()
+
+
+def replay(run: Run, case: Case, benchmark: Any, tape: Tape, *, required: Sequence[str]) -> None:
+    """Hand a case's slices to pytest-benchmark's fixture, or end the test the way the case ended.
+
+    Args:
+        run: the finished run.
+        case: which case.
+        benchmark: the fixture.
+        tape: the clock that the fixture was given for this test.
+        required: devices whose absence is a failure.
+    """
+    outcome, reason = run.outcomes()[case]
+    if outcome.fault:
+        pytest.fail(f"{outcome}: {reason}", pytrace=False)
+    if outcome is Outcome.SKIPPED and any(meets(case.device, name) for name in required):
+        pytest.fail(f"{case.device} is required: {reason}", pytrace=False)
+    if outcome is not Outcome.MEASURED:
+        pytest.skip(f"{outcome}: {reason}" if outcome is not Outcome.SKIPPED else str(reason))
+    slices = {one.launch: one.slices for one in run.by_case()[case] if one.slices is not None}
+    iterations = next((some.iterations for some in slices.values()), 1)
+    record(benchmark, case, iterations, {launch: some.seconds for launch, some in slices.items()}, tape)
+
+
+def record(benchmark: Any, case: Case, iterations: int, launches: Mapping[int, Sequence[float]], tape: Tape) -> None:
+    """Hand slices to pytest-benchmark's fixture.
+
+    Args:
+        benchmark: the fixture.
+        case: whose slices.
+        iterations: of a slice, the same in all.
+        launches: the slices' seconds per iteration, by launch.
+        tape: the clock that the fixture was given for this test.
+    """
+    seconds = [value for some in launches.values() for value in some]
+    tape.load([whole_seconds(value, iterations) for value in seconds])
+    benchmark.extra_info["case"] = case.id
+    benchmark.extra_info["launches"] = len(launches)
+    benchmark.extra_info["launch_of_round"] = [launch for launch, some in launches.items() for _ in some]
+    benchmark.pedantic(_nothing, rounds=max(1, len(seconds)), iterations=iterations)
+
+
+def meets(device: str, required: str) -> bool:
+    """Whether a device is one that is required: ``cuda:1`` is a ``cuda``, but not the other way round."""
+    return device == required or device.partition(":")[0] == required
+
+
+def whole_seconds(seconds: float, iterations: int) -> float:
+    """Return the seconds of a slice that, divided by its iterations, are `seconds` to the last digit."""
+    whole = seconds * iterations
+    for candidate in (whole, nextafter(whole, 0.0), nextafter(whole, inf)):
+        if candidate / iterations == seconds:
+            return candidate
+    return whole
+
+
+def _nothing() -> None:
+    """Take the place of the function that was timed in a worker."""

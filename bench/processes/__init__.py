@@ -1,0 +1,1 @@
+"""Making, asking, suspending and losing workers."""
