@@ -153,7 +153,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
 def measure(config: pytest.Config, cases: list[Case], stop: StopSwitch) -> Run:
     """Measure the cases with progress on the terminal and every event in the journal."""
-    from reports import stats, units
+    from reports.show import units
+    from reports.stats import intervals as stats
 
     options, output = config.stash[OPTIONS], config.stash[OUTPUT]
 
@@ -190,7 +191,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def publish(config: pytest.Config) -> bool:
     """Write the JSON and the reports, and note where they are; return whether all is where it was asked for."""
-    from reports import write
+    from reports.run import write
 
     run, output = config.stash[RUN], config.stash[OUTPUT]
     try:
@@ -221,8 +222,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def summary(run: Run) -> list[str]:
     """Return how the cases ended and the table that answers what was asked, as lines of text."""
-    from reports.reference import Reference
-    from reports.render import Format, render
+    from reports.figures.reference import Reference
+    from reports.run.text import render
+    from reports.show.table import Format
 
     counts = Counter(outcome for outcome, _ in run.outcomes().values())
     table = render(run, ["summary"], Format.TEXT, Reference())

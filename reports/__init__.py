@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def load(path: str | PathLike[str]) -> DataFrame:
     """Return a result file as one tidy DataFrame, one row per planned case, in base units and full precision.
 
-    Its columns are described in `reports.frame.cases`; whatever is absent is NaN and has its outcome and reason.
+    Its columns are described in `reports.figures.frame.cases`; what is absent is NaN and has its outcome and reason.
 
     Raises:
         bench.files.parse.UnreadableError: if the file cannot be used; the message says why and what to do.
     """
     from bench.files.run import read
-    from reports.frame import cases
+    from reports.figures.frame import cases
 
     return cases(read(Path(path)))

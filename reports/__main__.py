@@ -12,13 +12,14 @@ from typing import NoReturn
 
 from bench.files.parse import UnreadableError
 from bench.files.run import read
-from reports.compare_command import configure_compare, run_compare
-from reports.escape import plain
-from reports.gate_command import configure_gate, run_gate
-from reports.reference import Reference, parse_reference
-from reports.render import Format, render
-from reports.tables import TABLES
-from reports.write import out_folder, write_plots, write_reports, write_tables
+from reports.compare.command import configure_compare, run_compare
+from reports.figures.reference import Reference, parse_reference
+from reports.gate.command import configure_gate, run_gate
+from reports.run.tables import TABLES
+from reports.run.text import render
+from reports.run.write import out_folder, write_plots, write_reports, write_tables
+from reports.show.escape import plain
+from reports.show.table import Format
 
 UNUSABLE = 2
 """Exit code for a bad option, and for a file that cannot be read or written."""
@@ -156,7 +157,7 @@ def _configure_plot(parser: ArgumentParser) -> None:
 
 def _plot(options: Namespace) -> int:
     """Write pictures and print their paths."""
-    from reports.plots import PLOTS
+    from reports.run.plots import PLOTS
 
     if options.plot not in (None, *PLOTS):
         return _fail(f"unknown plot {options.plot!r}; known: {', '.join(PLOTS)}")

@@ -23,7 +23,7 @@ from bench.record.case import Case
 from bench.request import Options, SetupError
 
 if TYPE_CHECKING:
-    from reports.answer import Answer, State
+    from reports.gate.answer import Answer, State
 
 UNPROVEN, STRICTLY_INCONCLUSIVE = 6, 7
 """Exit codes beside pytest's own."""
@@ -60,8 +60,8 @@ class Gate:
             SetupError: if a stored comparison cannot be continued here.
             OSError: if the journal cannot be begun.
         """
-        from reports.answer import answer
-        from reports.gate import headline
+        from reports.gate.answer import answer
+        from reports.gate.text import headline
 
         gate = self._options.gate
         assert gate is not None, "there is nothing to compare"
@@ -90,7 +90,7 @@ class Gate:
 
     def found(self) -> Answer:
         """Return the answer of the comparison, which has been carried out by now."""
-        from reports.answer import answer
+        from reports.gate.answer import answer
 
         if self._found is None:
             assert self._log is not None, "nothing was compared"
@@ -99,9 +99,9 @@ class Gate:
 
     def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
         """Hand head's slices to pytest-benchmark, and end the test with the case's verdict."""
-        from reports.answer import pairings
-        from reports.gate import verdict_line, why_not
-        from reports.verdict import Verdict
+        from reports.gate.answer import pairings
+        from reports.gate.text import verdict_line, why_not
+        from reports.stats.verdict import Verdict
 
         found = self.found()
         if timed := pairings(found.job, case):
@@ -140,7 +140,7 @@ class Gate:
 
     def _code(self, state: State) -> int:
         """Return the exit code of a session whose tests all passed or were skipped, whoever marked them."""
-        from reports.answer import State
+        from reports.gate.answer import State
 
         gate = self._options.gate
         match state:
@@ -163,7 +163,7 @@ class Gate:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say the answer, its first line first, and where it lies."""
-        from reports.gate import as_text
+        from reports.gate.text import as_text
 
         if self._log is None:
             return
@@ -174,7 +174,7 @@ class Gate:
     def _publish(self) -> bool:
         """Write the JSON and the answer; return whether all is where it was asked for."""
         self._published = True
-        from reports.gate import as_csv, as_markdown, as_text
+        from reports.gate.text import as_csv, as_markdown, as_text
 
         try:
             written = self._target.publish(lambda: empty_document(self._config))

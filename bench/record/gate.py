@@ -126,7 +126,7 @@ class Counts:
     Attributes:
         side: which arm.
         case: as base names it.
-        numbers: by name; see `bench.facts`.
+        numbers: by name; see `bench.steps.counts`.
         reason: why they could not be made; None if they were.
     """
 

@@ -24,7 +24,7 @@ from bench.host.folders import ROOT
 from bench.plugin.gate import Gate
 from bench.record.arm import Side
 from bench.record.gate import Contest, Job
-from reports.answer import State, answer
+from reports.gate.answer import State, answer
 from tests.bench.processes import wait_until_gone
 from tests.field.runs import copy_of_checkout
 

@@ -26,7 +26,7 @@ from bench.steps.prepare import warm_up
 from bench.steps.step import build
 from models import MODELS
 from models.inputs import random_images
-from reports.stats import summarize_logs
+from reports.stats.intervals import summarize_logs
 
 BLOCKS = 20
 """Pairs are split into so many blocks; each block's median is one replicate."""

@@ -35,8 +35,8 @@ from scipy.stats import binomtest
 from bench.files.gate import read_job
 from bench.gate.schedule import LOOKS
 from bench.record.gate import Contest, Ending, Job
-from reports.answer import State, answer, effects
-from reports.verdict import Verdict, judge
+from reports.gate.answer import State, answer, effects
+from reports.stats.verdict import Verdict, judge
 from tests.field.runs import ROOT, copy_of_checkout
 
 CASES = ("--device", "cpu", "--batch", "1,64,1024", "--dtype", "float32,bfloat16")

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 
 from bench.files.gate import read_job
 from bench.record.gate import Job
-from reports.answer import answer
+from reports.gate.answer import answer
 from tests.field.calibrate import SLOWDOWNS, WINDOWS, caught_share, window
 from tests.field.rivals import eager_rounds, rates
 from tests.field.runs import ROOT
@@ -40,7 +40,7 @@ def picture(job: Job, plain_runs: Path, path: Path) -> None:
         path: of the PNG.
     """
     runs = [eager_rounds(one) for one in sorted(plain_runs.glob("plain-*.json"))]
-    with plt.style.context(ROOT / "reports" / "style.mplstyle"):
+    with plt.style.context(ROOT / "reports" / "show" / "style.mplstyle"):
         figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
         for count, marker in zip((one for one in WINDOWS if one <= len(job.blocks)), "os^", strict=False):
             caught = [100 * caught_share(job, count, share) for share in SLOWDOWNS]

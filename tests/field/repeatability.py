@@ -21,7 +21,7 @@ from typing import Any
 from bench.files.run import read
 from bench.record.case import Case
 from models import dataset
-from reports.frame import speedups
+from reports.figures.frame import speedups
 from tests.field.plain_files import read_plain
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,9 +10,9 @@ import pytest
 from bench.record.arm import Side
 from bench.record.gate import Acceptance, Contest, Ending, Fault, Job
 from bench.record.run import Outcome
-from reports import answer as answer_module
-from reports.answer import State, answer, effects
-from reports.verdict import Verdict
+from reports.gate import answer as answer_module
+from reports.gate.answer import State, answer, effects
+from reports.stats.verdict import Verdict
 from tests.reports.jobs import CASES, made_job
 
 SLOW = CASES[2]

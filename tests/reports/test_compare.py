@@ -15,12 +15,19 @@ from scipy.stats import mannwhitneyu
 
 from bench.files.parse import UnreadableError
 from reports.__main__ import main
-from reports.compare import Match, all_crossings, best_rows, environment_rows, matched_rows
-from reports.contenders import Cell, Contender, Point, load_contenders
-from reports.render import Format
-from reports.sheets import SHEETS
-from reports.stats import Summary
-from reports.versus import NO_INTERVAL, Course, crossings, speedup_over, usd_per_million_images, zero_crossings
+from reports.compare.contenders import Cell, Contender, Point, load_contenders
+from reports.compare.crossings import (
+    NO_INTERVAL,
+    Course,
+    crossings,
+    speedup_over,
+    usd_per_million_images,
+    zero_crossings,
+)
+from reports.compare.rows import Match, all_crossings, best_rows, environment_rows, matched_rows
+from reports.compare.tables import SHEETS
+from reports.show.table import Format
+from reports.stats.intervals import Summary
 from tests.reports.contenders import on_card, on_cpu, run_on, stored
 
 

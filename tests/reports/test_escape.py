@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.escape import csv_cell, markdown, picture, plain
+from reports.show.escape import csv_cell, markdown, picture, plain
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import reports
 from bench.files.parse import SECTION
 from bench.files.run import section
 from bench.record.run import Outcome
-from reports import frame
-from reports.evidence import QUICK
-from reports.reference import Reference, parse_reference
+from reports.figures import frame
+from reports.figures.evidence import QUICK
+from reports.figures.reference import Reference, parse_reference
 from tests.reports.runs import DEFAULT_MATRIX, TWO, hole, made_run, matrix, measured, realistic_run, slices, steady_run
 
 FLOAT, BFLOAT = TWO

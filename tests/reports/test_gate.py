@@ -12,8 +12,8 @@ from bench.record.arm import Arm, Side
 from bench.record.gate import Acceptance, Fault
 from bench.record.run import Outcome
 from reports.__main__ import main
-from reports.answer import answer
-from reports.gate import as_csv, as_markdown, as_text, headline, reasons, verdict_line
+from reports.gate.answer import answer
+from reports.gate.text import as_csv, as_markdown, as_text, headline, reasons, verdict_line
 from tests.bench.test_joblog import document
 from tests.reports.jobs import CASES, COUNTS, made_job
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from bench.record.run import Run
-from reports.kept import UNKNOWN_STEAL, Kept, keep
+from reports.figures.kept_slices import UNKNOWN_STEAL, Kept, keep
 from tests.reports.runs import TWO, made_run, measured, slices
 
 FLOAT, BFLOAT = TWO

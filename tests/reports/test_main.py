@@ -12,11 +12,11 @@ import pytest
 import reports
 from bench.files.parse import SECTION
 from bench.files.run import section
-from reports import write
 from reports.__main__ import BROKEN_PIPE, main
-from reports.plots import PLOTS
-from reports.tables import TABLES
-from reports.write import out_folder, write_reports
+from reports.run import write
+from reports.run.plots import PLOTS
+from reports.run.tables import TABLES
+from reports.run.write import out_folder, write_reports
 from tests.reports.runs import TWO, made_run, matrix, measured, realistic_run, slices
 
 ROOT = Path(reports.__file__).parent.parent

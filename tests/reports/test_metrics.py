@@ -8,9 +8,9 @@ import pytest
 
 from bench.record.case import Case
 from bench.record.run import Outcome, Run
-from reports.evidence import CLOCK_COSTS, CLOCKED_ONE_BY_ONE, QUICK, examine
-from reports.metrics import METRICS, Direction
-from reports.stats import Summary
+from reports.figures.evidence import CLOCK_COSTS, CLOCKED_ONE_BY_ONE, QUICK, examine
+from reports.figures.metrics import METRICS, Direction
+from reports.stats.intervals import Summary
 from tests.reports.runs import TWO, hole, made_run, matrix, measured, slices, steady_run
 
 FLOAT, BFLOAT = TWO

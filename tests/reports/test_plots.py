@@ -9,9 +9,10 @@ import pytest
 
 from bench.record.conditions import Environment
 from bench.record.run import Outcome, Run
-from reports import spread as spread_module
-from reports.plots import PLOTS, NothingToDrawError, draw, picture
-from reports.reference import Reference
+from reports.figures.reference import Reference
+from reports.run import spread as spread_module
+from reports.run.plots import PLOTS, draw, picture
+from reports.show.picture import NothingToDrawError
 from tests.reports.runs import FACTS, TWO, hole, made_run, matrix, measured, realistic_run, slices, steady_run
 
 FLOAT, BFLOAT = TWO

@@ -12,10 +12,11 @@ import pytest
 
 from bench.record.conditions import Environment
 from bench.record.run import Outcome, Run
-from reports.provenance import footer, headlines
-from reports.reference import Reference
-from reports.render import Format, render
-from reports.tables import TABLES
+from reports.figures.reference import Reference
+from reports.run.tables import TABLES
+from reports.run.text import render
+from reports.run.words import footer, headlines
+from reports.show.table import Format
 from tests.reports.runs import FACTS, FINISH, TWO, hole, made_run, matrix, measured, realistic_run, slices, steady_run
 
 FLOAT, BFLOAT = TWO

@@ -6,10 +6,10 @@ import pytest
 
 from bench.record.observations import Ceiling, Limit
 from bench.record.run import Run
-from reports.evidence import ABOVE_CEILING, examine
-from reports.metrics import METRICS
-from reports.provenance import footer
-from reports.roofline import Roof, no_ceiling, roofs
+from reports.figures.evidence import ABOVE_CEILING, examine
+from reports.figures.metrics import METRICS
+from reports.figures.roofline import Roof, no_ceiling, roofs
+from reports.run.words import footer
 from tests.reports.runs import TWO, made_run, matrix, measured, slices
 
 FLOPS, LEAST = 1_000_000, 500_000

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
-from reports.signflip import EXACT_BLOCKS, RANDOM_FLIPS, adjusted_p, critical, signs
+from reports.stats.signflip import EXACT_BLOCKS, RANDOM_FLIPS, adjusted_p, critical, signs
 
 
 def noise(seed: int, blocks: int = 8, cases: int = 5) -> np.ndarray:

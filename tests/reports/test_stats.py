@@ -11,8 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from reports import stats
-from reports.stats import LEAST_LAUNCHES, Summary, relative_spread, signed_rank, speedup, summarize, summarize_logs
+from reports.stats import intervals as stats
+from reports.stats.intervals import (
+    LEAST_LAUNCHES,
+    Summary,
+    relative_spread,
+    signed_rank,
+    speedup,
+    summarize,
+    summarize_logs,
+)
 
 SECONDS = st.floats(min_value=1e-7, max_value=10.0)
 LAUNCHES = st.lists(SECONDS, min_size=6, max_size=15)

@@ -15,9 +15,10 @@ from bench.files.run import section
 from bench.record.case import Case
 from bench.record.run import Outcome, Run
 from reports.__main__ import main
-from reports.stats import rank_sum, shift_interval
-from reports.stored import compare_stored, stored_headline, stored_text
-from reports.verdict import Verdict
+from reports.gate.stored import compare_stored
+from reports.gate.stored_text import stored_headline, stored_text
+from reports.stats.intervals import rank_sum, shift_interval
+from reports.stats.verdict import Verdict
 from tests.reports.runs import TWO, hole, made_run, measured, slices, steady_run
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from bench.files.gate import read_job
 from bench.record.gate import Contest, Job
-from reports.answer import State, answer
-from reports.verdict import Verdict
+from reports.gate.answer import State, answer
+from reports.stats.verdict import Verdict
 from tests.field.calibrate import caught_in, window
 
 TAPE = Path(__file__).with_name("tape.json.xz")

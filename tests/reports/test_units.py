@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.units import ABSENT, Unit, data_size, percent, seconds, text, tick
+from reports.show.units import ABSENT, Unit, data_size, percent, seconds, text, tick
 
 
 @pytest.mark.parametrize(

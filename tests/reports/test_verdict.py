@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
-from reports.verdict import (
+from reports.stats.verdict import (
     ADDED_ALPHA,
     ALPHAS,
     LEVELS,

@@ -8,9 +8,9 @@ from enum import StrEnum
 from itertools import chain
 from statistics import median
 
-from reports.evidence import Evidence, clock_share, event_share
-from reports.stats import Summary, relative_spread, summarize
-from reports.units import Unit
+from reports.figures.evidence import Evidence, clock_share, event_share
+from reports.show.units import Unit
+from reports.stats.intervals import Summary, relative_spread, summarize
 
 
 class Direction(StrEnum):

@@ -1,24 +1,23 @@
-"""What all pictures share: colours, markers, ticks, the look of a hole, and the lines below."""
+"""What all pictures share: style, colours, markers, ticks, holes, the lines below, and their bytes."""
 
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import cycle
+from io import BytesIO
 from math import inf, log10
-from typing import Any
+from pathlib import Path
 
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 from pandas import DataFrame, isna
 
-from bench.record.run import Outcome, Run
-from reports.escape import picture as clean
-from reports.provenance import caption, headlines
-from reports.reference import variant_label
+from bench.record.run import Outcome
+from reports.show.escape import picture as clean
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe and Ito's palette, safe for the colour-blind; its yellow is left out, too pale for a line on white."""
@@ -35,51 +34,9 @@ GREY = "#555555"
 SMALL = 7.0
 MAX_NOTES = 8
 
-Variant = tuple[str, str, str]
-"""Device, dtype and compile: what has a line of its own."""
-
 
 class NothingToDrawError(Exception):
     """A run holds nothing that a picture could show; the message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ink:
-    """How one variant is drawn: colour and marker tell device and dtype, line and filling tell the compile mode."""
-
-    colour: str
-    marker: str
-    line: Any
-    filled: bool
-    label: str
-
-    @property
-    def face(self) -> str:
-        """Return the marker's filling."""
-        return self.colour if self.filled else "white"
-
-
-def inks(cases: DataFrame) -> dict[Variant, Ink]:
-    """Return how each variant in a frame of cases is drawn, in display order."""
-    variants = list(dict.fromkeys(zip(cases["device"], cases["dtype"], cases["compile"], strict=True)))
-    looks = dict(zip(dict.fromkeys((device, dtype) for device, dtype, _ in variants), _looks(), strict=False))
-    modes = sorted({mode for _, _, mode in variants}, key=lambda mode: (mode != "off", mode != "on", mode))
-    lines = dict(zip(modes, cycle(LINES), strict=False))
-    several = len({device for device, _, _ in variants}) > 1
-    return {
-        (device, dtype, mode): Ink(
-            colour=looks[device, dtype][0],
-            marker=looks[device, dtype][1],
-            line=lines[mode],
-            filled=mode == "off",
-            label=clean(f"{device} {variant_label(dtype, mode)}" if several else variant_label(dtype, mode)),
-        )
-        for device, dtype, mode in variants
-    }
-
-
-def _looks() -> Iterable[tuple[str, str]]:
-    return zip(cycle(COLOURS), cycle(MARKERS), strict=False)
 
 
 def log_ticks(axis: Axis, low: float, high: float, label: Callable[[float, object], str]) -> None:
@@ -117,11 +74,6 @@ def hole_notes(holes: DataFrame, *, what: str) -> list[str]:
     return notes if more <= 0 else [*notes[:MAX_NOTES], f"and {more} more reasons: see the table of holes"]
 
 
-def below(figure: Figure, run: Run, notes: Iterable[str], *, width: float) -> None:
-    """Write the notes and the provenance under a figure that is `width` inches wide."""
-    said_below(figure, [*headlines(run), *notes, caption(run)], width=width)
-
-
 def said_below(figure: Figure, every: Iterable[str], *, width: float) -> None:
     """Write notes under a figure that is `width` inches wide."""
     characters = int(width * 17)  # of 7 point text in an inch
@@ -133,3 +85,28 @@ def said_below(figure: Figure, every: Iterable[str], *, width: float) -> None:
 def clean_lines(lines: Iterable[str]) -> str:
     """Return lines as one text for a figure."""
     return "\n".join(map(clean, lines))
+
+
+STYLE = Path(__file__).with_name("style.mplstyle")
+SUFFIXES = (".svg", ".png")
+
+METADATA = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+"""What matplotlib would otherwise write: the hour and its own version."""
+
+
+def styled(make: Callable[[], Figure]) -> Figure:
+    """Return what `make` draws, in the style of all pictures."""
+    with style.context(STYLE, after_reset=True):
+        return make()
+
+
+def contents_of(figure: Figure) -> dict[str, bytes]:
+    """Return a figure as the content of a file for each of SUFFIXES; the same figure gives the same bytes."""
+    contents = {}
+    with style.context(STYLE, after_reset=True), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a device may be named in any script
+        for suffix in SUFFIXES:
+            content = BytesIO()
+            figure.savefig(content, format=suffix[1:], metadata=METADATA[suffix])
+            contents[suffix] = content.getvalue()
+    return contents

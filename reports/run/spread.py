@@ -13,9 +13,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from pandas import DataFrame, isna
 
 from bench.record.run import Run
-from reports import frame
-from reports.ink import COLOURS, GREY, SMALL, NothingToDrawError, below, clean_lines
-from reports.reference import Reference, variant_label
+from reports.figures import frame
+from reports.figures.reference import Reference, variant_label
+from reports.run.marks import below
+from reports.show.picture import COLOURS, GREY, SMALL, NothingToDrawError, clean_lines
 
 PANELS_PER_ROW = 4
 MAX_PANELS = 96
@@ -68,7 +69,7 @@ def spread(run: Run, _: Reference) -> Figure:
     figure.suptitle("Spread of slices by launch", x=0.012, ha="left")
     figure.legend(handles=_legend(), loc="outside upper right", ncols=4)
     rest = len(cases) - len(shown)
-    notes = [f"{rest} more cases are not drawn: reports.frame.slices has them."] if rest else []
+    notes = [f"{rest} more cases are not drawn: reports.figures.frame.slices has them."] if rest else []
     below(
         figure,
         run,

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pandas import DataFrame, isna
 
-from bench.record.case import AXES, compile_label
 from bench.record.run import Outcome, Run
-from reports import frame
-from reports.reference import Reference
-from reports.units import ABSENT, Unit, data_size, percent, present, text
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """How one column of a table reads.
-
-    Attributes:
-        header: its heading.
-        read: from a row of numbers to a cell's text.
-        right: whether it is aligned to the right, as numbers are.
-        optional: whether it is left out where no row has anything in it.
-    """
-
-    header: str
-    read: Callable[[Row], str]
-    right: bool = True
-    optional: bool = False
+from reports.figures import frame
+from reports.figures.reference import Reference
+from reports.show.table import Column, Row, figure
+from reports.show.units import ABSENT, Unit, data_size, percent, present, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,34 +33,6 @@ class Table:
     empty: str
     timed: bool = True
     marked: int = 0
-
-
-def figure(name: str, unit: Unit, *, interval: bool = False) -> Callable[[Row], str]:
-    """Return how to read a column of the frame, with its interval where asked for."""
-    if interval:
-        return lambda row: text(unit, row[name], row[f"{name}_low"], row[f"{name}_high"])
-    return lambda row: text(unit, row[name])
-
-
-def axis(name: str) -> Column:
-    """Return the column of an axis; ``compile`` reads as it does in a case's id."""
-    if name == "compile":
-        return Column(header="compile", read=lambda row: compile_label(row["compile"]), right=False)
-    return Column(header=name, read=lambda row: str(row[name]), right=name == "batch")
-
-
-AXIS_COLUMNS = {name: axis(name) for name in AXES}
-
-
-def footnotes(row: Row) -> tuple[str, ...]:
-    """Return what must stand under the table for this row: why it is a hole, and its warnings."""
-    why = row.get("reason")
-    reason = () if why is None or isna(why) else (_hole(row, str(why)),)
-    return (*reason, *row.get("warnings", ()))
-
-
-def _hole(row: Row, reason: str) -> str:
-    return reason if row["outcome"] == Outcome.MEASURED.value else f"{row['outcome']}: {reason}"
 
 
 def _yardstick(row: Row) -> str:

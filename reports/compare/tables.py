@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reports.compare import Match, best_rows, ceiling_rows, crossover_rows, environment_rows, matched_rows
-from reports.tables import Column, Row, figure
-from reports.units import ABSENT, Unit, data_size, percent, present, seconds
-from reports.versus import Course
+from reports.compare.crossings import Course
+from reports.compare.rows import Match, best_rows, ceiling_rows, crossover_rows, environment_rows, matched_rows
+from reports.show.table import Column, Row, figure
+from reports.show.units import ABSENT, Unit, data_size, percent, present, seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from bench.files.gate import read_job
 from bench.files.run import read
-from reports.answer import Answer, State, answer
-from reports.gate import as_csv, as_markdown, as_text
-from reports.render import Format
-from reports.stored import DRIFT, compare_stored, stored_csv, stored_text
-from reports.verdict import Verdict
+from reports.gate.answer import Answer, State, answer
+from reports.gate.stored import DRIFT, compare_stored
+from reports.gate.stored_text import stored_csv, stored_text
+from reports.gate.text import as_csv, as_markdown, as_text
+from reports.show.table import Format
+from reports.stats.verdict import Verdict
 
 CODES = {State.FAILED: 1, State.REGRESSED: 1, State.UNPROVEN: 4, State.INCONCLUSIVE: 0, State.PASS: 0}
 INCONCLUSIVE_STRICTLY, UNPROVEN = 3, 4

@@ -8,9 +8,9 @@ from pathlib import Path
 from pandas import DataFrame
 
 from bench.files.whole import write_whole
-from reports.compare import Match, headline
-from reports.render import MARKDOWN, TERMINAL, Format, Look, as_csv, sheet
-from reports.sheets import SHEETS, Sheet
+from reports.compare.rows import Match, headline
+from reports.compare.tables import SHEETS, Sheet
+from reports.show.table import MARKDOWN, TERMINAL, Format, Look, as_csv, sheet
 
 PAGE = "compare.md"
 
@@ -46,7 +46,7 @@ def write_comparison(match: Match, folder: Path) -> tuple[list[Path], list[str]]
     """
     folder.mkdir(parents=True, exist_ok=True)
     written, drawn, undrawn = [], [], []
-    from reports.compare_plots import PICTURES, NothingToDrawError, picture_files
+    from reports.compare.plots import PICTURES, NothingToDrawError, picture_files
 
     for name in PICTURES:
         try:

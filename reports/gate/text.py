@@ -11,10 +11,10 @@ from tabulate import tabulate  # type: ignore[import-untyped]
 from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import Contest, Job
-from reports import escape
-from reports.answer import Answer, pairings
-from reports.units import ABSENT, duration, percent, seconds, signed_percent
-from reports.verdict import Ruling, Verdict
+from reports.gate.answer import Answer, pairings
+from reports.show import escape
+from reports.show.units import ABSENT, duration, percent, seconds, signed_percent
+from reports.stats.verdict import Ruling, Verdict
 
 CONTROLS = {
     Contest.SAME: "control: base again",

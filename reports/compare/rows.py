@@ -7,12 +7,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.record.run import Outcome
-from reports.contenders import Contender, Point
-from reports.frame import figures
-from reports.reference import variant_label
-from reports.stats import Summary
-from reports.units import ABSENT
-from reports.versus import Crossing, all_points, best_variants, crossings, speedup_over, usd_per_million_images
+from reports.compare.contenders import Contender, Point
+from reports.compare.crossings import (
+    Crossing,
+    all_points,
+    best_variants,
+    crossings,
+    speedup_over,
+    usd_per_million_images,
+)
+from reports.figures.frame import figures
+from reports.figures.reference import variant_label
+from reports.show.units import ABSENT
+from reports.stats.intervals import Summary
 
 VOLATILE = ("run.started", "commit.dirty")
 """Facts that differ between any two runs and explain nothing; so do those that end in ``_at_start``."""

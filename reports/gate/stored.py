@@ -8,22 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import comb, expm1, log, log1p
+from math import expm1, log, log1p
 from statistics import median
 
 import numpy as np
-from pandas import DataFrame
-from tabulate import tabulate  # type: ignore[import-untyped]
 
 from bench.record.case import Case
 from bench.record.run import Outcome, Run
-from reports import escape
-from reports.evidence import Evidence, examine
-from reports.signflip import Array, step_down
-from reports.stats import CONFIDENCE, LEAST_LAUNCHES, shift_interval
-from reports.units import ABSENT, percent, signed_percent
-from reports.verdict import Verdict
+from reports.figures.evidence import Evidence, examine
+from reports.stats.intervals import CONFIDENCE, LEAST_LAUNCHES, shift_interval
+from reports.stats.shuffle import _p
+from reports.stats.signflip import Array
+from reports.stats.verdict import Verdict
 
 ALPHA = 0.01
 """Error of calling any case slower when nothing changed and the machine drifted by no more than the allowance."""
@@ -33,11 +29,6 @@ DRIFT = 0.30
 
 Logs = Mapping[int, float]
 """ln of seconds per iteration, by launch."""
-
-EXACT_SHUFFLES = 20_000
-UNSEPARATED = (
-    "the machine's drift between the two runs is not separated: use `pytest bench --against REF` for a verdict"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,90 +153,3 @@ def _changes(logs: Mapping[Case, tuple[Logs, Logs]], drift: float) -> list[Chang
             )
         )
     return found
-
-
-def _p(before: Array, after: Array) -> list[float]:
-    """Return for each case the step-down p of `after` being slower: whole launches are shuffled between the runs."""
-    both, m = np.concatenate([before, after]), len(before)
-    total = len(both)
-    if comb(total, m) <= EXACT_SHUFFLES:
-        chosen = np.zeros((comb(total, m), total))
-        for row, picked in enumerate(combinations(range(total), m)):
-            chosen[row, list(picked)] = 1.0
-        exact = True
-    else:
-        generator = np.random.default_rng(total)
-        ranks = generator.random((EXACT_SHUFFLES, total)).argsort(axis=1)
-        chosen, exact = np.asarray(ranks < m, dtype=np.float64), False
-    scale = both.std(axis=0)
-    safe = np.where(scale > 0, scale, 1.0)
-
-    def statistic(picked: Array) -> Array:
-        return np.asarray(((1 - picked) @ both / (total - m) - picked @ both / m) / safe)
-
-    observed = statistic(np.array([[1.0] * m + [0.0] * (total - m)]))[0]
-    return step_down(statistic(chosen), observed, exact=exact)
-
-
-def stored_headline(found: StoredAnswer) -> str:
-    """Return the answer in one line."""
-    state = "NOTHING COMPARED"
-    if found.faults:
-        state = "FAILED"
-    elif found.changes:
-        state = "REGRESSED" if found.count(Verdict.REGRESSED) else "INCONCLUSIVE"
-    parts = [
-        state,
-        f"{found.count(Verdict.REGRESSED)} regressed",
-        f"{found.count(Verdict.IMPROVED)} improved",
-        f"{found.count(Verdict.INCONCLUSIVE)} inconclusive",
-        f"{len(found.faults)} failed",
-        f"{len(found.missing)} not compared",
-        f"drift of up to {percent(found.drift)} allowed for",
-    ]
-    return " · ".join(parts)
-
-
-def stored_text(found: StoredAnswer, *, markdown: bool) -> str:
-    """Return the answer as text or Markdown: the headline first, then what it cannot know."""
-    clean = escape.markdown if markdown else escape.plain
-    rows = [
-        [
-            clean(one.case.id),
-            signed_percent(one.change, one.low, one.high),
-            f"{one.p:.4f}",
-            f"{one.launches[0]} / {one.launches[1]}",
-            one.verdict.value,
-        ]
-        for one in found.changes
-    ]
-    rows += [[clean(name), ABSENT, ABSENT, ABSENT, clean(reason)] for name, reason in found.faults.items()]
-    rows += [[clean(name), ABSENT, ABSENT, ABSENT, clean(reason)] for name, reason in found.missing.items()]
-    grid = tabulate(
-        rows,
-        headers=["case", "change", "adjusted p", "launches", "verdict"],
-        tablefmt="pipe" if markdown else "simple",
-        colalign=["left", "right", "right", "right", "left"] if rows else None,
-        disable_numparse=True,
-    )
-    return "\n\n".join([clean(stored_headline(found)), clean(UNSEPARATED), str(grid)]) + "\n"
-
-
-def stored_csv(found: StoredAnswer) -> str:
-    """Return the rows in full precision and base units."""
-    rows: list[dict[str, object]] = [
-        {
-            "case": escape.csv_cell(one.case.id),
-            "verdict": one.verdict.value,
-            "change": one.change,
-            "change_low": one.low,
-            "change_high": one.high,
-            "p": one.p,
-            "base_launches": one.launches[0],
-            "head_launches": one.launches[1],
-        }
-        for one in found.changes
-    ]
-    for holes in (found.faults, found.missing):
-        rows += [{"case": escape.csv_cell(name), "verdict": escape.csv_cell(why)} for name, why in holes.items()]
-    return str(DataFrame(rows).to_csv(index=False, lineterminator="\n"))

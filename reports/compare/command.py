@@ -9,12 +9,12 @@ from math import isfinite
 from pathlib import Path
 
 from bench.files.parse import UnreadableError
-from reports.compare import Match
-from reports.compare_page import render_comparison, write_comparison
-from reports.contenders import Contender, load_contenders
-from reports.escape import plain
-from reports.render import Format
-from reports.sheets import SHEETS
+from reports.compare.contenders import Contender, load_contenders
+from reports.compare.page import render_comparison, write_comparison
+from reports.compare.rows import Match
+from reports.compare.tables import SHEETS
+from reports.show.escape import plain
+from reports.show.table import Format
 
 ALL = "all"
 

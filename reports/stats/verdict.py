@@ -16,8 +16,8 @@ from statistics import NormalDist, fmean, median
 import numpy as np
 
 from bench.record.gate import LEAST_BLOCKS
-from reports.signflip import Array, adjusted_p, critical
-from reports.stats import CONFIDENCE, walsh_interval
+from reports.stats.intervals import CONFIDENCE, walsh_interval
+from reports.stats.signflip import Array, adjusted_p, critical
 
 ALPHAS = (0.004, 0.002, 0.002, 0.001)
 """Error that each look may spend on one direction: .009, and the rest of .01 is for looks that are added later."""

@@ -15,11 +15,12 @@ from matplotlib.patches import Rectangle
 from pandas import DataFrame, isna
 
 from bench.record.run import Outcome, Run
-from reports import frame
-from reports.escape import picture as clean
-from reports.ink import GREY, SMALL, NothingToDrawError, below, clean_lines, hole_notes
-from reports.reference import Reference, variant_label
-from reports.units import Unit, text, tick
+from reports.figures import frame
+from reports.figures.reference import Reference, variant_label
+from reports.run.marks import below
+from reports.show.escape import picture as clean
+from reports.show.picture import GREY, SMALL, NothingToDrawError, clean_lines, hole_notes
+from reports.show.units import Unit, text, tick
 
 CELL_WIDTH, CELL_HEIGHT = 1.15, 0.55
 DARK = 0.4

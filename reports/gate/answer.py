@@ -14,7 +14,7 @@ from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import LEAST_BLOCKS, Acceptance, Contest, Fault, Job, Pairing, quad_effects
 from bench.record.run import Outcome
-from reports.verdict import Ruling, Verdict, judge
+from reports.stats.verdict import Ruling, Verdict, judge
 
 Effects = dict[Case, list[float]]
 

@@ -12,13 +12,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.compare import Match, all_crossings
-from reports.contenders import Cell, Contender
-from reports.escape import picture as clean
-from reports.ink import COLOURS, LINES, MARKERS, NothingToDrawError, batch_ticks, log_ticks, said_below
-from reports.plots import contents_of, styled
-from reports.units import Unit, tick
-from reports.versus import Crossing, best_variants
+from reports.compare.contenders import Cell, Contender
+from reports.compare.crossings import Crossing, best_variants
+from reports.compare.rows import Match, all_crossings
+from reports.show.escape import picture as clean
+from reports.show.picture import (
+    COLOURS,
+    LINES,
+    MARKERS,
+    NothingToDrawError,
+    batch_ticks,
+    contents_of,
+    log_ticks,
+    said_below,
+    styled,
+)
+from reports.show.units import Unit, tick
 
 MOST_LINES = 14
 """More lines in a panel than this, and each contender has one: its best variant at each batch."""

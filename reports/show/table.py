@@ -2,22 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from pandas import DataFrame
+from pandas import DataFrame, isna
 from pandas.api.types import is_numeric_dtype
 from tabulate import tabulate  # type: ignore[import-untyped]
 
-from bench.record.case import AXES
-from bench.record.run import Run
-from reports import escape
-from reports.evidence import QUICK
-from reports.provenance import footer, headlines
-from reports.reference import Reference
-from reports.tables import AXIS_COLUMNS, TABLES, Column, Row, Table, footnotes
-from reports.units import ABSENT
+from bench.record.case import AXES, compile_label
+from bench.record.run import Outcome
+from reports.figures.evidence import QUICK
+from reports.show import escape
+from reports.show.units import ABSENT, Unit, text
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """How one column of a table reads.
+
+    Attributes:
+        header: its heading.
+        read: from a row of numbers to a cell's text.
+        right: whether it is aligned to the right, as numbers are.
+        optional: whether it is left out where no row has anything in it.
+    """
+
+    header: str
+    read: Callable[[Row], str]
+    right: bool = True
+    optional: bool = False
+
+
+def figure(name: str, unit: Unit, *, interval: bool = False) -> Callable[[Row], str]:
+    """Return how to read a column of the frame, with its interval where asked for."""
+    if interval:
+        return lambda row: text(unit, row[name], row[f"{name}_low"], row[f"{name}_high"])
+    return lambda row: text(unit, row[name])
+
+
+def axis(name: str) -> Column:
+    """Return the column of an axis; ``compile`` reads as it does in a case's id."""
+    if name == "compile":
+        return Column(header="compile", read=lambda row: compile_label(row["compile"]), right=False)
+    return Column(header=name, read=lambda row: str(row[name]), right=name == "batch")
+
+
+AXIS_COLUMNS = {name: axis(name) for name in AXES}
+
+
+def footnotes(row: Row) -> tuple[str, ...]:
+    """Return what must stand under the table for this row: why it is a hole, and its warnings."""
+    why = row.get("reason")
+    reason = () if why is None or isna(why) else (_hole(row, str(why)),)
+    return (*reason, *row.get("warnings", ()))
+
+
+def _hole(row: Row, reason: str) -> str:
+    return reason if row["outcome"] == Outcome.MEASURED.value else f"{row['outcome']}: {reason}"
+
 
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -48,31 +94,6 @@ class Look:
 
 TERMINAL = Look(escape=escape.plain, style="simple", heading="{}", strong="{}", bullet="  ")
 MARKDOWN = Look(escape=escape.markdown, style="pipe", heading="## {}", strong="**{}**", bullet="- ")
-
-
-def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -> str:
-    """Return tables by name, with what must be read before them and where they come from below.
-
-    Raises:
-        KeyError: if there is no table of that name.
-    """
-    if form is Format.CSV:
-        return "\n".join(as_csv(TABLES[name].rows(run, reference)) for name in names)
-    look = TERMINAL if form is Format.TEXT else MARKDOWN
-    parts = [look.strong.format(look.escape(line)) for line in headlines(run)]
-    parts += [_table(run, TABLES[name], look, reference) for name in names]
-    parts.append("\n".join(f"{look.bullet}{look.escape(line)}" for line in footer(run)))
-    return "\n\n".join(parts) + "\n"
-
-
-def _table(run: Run, table: Table, look: Look, reference: Reference) -> str:
-    title = table.title.format(reference=reference)
-    if table.timed and run.settings.quick:
-        return _stack(look, title, "Nothing was timed.")
-    rows = records(table.rows(run, reference))
-    if not rows:
-        return _stack(look, title, table.empty)
-    return sheet(title, rows, table.columns, look, marked=table.marked)
 
 
 def sheet(title: str, rows: Sequence[Row], columns: Sequence[Column], look: Look, *, marked: int = 0) -> str:

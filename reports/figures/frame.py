@@ -10,12 +10,12 @@ from pandas import DataFrame, Series
 
 from bench.record.case import AXES, Case
 from bench.record.run import Outcome, Run
-from reports.evidence import Evidence, examine
-from reports.kept import is_dropped
-from reports.metrics import METRICS, Metric
-from reports.provenance import provenance
-from reports.reference import Reference
-from reports.stats import Summary, speedup
+from reports.figures.evidence import Evidence, examine
+from reports.figures.kept_slices import is_dropped
+from reports.figures.metrics import METRICS, Metric
+from reports.figures.provenance import provenance
+from reports.figures.reference import Reference
+from reports.stats.intervals import Summary, speedup
 
 CASE_COLUMNS = ("case", *AXES)
 STATE_COLUMNS = ("outcome", "reason", "launches", "slices", "dropped_sets", "unsettled_launches")
@@ -82,7 +82,7 @@ def cases(run: Run) -> DataFrame:
         outcome, reason: how it ended, and why if it was not measured.
         launches, slices: how many the figures rest on.
         dropped_sets, unsettled_launches: interleaved sets left out; launches whose warm-up did not settle.
-        every name in `reports.metrics.METRICS`, some with _low and _high: the 95 % interval over launches.
+        every name in `reports.figures.metrics.METRICS`, some with _low and _high: the 95 % interval over launches.
         warnings: a tuple of sentences.
         device_description, torch_version, commit, data: where it was measured, so that runs can be put together.
 

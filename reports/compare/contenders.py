@@ -17,10 +17,10 @@ from bench.files.run import read
 from bench.record.case import Case
 from bench.record.conditions import Scalar
 from bench.record.run import Outcome, Run
-from reports.evidence import Evidence, examine
-from reports.metrics import METRICS
-from reports.roofline import Roof, roofs
-from reports.stats import Summary
+from reports.figures.evidence import Evidence, examine
+from reports.figures.metrics import METRICS
+from reports.figures.roofline import Roof, roofs
+from reports.stats.intervals import Summary
 
 MANY_FILES = 4
 """From here on files are read by several processes: decoding strictly is what takes the time."""

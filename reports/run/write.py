@@ -7,11 +7,12 @@ from pathlib import Path
 
 from bench.files.whole import write_whole
 from bench.record.run import Run
-from reports.reference import Reference
-from reports.render import Format, render
-from reports.tables import TABLES
+from reports.figures.reference import Reference
+from reports.run.tables import TABLES
+from reports.run.text import render
+from reports.show.table import Format
 
-OUT = Path(__file__).parent / "out"
+OUT = Path(__file__).resolve().parents[1] / "out"
 """What is generated goes here, into one folder per result file."""
 
 
@@ -75,7 +76,8 @@ def write_plots(
     Raises:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
-    from reports.plots import PLOTS, SUFFIXES, NothingToDrawError, picture
+    from reports.run.plots import PLOTS, picture
+    from reports.show.picture import SUFFIXES, NothingToDrawError
 
     folder.mkdir(parents=True, exist_ok=True)
     written = []

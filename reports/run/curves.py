@@ -11,11 +11,12 @@ from matplotlib.lines import Line2D
 from pandas import DataFrame
 
 from bench.record.run import Outcome, Run
-from reports import frame
-from reports.escape import picture as clean
-from reports.ink import HOLE, Ink, NothingToDrawError, Variant, batch_ticks, below, hole_notes, inks, log_ticks
-from reports.reference import Reference
-from reports.units import Unit, tick
+from reports.figures import frame
+from reports.figures.reference import Reference
+from reports.run.marks import Ink, Variant, below, inks
+from reports.show.escape import picture as clean
+from reports.show.picture import HOLE, NothingToDrawError, batch_ticks, hole_notes, log_ticks
+from reports.show.units import Unit, tick
 
 PANEL_WIDTH, PANEL_HEIGHT, LEGEND_WIDTH = 3.9, 3.3, 1.7
 LEGEND_LINE = 0.19

@@ -9,8 +9,8 @@ from itertools import pairwise
 from math import exp, log2
 from statistics import median
 
-from reports.contenders import Cell, Contender, Point
-from reports.stats import CONFIDENCE, LEAST_LAUNCHES, Summary, shift_interval
+from reports.compare.contenders import Cell, Contender, Point
+from reports.stats.intervals import CONFIDENCE, LEAST_LAUNCHES, Summary, shift_interval
 
 NO_INTERVAL = f"no interval: it takes {LEAST_LAUNCHES} launches on either side"
 

@@ -11,10 +11,10 @@ from statistics import median
 from bench.record.case import Case
 from bench.record.observations import Preparation, Slices
 from bench.record.run import Measurement, Outcome, Run
-from reports.kept import Kept, keep
-from reports.roofline import Roof, attained, roof_of, roofs
-from reports.stats import LEAST_LAUNCHES, Summary, summarize
-from reports.units import percent
+from reports.figures.kept_slices import Kept, keep
+from reports.figures.roofline import Roof, attained, roof_of, roofs
+from reports.show.units import percent
+from reports.stats.intervals import LEAST_LAUNCHES, Summary, summarize
 
 CLOCK_LIMIT = 0.01
 """The clock may cost this share of a slice; bench sizes slices accordingly."""
