@@ -33,9 +33,9 @@ from bench.files.parse import GATE_SECTION, SECTION
 from bench.files.run import section
 from bench.record.run import Run
 from reports.__main__ import main as reports_main
-from tests.reports.contenders import on_cpu, run_on, stored
-from tests.reports.jobs import CASES, events_of, made_job
-from tests.reports.runs import realistic_run
+from tests.makers.contenders import on_cpu, run_on, stored
+from tests.makers.jobs import CASES, events_of, made_job
+from tests.makers.runs import realistic_run
 
 LIMIT_SECONDS = 5.0
 

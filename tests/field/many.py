@@ -22,8 +22,8 @@ from bench.files.run import section
 from bench.record.case import Case
 from bench.record.run import Run
 from tests.field.runs import ROOT
-from tests.reports.contenders import run_on
-from tests.reports.runs import measured, slices
+from tests.makers.contenders import run_on
+from tests.makers.runs import measured, slices
 
 CASES, LAUNCHES, SLICES = 200, 8, 12
 

@@ -17,7 +17,7 @@ from reports.run import write
 from reports.run.plots import PLOTS
 from reports.run.tables import TABLES
 from reports.run.write import out_folder, write_reports
-from tests.reports.runs import TWO, made_run, matrix, measured, realistic_run, slices
+from tests.makers.runs import TWO, made_run, matrix, measured, realistic_run, slices
 
 ROOT = Path(reports.__file__).parent.parent
 RUN = realistic_run(cases=matrix(compiles=("off", "on")), launches=2, sets=3)

@@ -1,0 +1,164 @@
+"""The files of a comparison: what is written is read back, and nothing else is believed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.files.gate import JobLog, JournalError, job_section, read_job
+from bench.files.journal import Journal
+from bench.files.parse import GATE_SECTION, UnreadableError
+from bench.record.arm import Side
+from bench.record.gate import Fault, Job, Looked
+from bench.record.run import Outcome
+from tests.makers.jobs import CASES, ENDING, events_of, made_job
+
+FAULT = Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.TIMEOUT, reason="slow")
+JOB = made_job(faults=(FAULT,), new=("x",), gone=("y",))
+
+
+def logged(folder: Path, job: Job = JOB) -> tuple[JobLog, Path]:
+    """Return a log with a journal."""
+    path = folder / "gate.jsonl"
+    with Journal(path) as journal:
+        log = JobLog(job, journal)
+        for event in events_of(job):
+            log.add(event)
+    return log, path
+
+
+def document(folder: Path, change: Any = None, job: Job = JOB) -> Path:
+    """Return a JSON with a comparison, changed."""
+    section = json.loads(json.dumps(job_section(logged(folder, job)[0])))
+    path = folder / "gate.json"
+    path.write_text(json.dumps({GATE_SECTION: change(section) if change else section}))
+    return path
+
+
+def test_journal_and_json_hold_the_same(tmp_path: Path) -> None:
+    """Either can be read when the other is gone."""
+    log, journal = logged(tmp_path)
+    assert log.job() == JOB
+    assert read_job(journal)[0] == JOB
+    assert read_job(document(tmp_path)) == (JOB, tuple(events_of(JOB)))
+
+
+def test_journal_that_was_cut_off_holds_what_was_finished(tmp_path: Path) -> None:
+    """A torn last line is dropped."""
+    _, journal = logged(tmp_path)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-3]) + lines[-3][:100])
+    job, events = read_job(journal)
+    assert job.ending is None
+    assert len(job.blocks) == 15
+    assert events == tuple(events_of(JOB)[:-3])
+
+
+def test_part_that_goes_on_begins_with_what_was_there(tmp_path: Path) -> None:
+    """The new journal is whole by itself; the ending is the last one."""
+    log, _ = logged(tmp_path)
+    with Journal(tmp_path / "more.jsonl") as journal:
+        more = JobLog(log.job(), journal, tuple(log.events))
+        more.add(Looked(blocks=16) if not JOB.looks else ENDING)
+    both = replace(JOB, wall_seconds=2 * ENDING.wall_seconds)
+    assert read_job(tmp_path / "more.jsonl")[0] == more.job() == both
+
+
+def test_ending_of_an_earlier_part_is_not_that_of_the_later() -> None:
+    """A continued comparison that died has none."""
+    log = JobLog(JOB, None, tuple(events_of(JOB)))
+    assert log.job().ending == ENDING
+    log.add(FAULT)
+    assert log.job().ending is None
+    assert log.job().wall_seconds == ENDING.wall_seconds
+
+
+def test_event_is_kept_when_the_disk_is_full(tmp_path: Path) -> None:
+    """It reaches the JSON from memory."""
+    with Journal(tmp_path / "gate.jsonl") as journal:
+        log = JobLog(JOB, journal)
+        journal.path.unlink()
+        with pytest.raises(JournalError, match=r"the journal cannot be written: .*gate\.jsonl"):
+            log.add(FAULT)
+        log.add(ENDING)  # what follows a torn line would spoil the whole
+    assert log.job().ending == ENDING
+    assert log.job().faults == (FAULT,)
+
+
+def test_earlier_part_that_cannot_be_written_again_is_a_trouble_of_the_disk(tmp_path: Path) -> None:
+    """An OSError like any other: a usage error with its sentence, nothing is compared unseen."""
+    with Journal(tmp_path / "gate.jsonl") as journal:
+        journal.path.unlink()
+        with pytest.raises(OSError, match="removed"):
+            JobLog(JOB, journal, tuple(events_of(JOB)))
+
+
+def without(name: str) -> Any:
+    """Return a change that removes a field of the section."""
+    return lambda section: {key: value for key, value in section.items() if key != name}
+
+
+def changed(**fields: Any) -> Any:
+    """Return a change that replaces fields of the section."""
+    return lambda section: section | fields
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda _: [], "no 'accelbench_gate' section"),
+        (changed(schema=99), "schema 99, this reader knows 1"),
+        (without("schema"), "schema None"),
+        (without("events"), "events: expected a list"),
+        (without("floors"), "arms and floors must be objects"),
+        (changed(floors={"x": "1"}), "floors: expected numbers"),
+        (changed(floors={}), "has no floor"),
+        (lambda section: section | {"floors": dict.fromkeys(section["floors"], 2.0)}, "not a share between 0 and 1"),
+        (changed(arms={}), "has the arms base and head"),
+        (changed(arms={"base": {}, "head": {}}), "arms.base: field 'ref' is missing"),
+        (lambda section: section | {"cases": section["cases"] * 2}, "holds a case twice"),
+        (changed(events=[{"event": "surprise"}]), "event 1: not an event of a comparison"),
+        (changed(events=[3]), "event 1: not an event of a comparison"),
+        (changed(events=[{"event": "looked", "looked": {"blocks": 5}}]), "looks are not at blocks"),
+        (changed(events=[{"event": "looked", "looked": {"blocks": 5}, "x": 1}]), "not an event"),
+        (lambda section: section | {"events": section["events"][-3:]}, "without a gap"),
+        (lambda section: section | {"cases": section["cases"][:1]}, "measured but not planned"),
+    ],
+)
+def test_file_that_does_not_fit_is_refused(tmp_path: Path, change: Any, sentence: str) -> None:
+    """What, where and what to do, in one line."""
+    with pytest.raises(UnreadableError, match=sentence) as caught:
+        read_job(document(tmp_path, change))
+    assert "\n" not in str(caught.value)
+    assert "gate.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}\n", b'{"event": "begin"}\n', b"\n", b"[1]\n"])
+def test_file_that_is_no_journal_of_a_comparison_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A run's journal is another thing."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=r"x\.jsonl"):
+        read_job(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("base_seconds", (0.001,), "1 values for 3 quads"),
+        ("head_seconds", (0.001,) * 5 + (-1.0,), "positive number of seconds"),
+        ("head_seconds", (0.001,) * 5 + (float("nan"),), "positive number of seconds"),
+        ("base_outside", (), "without a quad"),
+        ("iterations", 0, "at least 1"),
+        ("yardstick_seconds", 0.0, "must be above 0"),
+    ],
+)
+def test_impossible_pairing_raises(field: str, value: object, sentence: str) -> None:
+    """Where it is made, not where it is used."""
+    good = JOB.blocks[0].pairings[0]
+    with pytest.raises(ValueError, match=sentence):
+        type(good)(**{**{name: getattr(good, name) for name in asdict(good)}, field: value})

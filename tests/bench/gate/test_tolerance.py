@@ -1,0 +1,83 @@
+"""What pyproject.toml may say about floors and known regressions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.gate.tolerance import ACCELERATOR_FLOOR, CPU_FLOOR, read_tolerance
+from bench.record.case import Case
+from bench.request import SetupError
+from tests.makers.runs import TWO
+
+ACCEPTED = """
+[[tool.accelbench.accepted]]
+case = "mlp-*"
+up_to = 0.08
+reason = "stabler"
+until = {until}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    """Return a pyproject.toml."""
+    path = folder / "pyproject.toml"
+    path.write_text(text)
+    return path
+
+
+def test_nothing_said_means_the_defaults(tmp_path: Path) -> None:
+    """A shared CPU tells two percent apart, an accelerator one."""
+    tolerance = read_tolerance(tmp_path / "pyproject.toml")
+    assert tolerance.floor(TWO[0], None) == CPU_FLOOR
+    assert tolerance.floor(Case(**{**vars_of(TWO[0]), "device": "cuda:1"}), None) == ACCELERATOR_FLOOR
+    assert tolerance.accepted == ()
+
+
+def vars_of(case: Case) -> dict[str, object]:
+    """Return a case's six scalars."""
+    return {name: getattr(case, name) for name in ("model", "step", "batch", "device", "dtype", "compile")}
+
+
+def test_first_pattern_that_fits_counts_and_a_marker_goes_first(tmp_path: Path) -> None:
+    """From the special to the general."""
+    text = '[tool.accelbench.floors]\n"*-float32-eager" = 0.05\n"mlp-*" = 0.1\n'
+    tolerance = read_tolerance(written(tmp_path, text))
+    assert [tolerance.floor(case, None) for case in TWO] == [0.05, 0.1]
+    assert tolerance.floor(TWO[0], 0.3) == 0.3
+
+
+@pytest.mark.parametrize("until", ['"2027-01-31"', "2027-01-31"], ids=["text", "date"])
+def test_known_regression_has_a_reason_and_a_last_day(tmp_path: Path, until: str) -> None:
+    """TOML has dates of its own; both are read."""
+    (accepted,) = read_tolerance(written(tmp_path, ACCEPTED.format(until=until))).accepted
+    assert (accepted.case, accepted.up_to, accepted.reason, accepted.until) == ("mlp-*", 0.08, "stabler", "2027-01-31")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[tool.accelbench", "pyproject.toml: "),
+        ("[tool.accelbench]\nfloor = 1", "unknown key 'floor'; known: floors, accepted"),
+        ('[tool.accelbench.floors]\n"mlp" = 5', "the floor of mlp is 5; it must be a share such as 0.05"),
+        ('[tool.accelbench.floors]\n"mlp" = "5%"', "the floor of mlp is '5%'"),
+        ('[tool.accelbench.floors]\n"mlp" = true', "the floor of mlp is True"),
+        ("[tool.accelbench]\nfloors = 3", "has no attribute"),
+        (ACCEPTED.format(until='"someday"'), "accepted.0.: .*isoformat"),
+        (ACCEPTED.format(until='"2027-01-31"').replace("stabler", " "), "gives no reason"),
+        (ACCEPTED.format(until='"2027-01-31"').replace("reason", "why"), "unknown field 'why'"),
+        (ACCEPTED.format(until='"2027-01-31"').replace("0.08", "-1.0"), "up_to is -1.0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    """A typo in the tolerance must not switch the check off."""
+    with pytest.raises(SetupError, match=sentence):
+        read_tolerance(written(tmp_path, text))
+
+
+def test_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    """It is there, and is none."""
+    (tmp_path / "pyproject.toml").mkdir()
+    with pytest.raises(SetupError, match=r"pyproject\.toml"):
+        read_tolerance(tmp_path / "pyproject.toml")

@@ -1,0 +1,293 @@
+"""Whole comparisons, as few and small as can be: exit codes, what is on disk, and what is left running.
+
+They run side by side, so nothing here claims how long anything takes: what is slower is slower several times over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from bench.files.gate import read_job
+from bench.host.folders import ROOT
+from bench.plugin.gate import Gate
+from bench.record.arm import Side
+from bench.record.gate import Contest, Job
+from reports.gate.answer import State, answer
+from tests.field.runs import copy_of_checkout
+from tests.makers.processes import wait_until_gone
+
+SMALL = (
+    *("bench", "-q", "--device", "cpu", "--batch", "1", "--step", "forward", "--dtype", "float32,bfloat16"),
+    *("--data", "random", "-o", "addopts=--import-mode=importlib"),
+)
+OUT = ROOT / "reports" / "out"
+PREFIX = f"test-gate-{os.getpid()}-"
+SLOW = "mlp-forward-b1-cpu-float32-eager"
+FLATTEN = "        x = self.flatten(x)"
+CHANGES = {
+    "slower": "    x = sum(x + 0 for _ in range(40)) / 40 if x.dtype is torch.float32 else x",
+    "crashing": "    x.dtype is torch.float32 and __import__('os').abort()",
+    "wrong": "    x = x * (1 + (x.dtype is torch.bfloat16))",
+}
+
+
+@dataclass
+class Compared:
+    """A comparison that has ended."""
+
+    code: int
+    said: str
+    path: Path
+
+    @property
+    def job(self) -> Job:
+        return read_job(self.path)[0]
+
+
+@dataclass
+class Running:
+    """A comparison in a process of its own."""
+
+    process: subprocess.Popen[str]
+    path: Path
+
+    def ended(self) -> Compared:
+        said, _ = self.process.communicate(timeout=600)
+        return Compared(self.process.returncode, said, self.path)
+
+
+def changed(folder: Path, line: str) -> Path:
+    """Return a checkout whose network does something else first."""
+    tree = copy_of_checkout(folder)
+    source = tree / "models" / "mlp.py"
+    source.write_text(source.read_text().replace(FLATTEN, f"    {line}\n{FLATTEN}"))
+    return tree
+
+
+def start(path: Path, *arguments: str) -> Running:
+    """Start a comparison."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *SMALL, *arguments, "--benchmark-json", str(path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_ADDOPTS": "", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return Running(process, path)
+
+
+@pytest.fixture(scope="module")
+def comparisons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Compared]]:
+    """Every comparison that takes real processes, side by side; what they put beside the program is removed again."""
+    folder = tmp_path_factory.mktemp("gate")
+    eight = ("--launches", "8", "--budget", "10m", "--exhaust")
+    short = ("--launches", "8", "--budget", "10m")
+    arguments = {
+        "same": ("--against", str(ROOT), *eight),
+        "nowhere": ("--against", "no-such-branch"),
+        "base-crashing": ("--against", str(changed(folder / "base", CHANGES["crashing"])), *short),
+        **{
+            name: ("--arm", f"head=ref={changed(folder / name, line)}", *(eight if name == "slower" else short))
+            for name, line in CHANGES.items()
+        },
+    }
+    runs = {name: start(folder / f"{PREFIX}{name}.json", *given) for name, given in arguments.items()}
+    yield {name: run.ended() for name, run in runs.items()}
+    for left in OUT.glob(f"{PREFIX}*"):
+        shutil.rmtree(left)
+
+
+def test_identical_code_is_not_red(comparisons: dict[str, Compared]) -> None:
+    """Even with other work beside it: nothing fails; whether anything is proved depends on the machine."""
+    same = comparisons["same"]
+    found = answer(same.job)
+    assert found.state in {State.PASS, State.INCONCLUSIVE, State.UNPROVEN}, same.said
+    assert same.code == (6 if found.state is State.UNPROVEN else 0)
+    assert len(found.rulings) == 2
+    assert same.job.environment["arm.base.models"] == same.job.environment["arm.head.models"]
+
+
+def test_record_holds_every_slice_of_every_block(comparisons: dict[str, Compared]) -> None:
+    """One JSON with all raw slices; pytest-benchmark's own part has head's."""
+    same = comparisons["same"]
+    assert len(same.job.blocks) == 8
+    assert {one.contest for block in same.job.blocks for one in block.pairings} == set(Contest)
+    theirs = {one["extra_info"]["case"]: one for one in json.loads(same.path.read_text())["benchmarks"]}
+    ours = [
+        second
+        for block in same.job.blocks
+        for one in block.pairings
+        if (one.case.id, one.contest) == (SLOW, Contest.ARMS)
+        for second in one.head_seconds
+    ]
+    assert theirs[SLOW]["stats"]["data"] == ours
+    assert read_job(same.path.with_suffix(".jsonl"))[0] == same.job
+
+
+def test_answer_is_printed_and_written(comparisons: dict[str, Compared]) -> None:
+    """The same in the terminal and in the files."""
+    same = comparisons["same"]
+    text = (OUT / f"{PREFIX}same" / "gate.txt").read_text()
+    assert text.splitlines()[0] in same.said
+    assert (OUT / f"{PREFIX}same" / "gate.md").read_text().startswith(f"**{text.splitlines()[0]}**")
+
+
+def test_slower_case_is_a_failed_test_with_its_verdict(comparisons: dict[str, Compared]) -> None:
+    """And the why stands next to it; the other case is not touched."""
+    slower = comparisons["slower"]
+    found = answer(slower.job)
+    assert {case.id for case in found.regressed} == {SLOW}, slower.said
+    assert slower.code == (6 if found.state is State.UNPROVEN else 1)  # other work may spoil a control, never the case
+    assert "regressed: +" in slower.said
+    assert "+80 aten::add.Tensor" in slower.said
+
+
+@pytest.mark.parametrize(("name", "word"), [("crashing", "crashed in head"), ("wrong", "wrong_result in head")])
+def test_fault_in_head_is_a_failed_test(name: str, word: str, comparisons: dict[str, Compared]) -> None:
+    """Whatever the time."""
+    compared = comparisons[name]
+    assert answer(compared.job).state is State.FAILED
+    assert compared.code == 1
+    assert word in compared.said
+    assert {fault.side for fault in compared.job.faults} == {Side.HEAD}
+
+
+def test_fault_in_base_proves_nothing(comparisons: dict[str, Compared]) -> None:
+    """Exit code 6, and the reason."""
+    compared = comparisons["base-crashing"]
+    assert compared.code == 6
+    assert "UNPROVEN" in compared.said
+    assert "crashed in base" in compared.said
+
+
+def test_reference_that_cannot_be_exported_proves_nothing(comparisons: dict[str, Compared]) -> None:
+    """Not a usage error: a branch may be gone, and CI must not take that for a pass."""
+    compared = comparisons["nowhere"]
+    assert compared.code == 6
+    assert "base cannot be exported: git rev-parse" in compared.said
+
+
+def test_added_blocks_continue_a_comparison(comparisons: dict[str, Compared]) -> None:
+    """The old blocks stay, to the last digit."""
+    same = comparisons["same"]
+    before = same.job
+    path = same.path.with_name(f"{PREFIX}more.json")
+    path.write_text(same.path.read_text())
+    more = start(
+        path, "--against", str(ROOT), "--launches", "8", "--budget", "10m", "--exhaust", "--add-blocks"
+    ).ended()
+    assert more.code in {0, 6}, more.said
+    assert more.job.blocks[:8] == before.blocks
+    assert len(more.job.blocks) == 16
+    assert more.job.looks == (8, 16)
+
+
+def test_comparison_with_other_arms_is_not_continued(comparisons: dict[str, Compared], tmp_path: Path) -> None:
+    """It would be another question."""
+    path = tmp_path / f"{PREFIX}other.json"
+    path.write_text(comparisons["same"].path.read_text())
+    other = start(path, "--against", str(ROOT), "--launches", "8", "--add-blocks", "--arm", "head=OMP_NUM_THREADS=1")
+    ended = other.ended()
+    assert ended.code == 4
+    assert "cannot be continued here" in ended.said
+
+
+def test_interrupted_comparison_keeps_what_it_has(tmp_path: Path) -> None:
+    """Ctrl-C: exit code 2, the blocks so far in the JSON, nothing left running."""
+    running = start(tmp_path / f"{PREFIX}stopped.json", "--against", str(ROOT), "--budget", "10m", "--exhaust")
+    assert running.process.stdout is not None
+    for line in running.process.stdout:
+        if line.startswith("block 1:"):
+            break
+    workers = psutil.Process(running.process.pid).children(recursive=True)
+    running.process.send_signal(signal.SIGINT)
+    ended = running.ended()
+    assert ended.code == 2, ended.said
+    assert ended.job.blocks
+    assert ended.job.ending is not None
+    assert ended.job.ending.stopped
+    wait_until_gone(workers)
+
+
+def test_killed_comparison_leaves_nobody_and_is_continued(tmp_path: Path) -> None:
+    """SIGKILL, while all workers but one are suspended: none is left stopped, and no finished block is lost."""
+    path = tmp_path / f"{PREFIX}killed.json"
+    arguments = ("--against", str(ROOT), "--launches", "8", "--budget", "10m", "--exhaust")
+    running = start(path, *arguments)
+    assert running.process.stdout is not None
+    for line in running.process.stdout:
+        if line.startswith("block 2:"):
+            break
+    workers = psutil.Process(running.process.pid).children(recursive=True)
+    running.process.kill()
+    running.ended()
+    wait_until_gone(workers)
+    before = read_job(path.with_suffix(".jsonl"))[0]
+    assert len(before.blocks) >= 2
+    assert answer(before).state is State.UNPROVEN
+    again = start(path, *arguments, "--add-blocks").ended()
+    assert again.code in {0, 6}, again.said
+    assert again.job.blocks[: len(before.blocks)] == before.blocks
+    assert len(again.job.blocks) == len(before.blocks) + 8
+
+
+@pytest.mark.parametrize(
+    ("state", "strict", "code"),
+    [
+        (State.PASS, True, 0),
+        (State.INCONCLUSIVE, False, 0),
+        (State.INCONCLUSIVE, True, 7),
+        (State.UNPROVEN, False, 6),
+        (State.REGRESSED, False, 1),
+        (State.FAILED, False, 1),
+    ],
+)
+def test_exit_code_follows_the_answer_whatever_the_tests_said(state: State, code: int, *, strict: bool) -> None:
+    """An xfail mark must not turn a regression green."""
+    gate = Gate.__new__(Gate)
+    gate._options = SimpleNamespace(gate=SimpleNamespace(strict=strict))  # type: ignore[assignment]
+    assert gate._code(state) == code
+
+
+def test_nothing_selected_to_compare_is_not_green(tmp_path: Path) -> None:
+    """--benchmark-skip skips every test: a job that measured nothing."""
+    ended = start(tmp_path / f"{PREFIX}skipped.json", "--against", str(ROOT), "--benchmark-skip").ended()
+    assert ended.code == 6, ended.said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--against", "HEAD", "--lf"], "use --add-blocks"),
+        (["--against", "HEAD", "--quick"], "a comparison is about time"),
+        (["--against", "HEAD", "--resume"], "--add-blocks"),
+        (["--against", "HEAD", "--add-blocks"], "other.json"),
+        (["--against", ""], "--against is empty"),
+        (["--against", "HEAD", "--stepwise"], "use --add-blocks"),
+        (["--against", "HEAD", "--benchmark-disable"], "a comparison is about time"),
+        (["--against", "HEAD", "--unsteady", "interleaved"], "taking turns is what a comparison is"),
+        (["--against", "HEAD", "--benchmark-max-time", "1"], "its time is --budget"),
+        (["--against", "HEAD", "--launches", "7"], "a verdict takes 8"),
+        (["--strict-gate"], "--strict-gate goes with --against"),
+        (["--arm", "tail=ref=x"], "unknown arm 'tail'"),
+        (["--arm", "base=ref=x", "--against", "y"], "ref of base is given twice"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    """One line, exit code 4, before anything is timed."""
+    ended = start(tmp_path / f"{PREFIX}other.json", *arguments).ended()
+    assert ended.code == 4, ended.said
+    assert sentence in ended.said

@@ -1,0 +1,214 @@
+"""What a run yields is kept: in memory, in the journal, and in pytest-benchmark's own hands."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from math import inf, nextafter, ulp
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.files.journal import Journal
+from bench.files.run import read
+from bench.plugin.document import JsonTarget
+from bench.plugin.replay import Tape, meets, replay, whole_seconds
+from bench.record.case import Case
+from bench.record.run import Measurement, Outcome, Run
+from bench.run.recorder import Recorder
+from bench.run.schedule import Event, Sliced, Started
+from tests.makers.runs import FINISH, TWO, hole, made_run, measured, slices
+
+CASE, OTHER = TWO
+FIRST, SECOND = (measured(CASE, launch, slices([0.001 * launch, 0.002 * launch])) for launch in (1, 2))
+EVENTS: list[Event] = [
+    Started(launch=0, cases=TWO),
+    (hole(OTHER, 0, Outcome.SKIPPED, "no compiler"),),
+    (measured(CASE, 0, None),),
+    Started(launch=1, cases=(CASE,)),
+    Sliced(launch=1, case=CASE, seconds=0.001),
+    (FIRST,),
+    FINISH,
+]
+
+
+def begun() -> Run:
+    """Return a run of which nothing is measured yet."""
+    return made_run(TWO, [], finish=None)
+
+
+@pytest.mark.parametrize("count", range(len(EVENTS) + 1))
+def test_journal_knows_what_the_recorder_knows_after_each_event(count: int, tmp_path: Path) -> None:
+    """Kill it here, and what is on disk is the run as far as it got."""
+    path = tmp_path / "out.jsonl"
+    with Journal(path) as journal:
+        recorder = Recorder(journal, begun(), resumption=None)
+        for event in EVENTS[:count]:
+            recorder.record(event)
+        assert read(path) == recorder.run()
+    if count == len(EVENTS):
+        assert recorder.run().measurements == (EVENTS[1][0], EVENTS[2][0], FIRST)  # type: ignore[index]
+        assert recorder.run().finish == FINISH
+        assert recorder.run().started == ((0, CASE), (0, OTHER), (1, CASE))
+
+
+def test_run_whose_journal_broke_says_why(tmp_path: Path) -> None:
+    """A full disk ends the run; what it has in memory is still reported."""
+    with Journal(tmp_path / "out.jsonl") as journal:
+        recorder = Recorder(journal, begun(), resumption=None)
+        recorder.record((FIRST,))
+        broken = replace(FINISH, complete=False, stopped=True, reason="the journal cannot be written")
+        recorder.broken_off(broken)
+    assert recorder.run().finish == broken
+    assert recorder.run().measurements == (FIRST,)
+    assert read(tmp_path / "out.jsonl").finish is None
+
+
+@given(seconds=st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=20))
+def test_tape_plays_each_slice_as_one_interval(seconds: list[float]) -> None:
+    """pytest-benchmark reads its clock before and after each round; differences of running sums would lose digits."""
+    tape = Tape()
+    tape.load(seconds)
+    played = []
+    for _ in seconds:
+        begin = tape()
+        played.append(tape() - begin)
+    assert played == seconds
+    with pytest.raises(IndexError):
+        tape()
+
+
+@dataclass
+class Fixture:
+    """What `replay` asks of pytest-benchmark's fixture: it reads the clock around each round, as the real one does."""
+
+    tape: Tape
+    extra_info: dict[str, Any] = field(default_factory=dict)
+    data: list[float] = field(default_factory=list)
+
+    def pedantic(self, function: Any, *, rounds: int, iterations: int) -> None:
+        for _ in range(rounds):
+            begin = self.tape()
+            for _ in range(iterations):
+                function()
+            self.data.append((self.tape() - begin) / iterations)
+
+
+def replayed(run: Run, case: Case = CASE, *, required: tuple[str, ...] = ()) -> Fixture:
+    """Return what the fixture holds afterwards."""
+    tape = Tape()
+    fixture = Fixture(tape)
+    replay(run, case, fixture, tape, required=required)
+    return fixture
+
+
+def test_all_launches_are_replayed_in_order() -> None:
+    """Every datum in the JSON is a slice that was really timed."""
+    fixture = replayed(made_run(TWO, [measured(CASE, 0, None), SECOND, FIRST]))
+    assert fixture.data == pytest.approx([0.001, 0.002, 0.002, 0.004], rel=1e-15)
+    assert fixture.extra_info == {"case": CASE.id, "launches": 2, "launch_of_round": [1, 1, 2, 2]}
+
+
+@given(seconds=st.lists(st.floats(1e-9, 10), min_size=1, max_size=3), iterations=st.integers(1, 300))
+def test_replay_costs_at_most_the_last_digit(seconds: list[float], iterations: int) -> None:
+    """Seconds are stored for one iteration and clocked for all of them."""
+    fixture = replayed(made_run(TWO, [measured(CASE, 1, slices(seconds, iterations=iterations))]))
+    assert all(abs(one - other) <= ulp(other) for one, other in zip(fixture.data, seconds, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("measurements", "required", "ending", "words"),
+    [
+        ([hole(CASE, 0, Outcome.WRONG_RESULT, "off")], (), pytest.fail.Exception, "wrong_result: off"),
+        ([FIRST, hole(CASE, 2, Outcome.CRASHED, "SIGSEGV")], (), pytest.fail.Exception, "crashed: SIGSEGV"),
+        ([hole(CASE, 0, Outcome.TIMEOUT, "late")], (), pytest.fail.Exception, "timeout: late"),
+        ([hole(CASE, 0, Outcome.SKIPPED, "no card")], (), pytest.skip.Exception, "no card"),
+        ([hole(CASE, 0, Outcome.SKIPPED, "no card")], ("cpu",), pytest.fail.Exception, "cpu is required: no card"),
+        ([hole(CASE, 0, Outcome.SKIPPED, "no card")], ("cuda",), pytest.skip.Exception, "no card"),
+        ([], (), pytest.skip.Exception, "not_run: the run ended before this case was begun"),
+    ],
+    ids=["wrong", "crashed-later", "timeout", "skipped", "required", "another-is-required", "not-run"],
+)
+def test_test_ends_as_its_case_ended(
+    measurements: list[Measurement], required: tuple[str, ...], ending: type[BaseException], words: str
+) -> None:
+    """A fault fails its test, and has no time; a skip has its reason."""
+    with pytest.raises((pytest.fail.Exception, pytest.skip.Exception), match=words) as ended:
+        replayed(made_run(TWO, measurements), required=required)
+    assert ended.type is ending
+
+
+def test_quick_pass_hands_over_no_time() -> None:
+    """The fixture is disabled then, and calls the function once."""
+    tape = Tape()
+
+    class Disabled(Fixture):
+        def pedantic(self, function: Any, *, rounds: int, iterations: int) -> None:
+            assert (rounds, iterations) == (1, 1)
+            function()
+
+    fixture = Disabled(tape)
+    replay(made_run(TWO, [measured(CASE, 0, None)], quick=True), CASE, fixture, tape, required=())
+    assert fixture.extra_info["launch_of_round"] == []
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> JsonTarget:
+    """Where pytest-benchmark writes, and where the result belongs."""
+    return JsonTarget(tmp_path / "out.json", tmp_path / "aside" / "part.json")
+
+
+def test_target_is_written_aside_and_shown_as_the_final_name(target: JsonTarget) -> None:
+    """An interrupted write of pytest-benchmark's leaves the earlier result alone."""
+    assert os.fspath(target) == str(target.aside)
+    assert str(target) == str(target.final)
+
+
+def test_publish_puts_the_document_in_its_place(target: JsonTarget) -> None:
+    """Whole, and over an earlier one."""
+    target.final.write_text("old")
+    target.aside.parent.mkdir()
+    target.aside.write_text('{"benchmarks": [1]}')
+    assert target.publish(lambda: pytest.fail("made another")) == target.final  # type: ignore[arg-type,return-value]
+    assert target.final.read_text() == '{"benchmarks": [1]}'
+
+
+def test_publish_makes_the_document_where_pytest_benchmark_made_none(target: JsonTarget) -> None:
+    """When no case was measured, an old result must not stay as if it were the new one."""
+    target.final.write_text("old")
+    assert target.publish(lambda: {"benchmarks": []}) == target.final
+    assert target.final.read_text() == '{\n "benchmarks": []\n}'
+
+
+def test_result_that_cannot_be_written_is_rescued(
+    target: JsonTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into the system's temporary folder, and the caller says where."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    target.final.mkdir()
+    rescued = target.publish(lambda: {"benchmarks": []})
+    assert rescued != target.final
+    assert rescued.parent.name.startswith("rescued-out-")
+    assert "benchmarks" in rescued.read_text()
+
+
+@given(seconds=st.floats(1e-9, 1e3), iterations=st.integers(1, 10_000))
+def test_whole_slice_divides_back_to_its_seconds(seconds: float, iterations: int) -> None:
+    """What pytest-benchmark stores is what was timed, to the last digit, wherever a float can say it."""
+    whole = whole_seconds(seconds, iterations)
+    assert abs(whole / iterations - seconds) <= ulp(seconds)
+    neighbours = (seconds * iterations, nextafter(seconds * iterations, 0), nextafter(seconds * iterations, inf))
+    if any(one / iterations == seconds for one in neighbours):
+        assert whole / iterations == seconds
+
+
+@pytest.mark.parametrize(
+    ("device", "required", "expected"),
+    [("cuda", "cuda", True), ("cuda:1", "cuda", True), ("cuda", "cuda:1", False), ("cpu", "cuda", False)],
+)
+def test_device_meets_what_is_required(device: str, required: str, *, expected: bool) -> None:
+    """On a machine with several cards each of them is one."""
+    assert meets(device, required) is expected

@@ -1,0 +1,130 @@
+"""A person sees what is going on, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from bench.plugin import run_progress as progress_module
+from bench.plugin.run_progress import REDRAW_SECONDS, Progress
+from bench.plugin.terminal import clock_text
+from bench.record.conditions import Settings
+from bench.record.run import Outcome
+from bench.run.schedule import Sliced, Started
+from tests.makers.runs import FINISH, TWO, hole, measured, slices
+
+CASE, OTHER = TWO
+
+
+class Terminal(io.StringIO):
+    """A stream that may be a terminal."""
+
+    def __init__(self, *, live: bool) -> None:
+        super().__init__()
+        self._live = live
+
+    def isatty(self) -> bool:
+        return self._live
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that progress reads."""
+    clock = Clock()
+    monkeypatch.setattr(progress_module, "monotonic", clock)
+    return clock
+
+
+def described(medians: Sequence[float]) -> str:
+    """Return medians as the report would show them."""
+    return " ".join(f"{1e3 * value:g}ms" for value in medians)
+
+
+def progress(config: pytest.Config, stream: io.TextIOBase, *, launches: int = 3, quick: bool = False) -> Progress:
+    """Return the progress of a run of two cases."""
+    reporter = TerminalReporter(config, file=stream)  # type: ignore[arg-type]
+    reporter._screen_width = 200
+    return Progress(reporter, Settings(launches=launches, quick=quick), TWO, described)
+
+
+def test_log_has_a_line_for_each_launch_and_each_finished_case(pytestconfig: pytest.Config, clock: Clock) -> None:
+    """Readable without a terminal: nothing is redrawn."""
+    stream = Terminal(live=False)
+    shown = progress(pytestconfig, stream, launches=2)
+    shown.show(Started(launch=0, cases=TWO))
+    shown.show((hole(OTHER, 0, Outcome.SKIPPED, "no compiler"),))
+    shown.show((measured(CASE, 0, None),))
+    for launch in (1, 2):
+        clock.now += 60
+        shown.show(Started(launch=launch, cases=(CASE,)))
+        shown.show(Sliced(launch=launch, case=CASE, seconds=0.001))
+        shown.show((measured(CASE, launch, slices([0.001 * launch])),))
+    shown.show(FINISH)
+    width = max(len(case.id) for case in TWO)
+    assert stream.getvalue().splitlines() == [
+        "pilot: verify, compile, fix iterations · 2 cases · after 0s",
+        f"{OTHER.id:<{width}}  skipped: no compiler",
+        "launch 1 of 2 · 2 cases · after 1m00s",
+        "launch 2 of 2 · 2 cases · after 2m00s · about 1m00s left",
+        f"{CASE.id:<{width}}  1ms 2ms",
+        "done in 3m20s",
+    ]
+
+
+def test_each_line_of_a_log_is_there_at_once(pytestconfig: pytest.Config) -> None:
+    """A CI log that shows nothing for four minutes looks like a hang."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(io.BufferedWriter(raw))  # type: ignore[arg-type]
+    progress(pytestconfig, stream).show(Started(launch=0, cases=TWO))
+    assert b"pilot" in raw.getvalue()
+
+
+def test_live_line_shows_case_number_median_and_time_left(pytestconfig: pytest.Config, clock: Clock) -> None:
+    """Redrawn in place, and only now and then, since drawing costs time too."""
+    stream = Terminal(live=True)
+    shown = progress(pytestconfig, stream)
+    clock.now = 30.0
+    shown.show(Started(launch=1, cases=TWO))
+    shown.show((measured(CASE, 1, slices([0.004])),))
+    clock.now = 60.0
+    shown.show(Started(launch=2, cases=TWO))
+    before = stream.tell()
+    for seconds in (0.001, 0.002, 0.003):
+        clock.now += REDRAW_SECONDS
+        shown.show(Sliced(launch=2, case=CASE, seconds=seconds))
+    drawn = stream.getvalue()[before:]
+    assert drawn.count("\r") == 3
+    assert "\n" not in drawn
+    last = drawn.rpartition("\r")[2]
+    assert last.startswith(f"launch 2/3 · 1 of 2 · {CASE.id} · 4ms 2ms · about ")
+    assert last.rstrip().endswith(" left")
+    before = stream.tell()
+    shown.show(Sliced(launch=2, case=CASE, seconds=0.001))
+    assert stream.getvalue()[before:] == ""
+
+
+def test_quick_pass_claims_no_time(pytestconfig: pytest.Config) -> None:
+    """In any output."""
+    stream = Terminal(live=False)
+    progress(pytestconfig, stream, quick=True).show((measured(CASE, 0, None),))
+    assert stream.getvalue() == f"{CASE.id:<{max(len(case.id) for case in TWO)}}  right answer; not timed\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59.4, "59s"), (59.6, "1m00s"), (220, "3m40s"), (3600, "60m00s")]
+)
+def test_lengths_of_time_are_read_at_a_glance(seconds: float, text: str) -> None:
+    """Minutes and seconds."""
+    assert clock_text(seconds) == text

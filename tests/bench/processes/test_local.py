@@ -1,0 +1,226 @@
+"""Real processes: they answer, they are paused, they die in every way there is, and none of them survives."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.host.folders import ROOT
+from bench.processes.local import Launcher, LaunchError, WorkerDiedError, WorkerProcess, WorkerTimeoutError
+from tests.makers.processes import becomes, is_gone, wait_until_gone
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are POSIX processes")
+
+SECONDS = 60.0
+OPEN = {"do": "open", "device": "cpu", "seed": 0, "data_root": None, "left_out": [], "memory_bytes": None}
+
+
+def launch(folder: Path) -> Launcher:
+    """Return a launcher that does not compile, and whose workers compute on one thread."""
+    return Launcher(root=ROOT, variables={"OMP_NUM_THREADS": "1"}, compiled=False, log=folder / "workers.log")
+
+
+@pytest.fixture(scope="module")
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """One launcher for the tests that do not break it."""
+    with launch(tmp_path_factory.mktemp("launcher")) as running:
+        yield running
+
+
+@pytest.fixture(params=[True, False], ids=["fork", "spawn"], scope="module")
+def shared(request: pytest.FixtureRequest, launcher: Launcher) -> Iterator[WorkerProcess]:
+    """A worker for the tests that do not break it, made in either way."""
+    worker = launcher.start(fork=request.param)
+    assert worker.ask(OPEN, SECONDS) == {}
+    yield worker
+    worker.end()
+
+
+@pytest.fixture
+def worker(launcher: Launcher) -> Iterator[WorkerProcess]:
+    """A forked worker that may be broken, even before it is ready."""
+    worker = launcher.start(fork=True)
+    yield worker
+    worker.kill()
+
+
+def state(pid: int) -> str:
+    """Return a process's state, as psutil names it."""
+    return psutil.Process(pid).status()
+
+
+def test_worker_is_a_process_of_its_own_that_answers(shared: WorkerProcess, launcher: Launcher) -> None:
+    """Fork or spawn: the same protocol, the same parent."""
+    process = psutil.Process(shared.pid)
+    assert process.ppid() == launcher._process.pid != os.getpid()
+    assert shared.ask({"do": "yardstick"}, SECONDS)["seconds"] > 0
+
+
+def test_variables_reach_the_workers(shared: WorkerProcess) -> None:
+    """OpenMP and malloc read theirs when a program is executed, so they are set before that."""
+    assert shared.ask({"do": "facts"}, SECONDS)["facts"]["torch.threads"] == 1
+
+
+def test_case_is_prepared_and_timed(shared: WorkerProcess) -> None:
+    """A forked worker computes backward too, and runs parallel regions."""
+    case = {"model": "mlp", "step": "backward", "batch": 64, "device": "cpu", "dtype": "float32", "compile": "off"}
+    prepared = shared.ask({"do": "prepare", "case": case, "warm": False, "probe": True}, SECONDS)
+    assert "outcome" not in prepared
+    timed = shared.ask({"do": "slice", "case_id": "mlp-backward-b64-cpu-float32-eager", "iterations": 2}, SECONDS)
+    assert 0 < timed["seconds"] <= timed["wall_seconds"]
+    assert timed["minor_faults"] >= 0
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not bind processes to cores")
+def test_executed_worker_may_use_every_core(tmp_path: Path) -> None:
+    """OpenMP binds the launcher to its first core; a worker executed by it must not inherit that."""
+    bound = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+    with Launcher(root=ROOT, variables=bound, compiled=False, log=tmp_path / "workers.log") as binding:
+        threads = []
+        for forked in (True, False):
+            worker = binding.start(fork=forked)
+            worker.ask(OPEN, SECONDS)
+            threads.append(worker.ask({"do": "facts"}, SECONDS)["facts"]["torch.threads"])
+            worker.end()
+    assert threads[0] == threads[1]
+
+
+def test_unknown_request_is_an_answer_and_no_end(shared: WorkerProcess) -> None:
+    """Whatever a case raises is that case's outcome."""
+    assert shared.ask({"do": "dance"}, SECONDS)["outcome"] == "failed"
+    assert shared.ask({"do": "drop"}, SECONDS) == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT], ids=lambda number: number.name)
+def test_worker_that_dies_says_how(worker: WorkerProcess, number: signal.Signals) -> None:
+    """The reason names the signal, so that a segfault is told from the kernel's out-of-memory kill."""
+    os.kill(worker.pid, number)
+    with pytest.raises(WorkerDiedError, match=f"the worker's process ended with {number.name}"):
+        worker.ask({"do": "facts"}, SECONDS)
+    with pytest.raises(WorkerDiedError, match="had ended before"):
+        worker.ask({"do": "facts"}, SECONDS)
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_death_of_one_worker_is_nothing_to_another(worker: WorkerProcess, launcher: Launcher) -> None:
+    """The run goes on in a new one."""
+    worker.kill()
+    other = launcher.start(fork=True)
+    assert other.ask(OPEN, SECONDS) == {}
+    other.end()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process may allocate")
+def test_allocation_beyond_the_limit_is_an_answer(launcher: Launcher) -> None:
+    """Memory that ran out is the case's outcome, found before the kernel kills anybody."""
+    worker = launcher.start(fork=True)
+    assert worker.ask({**OPEN, "memory_bytes": 1 << 30}, SECONDS) == {}
+    case = {"model": "mlp", "step": "forward", "batch": 1 << 20, "device": "cpu", "dtype": "float32", "compile": "off"}
+    answer = worker.ask({"do": "prepare", "case": case, "warm": False, "probe": False}, SECONDS)
+    assert answer["outcome"] == "out_of_memory"
+    assert "facts" in worker.ask({"do": "facts"}, SECONDS)
+    worker.end()
+
+
+def test_timeout_kills_the_worker(worker: WorkerProcess) -> None:
+    """A hung worker would hold the machine for the rest of the run."""
+    process = psutil.Process(worker.pid)
+    worker.pause()
+    with pytest.raises(WorkerTimeoutError, match=r"no answer within 0.05 s"):
+        worker.ask({"do": "facts"}, 0.05)
+    assert is_gone(process)
+    with pytest.raises(WorkerDiedError):
+        worker.ask({"do": "facts"}, SECONDS)
+
+
+@pytest.mark.parametrize("seconds", [1e7, 1e12], ids=["months", "ages"])
+def test_long_timeout_is_waited_for_in_pieces(shared: WorkerProcess, seconds: float) -> None:
+    """The system's own wait takes 24 days at most; --case-timeout 1000h is odd but no error."""
+    assert "facts" in shared.ask({"do": "facts"}, seconds)
+
+
+def test_paused_worker_stands_still_until_resumed(shared: WorkerProcess) -> None:
+    """Its spinning threads would slow whoever is timed."""
+    shared.pause()
+    assert becomes(lambda: state(shared.pid) == psutil.STATUS_STOPPED)
+    shared.resume()
+    assert "facts" in shared.ask({"do": "facts"}, SECONDS)
+
+
+def test_ending_a_paused_worker_does_not_wait_for_it(worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot hear that it should leave, so it is killed."""
+    monkeypatch.setattr("bench.processes.local.END_SECONDS", 0.05)
+    process = psutil.Process(worker.pid)
+    worker.pause()
+    worker.end()
+    assert is_gone(process)
+
+
+def test_end_and_kill_may_be_repeated(worker: WorkerProcess) -> None:
+    """Whoever cleans up need not know what happened before."""
+    worker.end()
+    worker.end()
+    worker.kill()
+    assert not psutil.pid_exists(worker.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux's kernel ends a stopped child with its parent")
+@pytest.mark.parametrize(("how", "forks"), [("close", (True, True)), ("SIGKILL", (True, False))], ids=str)
+def test_nobody_survives_the_launcher(how: str, forks: tuple[bool, bool], tmp_path: Path) -> None:
+    """Not the idle worker, not the paused one, whether it was forked or spawned."""
+    running = launch(tmp_path)
+    workers = [running.start(fork=fork) for fork in forks]
+    for worker in workers:
+        assert worker.ask(OPEN, SECONDS) == {}
+    workers[1].pause()
+    processes = [psutil.Process(pid) for pid in (running._process.pid, *(worker.pid for worker in workers))]
+    if how == "close":
+        running.close()
+    else:
+        os.kill(running._process.pid, signal.SIGKILL)
+    assert wait_until_gone(processes) == []
+    if how == "SIGKILL":
+        with pytest.raises(WorkerDiedError, match="the launcher ended with code -9"):
+            workers[0].ask({"do": "facts"}, SECONDS)
+        running.close()
+    for worker in workers:
+        worker._channel.close()
+
+
+def test_launcher_that_does_not_come_up_says_its_last_words(tmp_path: Path) -> None:
+    """Nothing can be measured, and the reason is in one line."""
+    folder = tmp_path / "bench" / "processes"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    (folder / "__init__.py").touch()
+    (folder / "launcher.py").write_text("raise SystemExit('torch is not installed')\n")
+    with pytest.raises(LaunchError, match="the launcher ended with code 1: torch is not installed"):
+        Launcher(root=tmp_path, variables={}, compiled=False, log=tmp_path / "log")
+    gc.collect()  # shows a socket or a process that was left open, as a warning, which is an error here
+
+
+@pytest.mark.parametrize("do", ["pause", "resume"])
+def test_signal_to_a_worker_that_is_gone_harms_nobody(worker: WorkerProcess, launcher: Launcher, do: str) -> None:
+    """Its process id may be a stranger's by now, and the launcher must live on."""
+    worker.kill()
+    getattr(worker, do)()
+    launcher.start(fork=True).kill()
+
+
+def test_spawned_worker_that_died_unasked_is_reaped_by_whoever_asks_next(launcher: Launcher) -> None:
+    """Executing another one must not collect the first one's end: nothing could be said of it then."""
+    first = launcher.start(fork=False)
+    process = psutil.Process(first.pid)
+    os.kill(first.pid, signal.SIGKILL)
+    assert wait_until_gone([process]) == []
+    second = launcher.start(fork=False)
+    with pytest.raises(WorkerDiedError, match="SIGKILL"):
+        first.ask(OPEN, SECONDS)
+    second.kill()

@@ -1,0 +1,482 @@
+"""Fresh processes outermost, variants interleaved in random order, and nobody's fault is paid by others."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain, groupby, pairwise
+
+import pytest
+
+from bench.processes.local import WorkerDiedError, WorkerTimeoutError
+from bench.record.case import Case
+from bench.record.conditions import Environment, Settings
+from bench.record.run import Finish, Measurement, Outcome, Run
+from bench.run import schedule as schedule_module
+from bench.run.schedule import SINGLES, Capped, Event, Schedule, Sliced, Started
+from tests.makers.doubles import FakeCrew, FakeWorker, Reply, breaks, ids
+from tests.makers.runs import matrix
+
+CASES = matrix(batches=(1, 64), dtypes=("float32", "bfloat16", "float16"))
+GROUP = CASES[:3]
+SETTINGS = Settings(launches=3, case_seconds=0.15)  # five sets of ten milliseconds in each launch
+
+
+def running() -> None:
+    """Go on."""
+
+
+def carry_out(
+    crew: FakeCrew,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    cases: Sequence[Case] = CASES,
+    settings: Settings = SETTINGS,
+    stop: Callable[[], str | None] = running,
+    interleaved: bool = True,
+) -> list[Event]:
+    """Return the events of a run on the crew's clock."""
+    monkeypatch.setattr(schedule_module, "monotonic", crew.clock)
+    return list(Schedule(cases, settings, crew, stop=stop, begin=0.0, interleaved=interleaved).events())
+
+
+def measured_in(events: Sequence[Event]) -> tuple[Measurement, ...]:
+    """Return the measurements of a run, in the order in which they finished."""
+    return tuple(chain.from_iterable(event for event in events if isinstance(event, tuple)))
+
+
+def as_run(events: Sequence[Event], cases: Sequence[Case] = CASES) -> Run:
+    """Return what the recorder would make of the events."""
+    return Run(
+        environment=Environment(facts={}),
+        settings=SETTINGS,
+        cases=tuple(cases),
+        measurements=measured_in(events),
+        started=tuple((event.launch, case) for event in events if isinstance(event, Started) for case in event.cases),
+        finish=next(event for event in events if isinstance(event, Finish)),
+    )
+
+
+def launches_of(events: Sequence[Event], case: Case) -> list[int]:
+    """Return the launches that have slices of a case."""
+    return [one.launch for one in as_run(events).by_case()[case] if one.slices is not None]
+
+
+def test_every_case_has_slices_from_every_launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The launch is the replicate."""
+    events = carry_out(FakeCrew(), monkeypatch)
+    for case in CASES:
+        assert launches_of(events, case) == [1, 2, 3]
+    assert {outcome for outcome, _ in as_run(events).outcomes().values()} == {Outcome.MEASURED}
+    assert events[-1] == replace(events[-1], complete=True, reason=None)
+
+
+def test_launches_are_the_outer_loop_each_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed at 60 % has 60 % of every case."""
+    crew = FakeCrew()
+    carry_out(crew, monkeypatch)
+    assert [launch for launch, _ in groupby(crew.order(), key=lambda one: one[0])] == [1, 2, 3]
+    assert [worker.launch for worker in crew.opened] == [0, 1, 2, 3]
+    assert not any(worker.alive for worker in crew.opened)
+
+
+def test_every_set_times_each_variant_once_with_one_yardstick_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variants that are compared are timed within the same seconds, next to the state of the machine."""
+    crew = FakeCrew()
+    carry_out(crew, monkeypatch, cases=GROUP)
+    timed = [request for _, request in crew.asked if request["do"] in {"yardstick", "slice"}]
+    assert len(timed) == 3 * 5 * (1 + len(GROUP))
+    for begin in range(0, len(timed), 1 + len(GROUP)):
+        first, *rest = timed[begin : begin + 1 + len(GROUP)]
+        assert first["do"] == "yardstick"
+        assert {request["case_id"] for request in rest} == ids(GROUP)
+
+
+def test_order_within_sets_is_random_but_the_seeds_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fixed order would give each variant the same predecessor; the same seed repeats the run."""
+
+    def orders(seed: int) -> list[tuple[int, str]]:
+        crew = FakeCrew()
+        carry_out(crew, monkeypatch, settings=replace(SETTINGS, seed=seed, case_seconds=1.0))
+        return crew.order()
+
+    first = orders(1)
+    assert first == orders(1)
+    assert first != orders(2)
+    mine = [name for launch, name in first if launch == 1 and name in ids(GROUP)]
+    sets = Counter(tuple(mine[begin : begin + 3]) for begin in range(0, len(mine), 3))
+    assert len(sets) > 3
+    assert len({one[0] for one in sets}) == 3
+
+
+def test_groups_take_their_turn_in_an_order_of_their_own_in_each_launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine warms up in the course of a launch."""
+    crew = FakeCrew()
+    cases = matrix(batches=(1, 2, 4, 8, 16), dtypes=("float32",))
+    carry_out(crew, monkeypatch, cases=cases, settings=replace(SETTINGS, launches=8))
+    orders = {
+        launch: tuple(dict.fromkeys(name for one, name in crew.order() if one == launch)) for launch in range(1, 9)
+    }
+    assert len(set(orders.values())) > 4
+    for order in orders.values():
+        assert set(order) == ids(cases)
+
+
+def test_groups_are_not_interleaved_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A set stays seconds long, and a group's memory is dropped before the next is prepared."""
+    crew = FakeCrew()
+    carry_out(crew, monkeypatch)
+    groups = [group for group, _ in groupby(crew.order(), key=lambda one: (one[0], one[1].partition("-cpu")[0]))]
+    assert len(groups) == len(set(groups)) == 3 * 2
+    assert len(crew.requests("drop")) == (1 + 3) * 2
+
+
+def test_slow_case_sits_out_some_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each case gets the same time, not the same number of slices."""
+    slow = GROUP[0]
+
+    def script(worker: FakeWorker, request: Reply) -> Reply | None:
+        if request["do"] == "prepare" and Case(**request["case"]) == slow:
+            return {**worker.usual(request), "estimate_seconds": 0.03}
+        return None
+
+    crew = FakeCrew(script)
+    events = carry_out(crew, monkeypatch, cases=GROUP, settings=replace(SETTINGS, case_seconds=1.0))
+    for one in as_run(events, GROUP).measurements:
+        if one.slices is not None:
+            assert one.slices.iterations == (1 if one.case == slow else 10)
+            assert len(one.slices.seconds) == (11 if one.case == slow else 33)
+            assert one.slices.set_index[-1] == 32
+
+
+def test_without_interleaving_each_variant_is_timed_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--unsteady interleaved shows what interleaving buys."""
+    crew = FakeCrew()
+    carry_out(crew, monkeypatch, cases=GROUP, interleaved=False)
+    for launch in (1, 2, 3):
+        names = [name for one, name in crew.order() if one == launch]
+        assert len([name for name, _ in groupby(names)]) == 3
+        assert Counter(names) == dict.fromkeys(ids(GROUP), 5)
+
+
+def test_slices_are_recorded_as_they_were_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Observations are stored in run order, with what surrounded each."""
+    numbers = iter(range(1, 10_000))
+
+    def script(worker: FakeWorker, request: Reply) -> Reply | None:
+        if request["do"] == "slice":
+            return {**worker.usual(request), "seconds": float(next(numbers)), "minor_faults": 7}
+        return {"seconds": float(next(numbers))} if request["do"] == "yardstick" else None
+
+    crew = FakeCrew(script)
+    monkeypatch.setattr(schedule_module, "monotonic", crew.clock)
+    events = list(Schedule(GROUP, SETTINGS, crew, stop=running, begin=-50.0).events())
+    live = {(event.launch, event.case): [] for event in events if isinstance(event, Sliced)}
+    for event in events:
+        if isinstance(event, Sliced):
+            live[event.launch, event.case].append(event.seconds)
+    for one in as_run(events, GROUP).measurements:
+        if one.slices is None:
+            continue
+        assert list(one.slices.seconds) == live.pop((one.launch, one.case))
+        assert one.slices.set_index == (0, 1, 2, 3, 4)
+        assert one.slices.minor_faults == (7,) * 5
+        assert all(start > 50 for start in one.slices.started_seconds)
+        assert all(before < after for before, after in pairwise(one.slices.started_seconds))
+        assert all(
+            0 < seconds - yardstick <= len(GROUP)
+            for seconds, yardstick in zip(one.slices.seconds, one.slices.yardstick_seconds, strict=True)
+        )
+    assert not live
+
+
+def test_steal_that_the_system_does_not_tell_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never 0: absent is None."""
+
+    def script(worker: FakeWorker, request: Reply) -> Reply | None:
+        return {**worker.usual(request), "stolen_seconds": None} if request["do"] == "slice" else None
+
+    events = carry_out(FakeCrew(script), monkeypatch, cases=GROUP)
+    assert {one.slices.stolen_seconds for one in as_run(events, GROUP).measurements if one.slices} == {None}
+
+
+BREAKS = {
+    "crash": (WorkerDiedError("SIGSEGV"), Outcome.CRASHED),
+    "timeout": (WorkerTimeoutError("late"), Outcome.TIMEOUT),
+    "wrong-result": ({"outcome": "wrong_result", "reason": "off by 1"}, Outcome.WRONG_RESULT),
+    "skip": ({"outcome": "skipped", "reason": "no compiler"}, Outcome.SKIPPED),
+    "out-of-memory": ({"outcome": "out_of_memory", "reason": "too big"}, Outcome.OUT_OF_MEMORY),
+}
+
+
+@pytest.mark.parametrize(("how", "outcome"), BREAKS.values(), ids=BREAKS)
+@pytest.mark.parametrize(
+    ("doing", "launch", "after"),
+    [("prepare", 0, 0), ("prepare", 2, 0), ("slice", 1, 0), ("slice", 2, 3)],
+    ids=["pilot", "preparing-later", "first-slice", "within-sets"],
+)
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
+def test_case_that_breaks_has_its_outcome_and_the_others_all_their_launches(
+    place: int,
+    doing: str,
+    launch: int,
+    after: int,
+    how: Reply | Exception,
+    outcome: Outcome,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Containment: a fault costs its case an outcome and the run nothing."""
+    broken = GROUP[place]
+    crew = FakeCrew(breaks(broken, how, doing=doing, launch=launch, after=after))
+    events = carry_out(crew, monkeypatch)
+    outcomes = as_run(events).outcomes()
+    assert outcomes.pop(broken)[0] is (Outcome.MEASURED if outcome is Outcome.SKIPPED and launch == 2 else outcome)
+    assert {found for found, _ in outcomes.values()} == {Outcome.MEASURED}
+    for case in CASES:
+        assert launches_of(events, case) == [one for one in (1, 2, 3) if case != broken or one < launch]
+    assert all(launch_ <= launch for launch_, name in crew.order() if name == broken.id)
+
+
+def test_case_that_broke_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hung for five minutes would hang in every launch."""
+    crew = FakeCrew(breaks(GROUP[0], WorkerTimeoutError("late"), doing="prepare", launch=0))
+    carry_out(crew, monkeypatch)
+    tries = [request for _, request in crew.requests("prepare") if Case(**request["case"]) == GROUP[0]]
+    assert len(tries) == 1
+
+
+def test_group_in_which_everything_breaks_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No endless retry, and the other group is measured."""
+
+    def script(worker: FakeWorker, request: Reply) -> Exception | None:
+        mine = request["do"] == "prepare" and Case(**request["case"]) in GROUP
+        return WorkerDiedError("SIGILL") if mine and worker.launch == 1 else None
+
+    events = carry_out(FakeCrew(script), monkeypatch)
+    outcomes = as_run(events).outcomes()
+    assert {case for case, (outcome, _) in outcomes.items() if outcome is Outcome.CRASHED} == set(GROUP)
+    assert {outcomes[case][0] for case in CASES[3:]} == {Outcome.MEASURED}
+
+
+def test_yardstick_that_breaks_costs_one_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are prepared again in a fresh worker."""
+    left = [1]
+
+    def script(worker: FakeWorker, request: Reply) -> Exception | None:
+        if request["do"] == "yardstick" and worker.launch == 2 and left:
+            left.pop()
+            return WorkerDiedError("SIGBUS")
+        return None
+
+    events = carry_out(FakeCrew(script), monkeypatch)
+    assert Counter(outcome for outcome, _ in as_run(events).outcomes().values()) == {
+        Outcome.MEASURED: len(CASES) - 1,
+        Outcome.CRASHED: 1,
+    }
+
+
+@pytest.mark.parametrize("requests", range(1, 60, 7))
+def test_stop_ends_in_order(requests: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finished measurements stay, what was in flight is interrupted, no worker is left, and the end has its reason."""
+    crew = FakeCrew()
+    events = carry_out(crew, monkeypatch, stop=lambda: "stopped by SIGINT" if len(crew.asked) >= requests else None)
+    assert isinstance(events[-1], Finish)
+    assert (events[-1].complete, events[-1].stopped, events[-1].reason) == (False, True, "stopped by SIGINT")
+    assert len([request for _, request in crew.asked if request["do"] != "drop"]) <= requests
+    assert not any(worker.alive for worker in crew.opened)
+    outcomes = {outcome for outcome, _ in as_run(events).outcomes().values()}
+    assert outcomes <= {Outcome.MEASURED, Outcome.INTERRUPTED, Outcome.NOT_RUN}
+
+
+def test_worker_leaves_when_the_consumer_of_events_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk ends the run from outside."""
+    crew = FakeCrew()
+    monkeypatch.setattr(schedule_module, "monotonic", crew.clock)
+    events = Schedule(CASES, SETTINGS, crew, stop=running, begin=0.0).events()
+    next(event for event in events if isinstance(event, Sliced))
+    events.close()  # type: ignore[attr-defined]
+    assert not any(worker.alive for worker in crew.opened)
+
+
+def test_absent_device_skips_its_cases_with_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU's cases are measured as if nothing were."""
+    crew = FakeCrew(absent={"cuda": "cuda is not usable here: no driver"})
+    cases = matrix(devices=("cpu", "cuda"), batches=(1, 64))
+    outcomes = as_run(carry_out(crew, monkeypatch, cases=cases), cases).outcomes()
+    for case in cases:
+        expected = (Outcome.MEASURED, None) if case.device == "cpu" else (Outcome.SKIPPED, crew.absent["cuda"])
+        assert outcomes[case] == expected
+    assert crew.refused == ["cuda"]
+
+
+def test_each_device_has_a_worker_of_its_own_in_each_launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker holds one device."""
+    crew = FakeCrew()
+    cases = matrix(devices=("cpu", "vulkan"))
+    carry_out(crew, monkeypatch, cases=cases)
+    assert Counter((worker.device, worker.launch) for worker in crew.opened) == {
+        (device, launch): 1 for device in ("cpu", "vulkan") for launch in range(4)
+    }
+    for worker, request in crew.requests("slice"):
+        assert f"-{worker.device}-" in request["case_id"]
+
+
+def test_quick_prepares_each_case_once_and_times_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes no claim about time."""
+    crew = FakeCrew()
+    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, quick=True))
+    assert {request["do"] for _, request in crew.asked} == {"prepare", "drop"}
+    assert len(crew.requests("prepare")) == len(CASES)
+    assert [one.launch for one in measured_in(events)] == [0] * len(CASES)
+    assert not any(isinstance(event, Sliced) for event in events)
+
+
+def test_budget_that_ends_says_after_how_many_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer replicates, honestly counted, instead of a run that overstays."""
+    crew = FakeCrew()
+    crew.seconds["prepare"] = 2.0
+    events = carry_out(crew, monkeypatch, settings=Settings(launches=8, budget_seconds=40.0))
+    finish = events[-1]
+    assert isinstance(finish, Finish)
+    assert not finish.complete
+    assert not finish.stopped
+    done = max(one.launch for one in measured_in(events))
+    assert finish.reason == f"the budget of 40 s ended after {done} of 8 launches"
+    assert 1 <= done < 8
+    assert finish.wall_seconds <= 40.0 * 1.1
+
+
+def test_budget_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--budget spreads the time over all launches: neither an early end nor an idle rest."""
+    crew = FakeCrew()
+    events = carry_out(crew, monkeypatch, settings=Settings(launches=8, budget_seconds=60.0))
+    finish = events[-1]
+    assert isinstance(finish, Finish)
+    assert finish.complete
+    assert 50 < finish.wall_seconds < 66
+
+
+def test_budget_is_filled_though_the_forecast_was_pessimistic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warm-up of the pilot counts as a launch's overhead; the launches themselves may be faster."""
+    crew = FakeCrew()
+
+    def script(worker: FakeWorker, request: Reply) -> Reply | None:
+        if request["do"] != "prepare" or worker.launch:
+            return None
+        return {**worker.usual(request), "warmup_seconds": 3.0}
+
+    crew.script = script
+    finish = carry_out(crew, monkeypatch, settings=Settings(launches=8, budget_seconds=60.0))[-1]
+    assert isinstance(finish, Finish)
+    assert finish.wall_seconds > 45
+
+
+def test_launch_that_executes_a_launcher_starves_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only some launches cost is forecast and shared: every launch is about as long a look at each case."""
+    crew = FakeCrew(execution=6.0)
+    events = carry_out(crew, monkeypatch, settings=Settings(launches=8, budget_seconds=90.0))
+    counts = Counter(launch for launch, _ in crew.order())
+    assert len(counts) == 8
+    assert max(counts.values()) < 1.25 * min(counts.values())
+    assert isinstance(events[-1], Finish)
+    assert 80 < events[-1].wall_seconds < 99
+
+
+def test_finish_accounts_for_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The share outside slices, warm-up and compile is printed; it must be made of what happened."""
+    crew = FakeCrew(compile_seconds=2.5)
+    cases = matrix(compiles=("off", "on"))
+    events = carry_out(crew, monkeypatch, cases=cases)
+    finish = events[-1]
+    assert isinstance(finish, Finish)
+    made = as_run(events, cases).measurements
+    timed = sum(sum(one.slices.seconds) * one.slices.iterations for one in made if one.slices)
+    assert finish.slice_seconds == pytest.approx(timed)
+    assert finish.warmup_seconds == pytest.approx(
+        sum(one.preparation.warmup_seconds for one in made if one.preparation)
+    )
+    first_calls = sum(one.preparation.first_call_seconds for one in made if one.preparation and one.case.compiled)
+    assert finish.compile_seconds == pytest.approx(2.5 + first_calls)
+    assert finish.wall_seconds == crew.now
+
+
+def test_cases_are_marked_as_started_before_they_are_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a crash, those in flight are known."""
+    crew = FakeCrew()
+    monkeypatch.setattr(schedule_module, "monotonic", crew.clock)
+    begun: dict[int, set[str]] = defaultdict(set)
+    seen = 0
+    for event in Schedule(CASES, SETTINGS, crew, stop=running, begin=0.0).events():
+        for worker, request in crew.asked[seen:]:
+            if request["do"] == "prepare":
+                assert Case(**request["case"]).id in begun[worker.launch]
+        seen = len(crew.asked)
+        if isinstance(event, Started):
+            begun[event.launch] |= ids(event.cases)
+
+
+def test_no_cases_are_a_run_that_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was asked for, nothing was started."""
+    crew = FakeCrew()
+    (finish,) = carry_out(crew, monkeypatch, cases=())
+    assert isinstance(finish, Finish)
+    assert finish.complete
+    assert not crew.opened
+
+
+def test_ceilings_are_swept_at_the_beginning_and_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every dtype of the device's cases, before anything of that launch is timed."""
+    crew = FakeCrew()
+    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
+    swept = [(worker.launch, request["dtypes"]) for worker, request in crew.requests("ceilings")]
+    assert [launch for launch, _ in swept] == [1, 5]
+    assert {frozenset(dtypes) for _, dtypes in swept} == {frozenset({"float32", "bfloat16", "float16"})}
+    found = [event for event in events if isinstance(event, Capped)]
+    assert [(one.launch, one.dtype) for one in found[1].ceilings][-1] == (5, None)
+    kinds = [request["do"] for worker, request in crew.asked if worker.launch == 1]
+    assert kinds[0] == "ceilings"
+
+
+def test_ceiling_that_breaks_the_worker_costs_no_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its reason, and every case all its launches."""
+
+    def script(_: FakeWorker, request: Reply) -> Exception | None:
+        return WorkerDiedError("the worker's process ended with SIGSEGV") if request["do"] == "ceilings" else None
+
+    events = carry_out(FakeCrew(script=script), monkeypatch)
+    found = next(event for event in events if isinstance(event, Capped))
+    assert {one.reason for one in found.ceilings} == {"ceilings: the worker's process ended with SIGSEGV"}
+    assert all(launches_of(events, case) == [1, 2, 3] for case in CASES)
+
+
+def test_quick_run_sweeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is timed."""
+    crew = FakeCrew()
+    carry_out(crew, monkeypatch, settings=replace(SETTINGS, quick=True))
+    assert crew.requests("ceilings") == []
+
+
+def test_queued_slices_of_an_accelerator_are_followed_by_single_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backward is waited for one by one anyway, and a CPU queues nothing."""
+    crew = FakeCrew()
+    cases = matrix(steps=("forward", "backward"), devices=("cpu", "cuda:1"), dtypes=("float32",))
+    events = carry_out(crew, monkeypatch, cases=cases)
+    asked = {request["case_id"]: request.get("singles", 0) for _, request in crew.requests("slice")}
+    assert {case.id: asked[case.id] for case in cases} == {
+        case.id: SINGLES if case.device != "cpu" and case.step == "forward" else 0 for case in cases
+    }
+    for one in measured_in(events):
+        if one.slices is not None:
+            assert (one.slices.latency_seconds is not None) == (asked[one.case.id] > 0)
+
+
+def test_lowered_clocks_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reason once, however many slices saw it."""
+
+    def script(worker: FakeWorker, request: Reply) -> Reply | None:
+        return {**worker.usual(request), "throttled": ["the temperature"]} if request["do"] == "slice" else None
+
+    events = carry_out(FakeCrew(script=script), monkeypatch)
+    notes = {one.notes for one in measured_in(events) if one.slices}
+    assert notes == {("the device lowered its clocks while it was timed: the temperature",)}

@@ -1,0 +1,259 @@
+"""A case is ready only after its answer was right, and compiled only if something was compiled."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from math import exp
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from bench.devices.clock import clock
+from bench.record.case import STEPS, Case
+from bench.steps import prepare as prepare_module
+from bench.steps.builtin import STEP_CLASSES, Forward
+from bench.steps.compiling import CompileCounts, SilentEagerError
+from bench.steps.prepare import WARM_LIMIT_SECONDS, Prepared, prepare, right_answer, warm_up
+from bench.steps.support import SkipError, try_case
+from bench.steps.verify import WrongResultError
+from models.inputs import random_images
+from tests.makers.subjects import BATCH, CPU, broken_model, case_of, missing_relu
+
+
+@pytest.fixture
+def fresh_compiler() -> Iterator[None]:
+    """Leave no compiled code to other tests."""
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+def ready(case: Case, *, warm: bool = False) -> Prepared:
+    """Return a case made ready on random images."""
+    data = random_images(case.batch, 0)
+    right = right_answer(case, data, seed=0)
+    return prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=warm, counted=True)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_eager_case_is_ready_with_what_preparing_it_showed(step: str) -> None:
+    """Errors, operations and lengths are on record; nothing is claimed about compiling."""
+    found = ready(case_of(step))
+    assert isinstance(found.step, STEP_CLASSES[step])
+    preparation = found.preparation
+    assert {"logits", "loss"} <= preparation.relative_errors.keys()
+    assert preparation.compile_seconds is None
+    assert preparation.cache_was_warm is None
+    assert preparation.flops is not None
+    assert preparation.flops >= 2 * BATCH * (784 * 512 + 512 * 512 + 512 * 10)
+    assert preparation.total_seconds >= preparation.first_call_seconds > 0
+    assert preparation.estimate_seconds > 0
+    assert preparation.clock_seconds == 1e-9
+
+
+def test_quick_pass_does_not_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes no claim about time."""
+    monkeypatch.setattr(prepare_module, "warm_up", lambda *_: pytest.fail("warmed up"))
+    assert not ready(case_of()).preparation.settled
+
+
+def test_warm_up_decides_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first calls are slower than all later ones."""
+    monkeypatch.setattr(prepare_module, "warm_up", lambda *_: (123.0, True))
+    found = ready(case_of(), warm=True)
+    assert (found.preparation.estimate_seconds, found.preparation.settled) == (123.0, True)
+
+
+def test_wrong_answer_is_found_before_anything_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fast wrong answer is a wrong result, and has no time."""
+    case = case_of("backward")
+    data = random_images(BATCH, 0)
+    right = right_answer(case, data, seed=0)
+    monkeypatch.setattr(prepare_module, "MODELS", {"mlp": broken_model(missing_relu)})
+    monkeypatch.setattr(prepare_module, "warm_up", lambda *_: pytest.fail("timed"))
+    with pytest.raises(WrongResultError, match="relative error"):
+        prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=True, counted=True)
+
+
+@pytest.mark.parametrize("step", ["forward", "backward"])
+@pytest.mark.usefixtures("fresh_compiler")
+def test_compiled_case_says_what_compiling_took(step: str) -> None:
+    """Compile time is a metric of its own; this backend has no disk cache, so nothing is said of one."""
+    preparation = ready(case_of(step, compile_="backend:eager")).preparation
+    assert preparation.compile_seconds is not None
+    assert 0 < preparation.compile_seconds <= preparation.first_call_seconds
+    assert preparation.cache_was_warm is None
+
+
+@pytest.mark.parametrize("compile_", ["on", "backend:eager"])
+def test_compiled_case_that_ran_eagerly_is_an_error(compile_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TORCH_COMPILE_DISABLE and a fallback both hand back the network as it is: its time would be a lie."""
+    monkeypatch.setattr(torch, "compile", lambda network, **_: network)
+    with pytest.raises(SilentEagerError, match="it ran eagerly"):
+        ready(case_of(compile_=compile_))
+
+
+def test_eager_twin_counts_the_operations_of_a_compiled_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fused code hides its products from the counter."""
+    seen: list[bool] = []
+    real = prepare_module.build
+
+    def build(*arguments: object, **named: object) -> object:
+        seen.append(bool(named["compiled"]))
+        return real(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(prepare_module, "build", build)
+    ready(case_of())
+    assert seen == [True, False]
+
+
+def test_right_answer_depends_on_model_step_batch_and_seed_only() -> None:
+    """It is computed once for all variants of a group."""
+    data = random_images(BATCH, 0)
+    first = right_answer(case_of(dtype="float32"), data, seed=0)
+    second = right_answer(case_of(dtype="bfloat16", compile_="on"), data, seed=0)
+    other = right_answer(case_of(), data, seed=1)
+    assert torch.equal(first.logits, second.logits)
+    assert not torch.equal(first.logits, other.logits)
+
+
+class Pretended(Forward):
+    """A step that takes as long as a formula says, on a clock of its own."""
+
+    def __init__(self, seconds: Callable[[float], float]) -> None:
+        nothing = torch.zeros(1)
+        super().__init__(SimpleNamespace(images=nothing), lambda: 0.0)  # type: ignore[arg-type]
+        self.now = 0.0
+        self.seconds = seconds
+
+    def timed(self, iterations: int) -> float:
+        self.now += self.seconds(self.now)  # the iteration that is not timed
+        taken = iterations * self.seconds(self.now)
+        self.now += taken
+        return taken
+
+    def read(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 1e-4, 3e-3, 0.03, 0.05, 1.0])
+def test_steady_step_is_warm_at_once(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Medians that agree end the warm-up, well before its limit for a fast case."""
+    step = Pretended(lambda _: seconds)
+    monkeypatch.setattr(prepare_module, "perf_counter", step.read)
+    estimate, settled = warm_up(step)
+    assert settled
+    assert estimate == pytest.approx(seconds)
+    assert step.now < max(WARM_LIMIT_SECONDS, 13 * seconds)
+    assert step.now <= 4 * seconds or seconds < 0.05
+
+
+def test_step_that_gets_faster_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor raises its clock, an allocator fills its lists."""
+    step = Pretended(lambda now: 1e-4 * (1 + 4 * exp(-now / 0.02)))
+    monkeypatch.setattr(prepare_module, "perf_counter", step.read)
+    estimate, settled = warm_up(step)
+    assert settled
+    assert estimate == pytest.approx(1e-4, rel=0.1)
+
+
+def test_step_that_never_settles_ends_at_the_limit_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The measurement is then marked, not waited for."""
+    step = Pretended(lambda now: 1e-4 * 2 ** (10 * now))
+    monkeypatch.setattr(prepare_module, "perf_counter", step.read)
+    estimate, settled = warm_up(step)
+    assert not settled
+    assert estimate > 1e-4
+    assert WARM_LIMIT_SECONDS < step.now < 3 * WARM_LIMIT_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("hits", "misses", "warm"), [(0, 0, None), (3, 0, True), (0, 3, False), (2, 1, False)], ids=str
+)
+def test_cache_was_warm_only_if_everything_came_from_it(hits: int, misses: int, *, warm: bool | None) -> None:
+    """A cold and a warm compile are two metrics."""
+    assert CompileCounts(graphs=1, hits=hits, misses=misses).cache_was_warm is warm
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+def test_graphs_are_counted_as_they_are_compiled() -> None:
+    """The count tells a compiled case from one that ran eagerly, and a recompile inside a slice."""
+    before = CompileCounts.now()
+    call = torch.compile(nn.Linear(2, 2), backend="eager", dynamic=False)
+    call(torch.ones(1, 2))
+    call(torch.ones(1, 2))
+    assert CompileCounts.now().since(before).graphs == 1
+    call(torch.ones(3, 2))
+    assert CompileCounts.now().since(before).graphs == 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float64", "amp-bfloat16", "amp-float16"])
+def test_probe_lets_pass_what_works(dtype: str) -> None:
+    """Every dtype works on this device."""
+    try_case(case_of(dtype=dtype), CPU)
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+def test_probe_lets_a_working_compiler_pass() -> None:
+    """Found by trying."""
+    try_case(case_of(compile_="backend:eager"), CPU)
+
+
+def test_unknown_backend_is_a_skip_that_says_what_torch_said() -> None:
+    """A missing compiler is no fault of the case."""
+    with pytest.raises(SkipError, match=r"torch.compile \(backend:nonsense\) does not work on cpu: .*nonsense"):
+        try_case(case_of(compile_="backend:nonsense"), CPU)
+
+
+def test_compiler_that_runs_eagerly_is_a_skip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TORCH_COMPILE_DISABLE is the user's choice, and the table says so."""
+    monkeypatch.setattr(torch, "compile", lambda network, **_: network)
+    with pytest.raises(SkipError, match="it compiled nothing and ran eagerly"):
+        try_case(case_of(compile_="max-autotune-no-cudagraphs"), CPU)
+
+
+def test_device_that_refuses_is_a_skip_of_the_dtype() -> None:
+    """The meta device computes no numbers at all."""
+    with pytest.raises(SkipError, match="float64 does not work on meta: RuntimeError"):
+        try_case(case_of(dtype="float64"), torch.device("meta"))
+
+
+def test_numbers_that_are_not_finite_are_a_skip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that answers with garbage does not work."""
+    real = torch.ones
+    monkeypatch.setattr(torch, "ones", lambda *shape, **named: real(*shape, **named) * torch.inf)
+    device = torch.device("cpu", 0)  # not yet asked about: answers are remembered
+    with pytest.raises(SkipError, match="numbers that are not finite"):
+        try_case(replace(case_of(), device="cpu:0"), device)
+
+
+def test_answer_that_turns_wrong_later_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replayed graph is another program than the first call: what is timed is checked too."""
+    real, calls = Forward.iterate, iter(range(100))
+
+    def iterate(self: Forward) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, loss = real(self)
+        return (logits, loss) if next(calls) < 2 else (logits * 0, loss)
+
+    monkeypatch.setattr(Forward, "iterate", iterate)
+    with pytest.raises(WrongResultError, match="logits"):
+        ready(case_of(), warm=True)
+
+
+def test_operations_are_counted_only_when_asked() -> None:
+    """They are the same in every launch, and an eager twin costs memory and time."""
+    case, data = case_of(), random_images(BATCH, 0)
+    right = right_answer(case, data, seed=0)
+    found = prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=False, counted=False)
+    assert found.preparation.flops is None
+
+
+def test_nothing_was_compiled_where_the_compiler_was_never_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An eager run does not pay the second that loading it takes."""
+    monkeypatch.delitem(sys.modules, "torch._dynamo.utils", raising=False)
+    assert CompileCounts.now() == CompileCounts(graphs=0, hits=0, misses=0)
+    assert "torch._dynamo.utils" not in sys.modules

@@ -1,0 +1,1 @@
+"""Makes records, workers and checkouts for tests: nothing here asserts."""

@@ -1,0 +1,106 @@
+"""Comparisons that were never carried out: made up from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+from bench.files.gate import LogEvent
+from bench.record.arm import Arm, Side
+from bench.record.case import Case
+from bench.record.conditions import Environment, Settings
+from bench.record.gate import Block, Contest, Counts, Ending, Job, Looked, Opened, Pairing, Plan, Share
+from tests.makers.runs import FACTS, matrix
+
+CASES = matrix(steps=("forward", "backward"), batches=(1, 64))
+ENDING = Ending(reason="every case is settled", broken=False, stopped=False, wall_seconds=220.0)
+COUNTS = {"flops": 1000, "operators": 9, "aten::addmm": 3}
+
+
+def pairing(case: Case, random: Random, *, slower: float, scatter: float, contest: Contest, quads: int = 3) -> Pairing:
+    """Return quads of a millisecond, with a common effect of this block and a little noise in each slice."""
+    effect = random.gauss(0.0, scatter)
+    base = [0.001 * (1 + random.gauss(0.0, 0.002)) for _ in range(2 * quads)]
+    head = [0.001 * (1 + slower) * (1 + effect) * (1 + random.gauss(0.0, 0.002)) for _ in range(2 * quads)]
+    return Pairing(
+        case=case,
+        contest=contest,
+        iterations=10,
+        base_outside=tuple(random.random() < 0.5 for _ in range(quads)),
+        base_seconds=tuple(base),
+        head_seconds=tuple(head),
+        yardstick_seconds=2e-5,
+        involuntary_switches=1,
+        stolen_seconds=0.0,
+    )
+
+
+def made_job(
+    *,
+    seed: int = 0,
+    cases: Sequence[Case] = CASES,
+    blocks: int = 16,
+    looks: Sequence[int] = (8, 16),
+    scatter: float = 0.01,
+    slower: Mapping[Case, float] | None = None,
+    slowdown: float = 0.2,
+    caught: bool = True,
+    same: float = 0.0,
+    counts: Mapping[Side, Mapping[str, int]] | None = None,
+    **changes: Any,
+) -> Job:
+    """Return a comparison in which head is slower by the shares in `slower`.
+
+    Args:
+        seed: of the noise.
+        cases: what was compared.
+        blocks: how many.
+        looks: after which of them.
+        scatter: of a block's effect.
+        slower: by case; everything else is unchanged.
+        slowdown: of the control.
+        caught: whether the control's slowdown was there to be seen.
+        same: how much slower base is than itself.
+        counts: exact counts of each side, the same for all cases.
+        changes: fields of the job that are otherwise.
+    """
+    random = Random(seed)
+    control, slow = cases[0], slower or {}
+    made = []
+    for index in range(1, blocks + 1):
+        some = [
+            pairing(case, random, slower=slow.get(case, 0.0), scatter=scatter, contest=Contest.ARMS) for case in cases
+        ]
+        some.append(pairing(control, random, slower=same, scatter=scatter, contest=Contest.SAME))
+        some.append(pairing(control, random, slower=slowdown * caught, scatter=scatter, contest=Contest.SLOWED))
+        made.append(Block(index=index, base_first=random.random() < 0.5, wall_seconds=4.0, pairings=tuple(some)))
+    fields = {
+        "environment": Environment(facts=FACTS),
+        "settings": Settings(launches=60, budget_seconds=300.0),
+        "arms": {Side.BASE: Arm(ref="main"), Side.HEAD: Arm()},
+        "cases": tuple(cases),
+        "floors": {case.id: 0.02 for case in cases},
+        "plan": Plan(
+            shares=tuple(Share(case=case, iterations=10, quads=3) for case in cases), control=control, slowdown=slowdown
+        ),
+        "counts": tuple(
+            Counts(side=side, case=case, numbers=(counts or {}).get(side, COUNTS)) for side in Side for case in cases
+        ),
+        "blocks": tuple(made),
+        "looks": tuple(looks),
+        "ending": ENDING,
+        "wall_seconds": ENDING.wall_seconds,
+    }
+    return Job(**{**fields, **changes})
+
+
+def events_of(job: Job) -> list[LogEvent]:
+    """Return events that add up to a job, in an order in which they may come."""
+    assert job.plan is not None
+    events: list[LogEvent] = [Opened(new=job.new, gone=job.gone), *job.counts, job.plan, *job.faults]
+    for block in job.blocks:
+        events.append(block)
+        if block.index in job.looks:
+            events.append(Looked(blocks=block.index))
+    return [*events, *([job.ending] if job.ending else [])]

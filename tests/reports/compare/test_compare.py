@@ -1,0 +1,364 @@
+"""Contenders side by side: matched by what they compute, with intervals, crossings, prices and differences."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from math import log
+from pathlib import Path
+from random import Random
+
+import pytest
+from scipy.stats import mannwhitneyu
+
+from bench.files.parse import UnreadableError
+from reports.__main__ import main
+from reports.compare.contenders import Cell, Contender, Point, load_contenders
+from reports.compare.crossings import (
+    NO_INTERVAL,
+    Course,
+    crossings,
+    speedup_over,
+    usd_per_million_images,
+    zero_crossings,
+)
+from reports.compare.rows import Match, all_crossings, best_rows, environment_rows, matched_rows
+from reports.compare.tables import SHEETS
+from reports.show.table import Format
+from reports.stats.intervals import Summary
+from tests.makers.contenders import on_card, on_cpu, run_on, stored
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Return the results of a processor and of a card that has no bfloat16."""
+    return [
+        stored(run_on("cpu", on_cpu), tmp_path / "laptop.json"),
+        stored(run_on("cuda", on_card, missing=["bfloat16"]), tmp_path / "card.json"),
+    ]
+
+
+def match_of(paths: Sequence[Path], **prices: float) -> Match:
+    """Return the contenders of some files, the first as reference."""
+    found = load_contenders(paths)
+    return Match(contenders=found, reference=found[0], prices=prices)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Return what the command prints, which must succeed in silence."""
+    assert main(["compare", *map(str, arguments)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    return said.out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Return the one line with which the command refuses."""
+    assert main(["compare", *map(str, arguments)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def cell(values: Sequence[float]) -> Cell:
+    """Return a cell with these seconds in its launches."""
+    from bench.record.run import Outcome
+
+    summary = Summary(centre=sorted(values)[len(values) // 2], n=len(values))
+    return Cell(
+        outcome=Outcome.MEASURED, reason=None, seconds=summary, logs=tuple(map(log, values)), figures={}, warnings=()
+    )
+
+
+def contender(name: str, seconds: dict[int, Sequence[float]]) -> Contender:
+    """Return a contender with one curve, seconds by batch and launch."""
+    cells = {Point("mlp", "forward", batch, "float32", "off"): cell(values) for batch, values in seconds.items()}
+    return Contender(name=name, source=name, device="cpu", description=name, facts={}, roofs={}, cells=cells)
+
+
+def test_speedup_is_the_ratio_of_medians_with_the_rank_sum_interval() -> None:
+    """The interval holds exactly the shifts that Mann and Whitney's test does not reject."""
+    random = Random(1)
+    base = [random.gauss(10.0, 0.3) for _ in range(8)]
+    other = [random.gauss(4.0, 0.2) for _ in range(8)]
+    found = speedup_over(cell(base), cell(other))
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.centre < found.high
+    for ratio, inside in ((found.low * 1.0001, True), (found.low * 0.98, False), (found.high * 1.02, False)):
+        p = mannwhitneyu([log(one) for one in base], [log(one * ratio) for one in other], method="exact").pvalue
+        assert bool(p > 0.05) is inside
+
+
+def test_speedup_mirrors_when_the_sides_change() -> None:
+    """Twice as fast one way is half as fast the other."""
+    base, other = cell([10.0, 11, 9, 10, 10.5, 9.5]), cell([5.0, 5.1, 4.9, 5.2, 4.8, 5.0])
+    there, back = speedup_over(base, other), speedup_over(other, base)
+    assert there is not None
+    assert back is not None
+    assert there.centre == pytest.approx(1 / back.centre)
+    assert there.low == pytest.approx(1 / (back.high or 0))
+
+
+def test_few_launches_have_a_ratio_and_no_interval() -> None:
+    """And say so."""
+    found = speedup_over(cell([2.0] * 5), cell([1.0] * 8))
+    assert found == Summary(centre=2.0, n=5, warnings=(NO_INTERVAL,))
+
+
+def test_crossing_lies_where_the_curves_are_equal() -> None:
+    """At batch 16 both take the same: between 4 and 64 in equal steps of the logarithm."""
+    base = contender("base", {4: [1.0] * 8, 64: [4.0] * 8})
+    other = contender("other", {4: [2.0] * 8, 64: [2.0] * 8})
+    (found,) = crossings(base, other)
+    assert found.course is Course.OVERTAKES
+    assert found.at == pytest.approx(16.0)
+    assert found.low == pytest.approx(16.0)
+    assert found.high == pytest.approx(16.0)
+    assert found.rate == pytest.approx(16.0 / 2.0)
+    (back,) = crossings(other, base)
+    assert back.course is Course.FALLS_BEHIND
+    assert back.at == pytest.approx(16.0)
+
+
+def test_interval_of_a_crossing_holds_it_and_widens_with_the_scatter() -> None:
+    """From where the favourable ends cross to where the unfavourable ones do."""
+
+    def width(scatter: float) -> float:
+        random = Random(3)
+
+        def launches(centre: float) -> list[float]:
+            return [centre * (1 + scatter * random.uniform(-1, 1)) for _ in range(8)]
+
+        base = contender("base", {4: launches(1.0), 64: launches(4.0)})
+        other = contender("other", {4: launches(2.0), 64: launches(2.0)})
+        (found,) = crossings(base, other)
+        assert found.at is not None
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low <= found.at <= found.high
+        return found.high / found.low
+
+    assert 1 < width(0.02) < width(0.1)
+
+
+def test_interval_beyond_what_was_measured_is_open() -> None:
+    """At the smallest batch the two cannot be told apart, so it may have been overtaken before."""
+    base = contender("base", {4: [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7, 1.0], 64: [4.0] * 8})
+    other = contender("other", {4: [1.1] * 8, 64: [1.1] * 8})
+    (found,) = crossings(base, other)
+    assert found.low is None
+    assert found.high is not None
+
+
+@pytest.mark.parametrize(("factor", "course"), [(0.5, Course.FASTER), (2.0, Course.SLOWER)])
+def test_curves_that_do_not_cross_say_which_is_faster(factor: float, course: Course) -> None:
+    """That there is no crossing is an answer too."""
+    base = contender("base", {1: [1.0] * 8, 8: [2.0] * 8})
+    other = contender("other", {1: [factor] * 8, 8: [2 * factor] * 8})
+    (found,) = crossings(base, other)
+    assert found.course is course
+    assert found.at is None
+
+
+def test_every_crossing_is_found() -> None:
+    """A curve may overtake and fall behind again."""
+    assert zero_crossings([(0, -1), (1, 1), (2, -3)]) == [(0.5, True), (1.25, False)]
+    assert zero_crossings([(0, 1), (1, 1)]) == []
+
+
+def test_one_batch_has_no_course() -> None:
+    """There is nothing between."""
+    assert crossings(contender("a", {4: [1.0] * 8}), contender("b", {4: [2.0] * 8})) == []
+
+
+def test_cases_are_matched_by_what_they_compute(files: list[Path]) -> None:
+    """The card's skipped cases are holes with a reason; the reference has no speed-up over itself."""
+    rows = matched_rows(match_of(files))
+    assert len(rows) == 12
+    by_key = {(row["contender"], row["batch"], row["dtype"]): row for row in rows}
+    assert by_key["card", 1024, "float32"]["speedup"] == pytest.approx(on_cpu_over_card(1024), rel=0.05)
+    assert by_key["laptop", 1024, "float32"]["speedup"] is None
+    skipped = by_key["card", 1, "bfloat16"]
+    assert (skipped["outcome"], skipped["reason"], skipped["seconds"]) == ("skipped", "torch has no such kernel", None)
+    assert by_key["card", 64, "float32"]["latency_seconds"] == pytest.approx(
+        1.5 * by_key["card", 64, "float32"]["seconds"]
+    )
+
+
+def on_cpu_over_card(batch: int) -> float:
+    """Return how many times faster the made-up card is, in float32."""
+    return (20e-6 + 10e-6 * batch) / (200e-6 + 0.1e-6 * batch)
+
+
+def test_card_overtakes_the_processor_where_it_must(files: list[Path]) -> None:
+    """20 + 10 b = 200 + 0.1 b at b = 18.2; straight lines between 1 and 64 say a little more or less."""
+    (found,) = all_crossings(match_of(files))
+    assert found.course is Course.OVERTAKES
+    assert found.at is not None
+    assert 10 < found.at < 30
+
+
+def test_best_variant_is_the_fastest_of_each(files: list[Path]) -> None:
+    """bfloat16 on the processor; the card only has float32."""
+    rows = {(row["contender"], row["batch"]): row for row in best_rows(match_of(files))}
+    assert rows["laptop", 64]["variant"] == "bfloat16 eager"
+    assert rows["card", 64]["variant"] == "float32 eager"
+    assert rows["card", 1024]["share_of_best"] == 1.0
+    assert rows["laptop", 1024]["share_of_best"] < 0.1
+
+
+def test_price_is_of_a_million_images() -> None:
+    """Half a millisecond an image at 3.60 USD an hour: a million are 500 s, which are half a dollar."""
+    assert usd_per_million_images(cell([0.5]), 1000, 3.60) == pytest.approx(0.5)
+
+
+def test_price_is_a_column_where_one_is_given(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Those without a price have none."""
+    assert "USD" not in printed(capsys, *files)
+    said = printed(capsys, *files, "--price", "card=2.50", "--table", "best")
+    assert "USD per million images" in said
+
+
+def test_environments_are_compared_field_by_field(tmp_path: Path) -> None:
+    """What is the same for all is not said; the device's own facts stand under one name."""
+    one = run_on("cpu", on_cpu)
+    facts = {**one.environment.facts, "torch.version": "2.13.0", "run.started": "another day"}
+    from bench.record.conditions import Environment
+
+    other = replace(one, environment=Environment(facts={**facts, "device.cpu.description": "Other"}))
+    rows = environment_rows(match_of([stored(one, tmp_path / "a.json"), stored(other, tmp_path / "b.json")]))
+    assert {(row["fact"], row["value"], row["contenders"]) for row in rows} == {
+        ("torch.version", "2.14.1", "a"),
+        ("torch.version", "2.13.0", "b"),
+        ("device.description", "Imaginary cpu", "a"),
+        ("device.description", "Other", "b"),
+    }
+
+
+def two_devices(batches: Sequence[int], path: Path) -> Path:
+    """Write a run on two devices."""
+    cpu, card = run_on("cpu", on_cpu, batches=batches), run_on("cuda", on_card, batches=batches)
+    both = replace(
+        cpu,
+        cases=cpu.cases + card.cases,
+        measurements=cpu.measurements + card.measurements,
+        ceilings=cpu.ceilings + card.ceilings,
+    )
+    return stored(both, path)
+
+
+def test_devices_of_one_file_are_contenders_too(tmp_path: Path) -> None:
+    """They are called by their device."""
+    path = two_devices((1, 64, 1024), tmp_path / "both.json")
+    assert [one.name for one in load_contenders([path])] == ["cpu", "cuda"]
+    named = load_contenders([path, stored(run_on("cpu", on_cpu), tmp_path / "mac.json")])
+    assert [one.name for one in named] == ["both:cpu", "both:cuda", "mac"]
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """By their folders."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    paths = [stored(run_on("cpu", on_cpu), tmp_path / folder / "out.json") for folder in "ab"]
+    assert [one.name for one in load_contenders(paths)] == [str(tmp_path / folder / "out") for folder in "ab"]
+
+
+def test_many_files_are_read_alike(files: list[Path], tmp_path: Path) -> None:
+    """By several processes, and a broken one among them is still one line."""
+    more = [stored(run_on("cpu", on_cpu), tmp_path / f"{index}.json") for index in range(4)]
+    assert load_contenders([*files, *more])[0] == load_contenders(files)[0]
+    (tmp_path / "torn.json").write_text("{")
+    with pytest.raises(UnreadableError, match=r"torn.json: not JSON"):
+        load_contenders([*files, *more, tmp_path / "torn.json"])
+
+
+def test_what_cannot_be_compared_is_one_line(
+    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What, where and what to do; exit code 2."""
+    stranger = stored(run_on("cpu", on_cpu, batches=(7,)), tmp_path / "stranger.json")
+    both = [two_devices((1,), tmp_path / "one.json"), two_devices((7,), tmp_path / "seven.json")]
+    assert "one.json: no case in common" in refused(capsys, *both)
+    quick = stored(run_on("cpu", on_cpu, quick=True), tmp_path / "quick.json")
+    assert "stranger.json: no case in common" in refused(capsys, *files, stranger)
+    assert "quick.json: a quick run" in refused(capsys, files[0], quick)
+    assert "given twice" in refused(capsys, files[0], files[0])
+    assert "one device in one file" in refused(capsys, files[0])
+    assert "no contender 'gpu'; there are laptop, card" in refused(capsys, *files, "--price", "gpu=1")
+    assert "no contender 'gpu'; there are laptop, card" in refused(capsys, *files, "--reference", "gpu")
+    assert "'card=free' is not NAME=USD" in refused(capsys, *files, "--price", "card=free")
+    assert "'card=-1' is not NAME=USD" in refused(capsys, *files, "--price", "card=-1")
+    assert "nowhere.json" in refused(capsys, files[0], tmp_path / "nowhere.json")
+    assert "prints one table" in refused(capsys, *files, "--format", "csv", "--table", "all")
+
+
+@pytest.mark.parametrize("form", list(Format))
+@pytest.mark.parametrize("name", list(SHEETS))
+def test_every_table_in_every_format(
+    name: str, form: Format, files: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each names the contenders."""
+    said = printed(capsys, *files, "--table", name, "--format", form.value)
+    assert "card" in said
+    if form is Format.CSV:
+        rows = list(csv.reader(io.StringIO(said)))
+        assert len({len(row) for row in rows}) == 1
+        assert len(rows) > 1
+
+
+def test_page_explains_its_figures(files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All tables, all meanings, and pictures that exist."""
+    folder = tmp_path / "page"
+    paths = printed(capsys, *files, "--out", folder).splitlines()
+    text = (folder / "compare.md").read_text()
+    assert paths[0] == str(folder / "compare.md")
+    assert all(sheet.meaning in text for sheet in SHEETS.values())
+    assert all(Path(path).stat().st_size > 100 for path in paths)
+    assert {Path(path).name for path in paths} >= {"throughput.svg", "roofline.png", "matched.csv"}
+    assert "![throughput](throughput.svg)" in text
+
+
+def test_page_without_counts_has_no_roofline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says why, removes an older one, and the rest is there."""
+    paths = []
+    for name in "ab":
+        run = run_on("cpu", on_cpu)
+        bare = [
+            replace(one, preparation=replace(one.preparation, flops=None)) if one.preparation else one
+            for one in run.measurements
+        ]
+        paths.append(stored(replace(run, measurements=tuple(bare)), tmp_path / f"{name}.json"))
+    folder = tmp_path / "page"
+    folder.mkdir()
+    (folder / "roofline.png").write_text("of another comparison")
+    assert main(["compare", *map(str, paths), "--out", str(folder)]) == 0
+    assert "not drawn: roofline: no operation was counted" in capsys.readouterr().err
+    assert not (folder / "roofline.png").exists()
+    assert (folder / "throughput.png").exists()
+
+
+def test_hostile_names_stay_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a file says of its device is escaped wherever it is shown."""
+    evil = "=HYPERLINK('x')\x1b[31m|<script>$x$"
+    paths = [
+        stored(run_on("cpu", on_cpu, description=evil), tmp_path / "a.json"),
+        stored(run_on("cpu", on_cpu), tmp_path / "b.json"),
+    ]
+    for form in Format:
+        said = printed(capsys, *paths, "--table", "ceilings", "--format", form.value)
+        assert "\x1b" not in said
+        assert form is not Format.MARKDOWN or "<script>" not in said
+        assert form is not Format.CSV or "'=HYPERLINK" in said
+    printed(capsys, *paths, "--out", tmp_path / "page")
+
+
+def test_batches_that_a_float_cannot_tell_apart_are_no_error() -> None:
+    """A file may claim any batch."""
+    base = contender("base", {2**53 - 1: [1.0] * 8, 2**53: [4.0] * 8})
+    (found,) = crossings(base, contender("other", {2**53 - 1: [2.0] * 8, 2**53: [2.0] * 8}))
+    assert found.at == 2.0**53

@@ -1,0 +1,168 @@
+"""What a comparison may claim, and that it never fails open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from bench.record.arm import Side
+from bench.record.gate import Acceptance, Contest, Ending, Fault, Job
+from bench.record.run import Outcome
+from reports.gate import answer as answer_module
+from reports.gate.answer import State, answer, effects
+from reports.stats.verdict import Verdict
+from tests.makers.jobs import CASES, made_job
+
+SLOW = CASES[2]
+
+
+def fault(side: Side, outcome: Outcome = Outcome.CRASHED) -> Fault:
+    """Return a fault of the slow case."""
+    return Fault(side=side, case=SLOW, block=3, outcome=outcome, reason="broken on purpose")
+
+
+SKIPPED = tuple(
+    Fault(side=side, case=case, block=0, outcome=Outcome.SKIPPED, reason="no") for case in CASES for side in Side
+)
+
+
+def test_identical_code_passes() -> None:
+    """And everything is settled."""
+    found = answer(made_job())
+    assert found.state is State.PASS
+    assert found.settled
+    assert {one.verdict for one in found.rulings.values()} == {Verdict.UNCHANGED}
+    assert found.controls[Contest.SLOWED].verdict is Verdict.REGRESSED
+
+
+def test_effect_is_the_median_of_quads_in_logs() -> None:
+    """A steady drift inside a quad cancels."""
+    job = made_job(blocks=8, looks=(8,), slower={SLOW: 0.05}, scatter=0.0)
+    for value in effects(job, Contest.ARMS, [SLOW])[SLOW]:
+        assert value == pytest.approx(0.0488, abs=0.004)
+
+
+def test_slower_case_is_regressed_and_no_other() -> None:
+    """The point of it all."""
+    found = answer(made_job(slower={SLOW: 0.06}))
+    assert found.state is State.REGRESSED
+    assert found.regressed == [SLOW]
+
+
+def test_noise_is_inconclusive() -> None:
+    """Neither a pass nor a failure."""
+    found = answer(made_job(seed=1, scatter=0.1, slowdown=0.9))
+    assert found.state is State.INCONCLUSIVE
+    assert not found.settled
+
+
+def test_fault_in_head_fails() -> None:
+    """A crash is worse than a slowdown, and no reason to be silent about the other cases."""
+    found = answer(made_job(faults=(fault(Side.HEAD),)))
+    assert found.state is State.FAILED
+    assert found.failed == {SLOW: fault(Side.HEAD)}
+    assert SLOW not in found.rulings
+    assert len(found.rulings) == len(CASES) - 1
+
+
+@pytest.mark.parametrize("sides", [(Side.BASE,), (Side.BASE, Side.HEAD)])
+def test_fault_in_base_proves_nothing(sides: tuple[Side, ...]) -> None:
+    """There is nothing to compare with."""
+    found = answer(made_job(faults=tuple(map(fault, sides))))
+    assert found.state is State.UNPROVEN
+    assert "is crashed in base: broken on purpose" in found.problems[0]
+
+
+def test_case_that_neither_arm_can_run_is_skipped() -> None:
+    """An absent device is nobody's fault."""
+    skipped = (fault(Side.BASE, Outcome.SKIPPED), fault(Side.HEAD, Outcome.SKIPPED))
+    found = answer(made_job(faults=skipped))
+    assert found.state is State.PASS
+    assert found.skipped == {SLOW: "broken on purpose"}
+
+
+def test_case_that_only_head_cannot_run_fails() -> None:
+    """A dtype that used to work is a regression of another kind."""
+    assert answer(made_job(faults=(fault(Side.HEAD, Outcome.SKIPPED),))).state is State.FAILED
+
+
+def test_control_that_was_not_caught_proves_nothing() -> None:
+    """Who misses 20 % on purpose would miss 5 % by accident."""
+    found = answer(made_job(caught=False, slower={SLOW: 0.06}))
+    assert found.state is State.UNPROVEN
+    assert not found.settled
+    assert "was not caught" in found.problems[0]
+
+
+@pytest.mark.parametrize("same", [0.08, -0.08])
+def test_control_that_cries_wolf_proves_nothing(same: float) -> None:
+    """Base is not slower, nor faster, than itself."""
+    found = answer(made_job(same=same))
+    assert found.state is State.UNPROVEN
+    assert "the machine is not fit" in found.problems[0]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        made_job(blocks=4, looks=()),
+        made_job(looks=()),
+        made_job(plan=None),
+        made_job(blocks=0, looks=(), plan=None),
+        made_job(blocks=3, looks=(), ending=Ending(reason="no", broken=True, stopped=False, wall_seconds=1.0)),
+        made_job(faults=SKIPPED),
+    ],
+    ids=["few-blocks", "no-look", "no-plan", "nothing", "broken", "all-skipped"],
+)
+def test_job_that_measured_nothing_is_never_a_pass(job: Job) -> None:
+    """It never fails open."""
+    found = answer(job)
+    assert found.state is State.UNPROVEN
+    assert found.problems
+    assert not found.settled
+
+
+def test_job_that_died_proves_nothing() -> None:
+    """Even if everything was settled by then; one that is still going on is judged as it stands."""
+    job = made_job(ending=None)
+    assert answer(job).state is State.UNPROVEN
+    assert "it died before its end" in answer(job).problems[0]
+    assert answer(job, finished=False).state is State.PASS
+    assert answer(job, finished=False).settled
+
+
+def test_statistics_that_raise_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours is no pass of theirs."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(answer_module, "judge", broken)
+    found = answer(made_job())
+    assert found.state is State.UNPROVEN
+    assert found.problems == ("the statistics failed: ZeroDivisionError: oh",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        ({}, True),
+        ({"case": "mlp-forward-*"}, False),
+        ({"up_to": 0.03}, False),
+        ({"until": "2030-01-01"}, False),
+        ({"until": "2030-01-02"}, True),
+    ],
+)
+def test_known_regression_does_not_fail_until_its_last_day(changes: dict[str, object], *, accepted: bool) -> None:
+    """With a reason, up to a size, and not forever."""
+    known = replace(
+        Acceptance(case="mlp-backward-*", up_to=0.1, reason="stabler", until="2031-01-01"),
+        **changes,  # type: ignore[arg-type]
+    )
+    slow = next(case for case in CASES if case.step == "backward")
+    found = answer(made_job(slower={slow: 0.06}, accepted=(known,)), today=lambda: date(2030, 1, 2))
+    assert (found.state is State.PASS) is accepted
+    assert (slow in found.accepted) is accepted
+    assert found.rulings[slow].verdict is Verdict.REGRESSED

@@ -1,0 +1,176 @@
+"""How an answer reads: golden texts, and nothing harmful comes through."""
+
+from __future__ import annotations
+
+from csv import DictReader
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from bench.record.arm import Arm, Side
+from bench.record.gate import Acceptance, Fault
+from bench.record.run import Outcome
+from reports.__main__ import main
+from reports.gate.answer import answer
+from reports.gate.text import as_csv, as_markdown, as_text, headline, reasons, verdict_line
+from tests.bench.files.test_gate import document
+from tests.makers.jobs import CASES, COUNTS, made_job
+
+SLOW = CASES[2]
+MORE = {Side.BASE: COUNTS, Side.HEAD: {**COUNTS, "operators": 10, "aten::clone": 1, "flops": 1200}}
+
+
+def test_headline_is_the_answer() -> None:
+    """The first thing that is read, and often the only one."""
+    assert headline(answer(made_job())) == (
+        "PASS · 8 unchanged (within 2.0 %) · 0 improved · 0 regressed · 0 inconclusive · could have seen 2.3 % · "
+        "16 blocks · 3m40s"
+    )
+
+
+def test_headline_names_everything_that_is_not_a_verdict() -> None:
+    """New, gone, failed, skipped: nothing passes silently."""
+    faults = (
+        Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.CRASHED, reason="SIGSEGV"),
+        *(Fault(side=side, case=CASES[3], block=0, outcome=Outcome.SKIPPED, reason="no") for side in Side),
+    )
+    said = headline(answer(made_job(faults=faults, new=("mlp-new",), gone=("mlp-old",))))
+    assert said.startswith("FAILED · 6 unchanged")
+    assert "1 failed · 1 skipped · 1 new · 1 gone" in said
+
+
+def test_first_line_of_every_form_is_the_headline() -> None:
+    """A job summary shows the top."""
+    found = answer(made_job(slower={SLOW: 0.06}))
+    assert as_text(found).splitlines()[0] == headline(found)
+    assert as_markdown(found).splitlines()[0] == f"**{headline(found)}**"
+
+
+def test_changed_count_stands_next_to_the_change() -> None:
+    """The why column."""
+    job = made_job(slower={SLOW: 0.06}, counts=MORE)
+    assert reasons(job, SLOW) == ["flops 1000 -> 1200", "+1 aten::clone"]
+    line = verdict_line(answer(job), SLOW)
+    assert line.startswith("regressed: +5.8 %")
+    assert line.endswith("flops 1000 -> 1200; +1 aten::clone")
+
+
+def test_changed_count_is_shown_where_time_did_not_change() -> None:
+    """It will cost somebody else."""
+    text = as_text(answer(made_job(counts=MORE)))
+    assert text.count("+1 aten::clone") == len(CASES)
+
+
+def test_many_changed_counts_are_counted() -> None:
+    """A row stays a row."""
+    head = {**COUNTS, **{f"aten::op{index}": index for index in range(1, 9)}}
+    assert reasons(made_job(counts={Side.BASE: COUNTS, Side.HEAD: head}), SLOW)[-1] == "and 4 more counts"
+
+
+def test_inconclusive_says_what_would_settle_it() -> None:
+    """Never a bare tilde."""
+    found = answer(made_job(seed=1, scatter=0.1, slowdown=0.9))
+    for case in found.rulings:
+        line = verdict_line(found, case)
+        assert line.startswith("inconclusive: ")
+        assert "more blocks would settle it" in line or "too near the floor" in line
+
+
+def test_unproven_says_why_first() -> None:
+    """Before any table."""
+    found = answer(made_job(caught=False))
+    assert as_text(found).startswith("UNPROVEN · ")
+    assert "nothing is proved: the control that was slowed on purpose was not caught" in as_text(found)
+
+
+def test_accepted_regression_says_until_when_and_why() -> None:
+    """It is not hidden."""
+    known = Acceptance(case="*", up_to=0.2, reason="stabler", until="9999-12-31")
+    found = answer(made_job(slower={SLOW: 0.06}, accepted=(known,)))
+    assert "regressed, accepted until 9999-12-31 (stabler): +5.8 %" in verdict_line(found, SLOW)
+    assert "1 regressed and accepted" in headline(found)
+
+
+def test_expired_acceptance_is_named() -> None:
+    """So that nobody wonders why it fails since today."""
+    known = Acceptance(case="*", up_to=0.2, reason="stabler", until="2001-12-31")
+    found = answer(made_job(slower={SLOW: 0.06}, accepted=(known,)))
+    assert "regressed, and accepted only until 2001-12-31 (stabler): +5.8 %" in verdict_line(found, SLOW)
+    assert headline(found).startswith("REGRESSED")
+
+
+def test_controls_are_rows_of_the_table() -> None:
+    """Whoever reads the verdicts sees what they rest on."""
+    rows = [line.split("  ")[0] for line in as_text(answer(made_job())).splitlines()]
+    assert "control: base again" in rows
+    assert "control: slowed on purpose" in rows
+
+
+def test_csv_has_full_precision_and_every_planned_case() -> None:
+    """For whoever computes with it."""
+    rows = list(DictReader(StringIO(as_csv(answer(made_job(slower={SLOW: 0.06}))))))
+    assert [row["case"] for row in rows][: len(CASES)] == [case.id for case in CASES]
+    slow = rows[CASES.index(SLOW)]
+    assert slow["verdict"] == "regressed"
+    assert float(slow["change"]) == pytest.approx(0.06, abs=0.01)
+    assert float(slow["base_seconds"]) == pytest.approx(0.001, rel=0.05)
+
+
+def test_text_from_a_file_is_harmless() -> None:
+    """A reason may hold anything."""
+    nasty = Fault(side=Side.HEAD, case=SLOW, block=1, outcome=Outcome.FAILED, reason="=cmd()|<script>\x1b[31m")
+    found = answer(made_job(faults=(nasty,), arms={Side.BASE: Arm(ref="<b>"), Side.HEAD: Arm()}))
+    assert "\x1b" not in as_text(found)
+    assert "<script>" not in as_markdown(found)
+    assert "<b>" not in as_markdown(found)
+    assert any(row["why"].startswith("'=cmd") for row in DictReader(StringIO(as_csv(found))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "code", "word"),
+    [
+        ({}, [], 0, "PASS"),
+        ({"slower": {SLOW: 0.06}}, [], 1, "REGRESSED"),
+        ({"seed": 1, "scatter": 0.1, "slowdown": 0.9}, [], 0, "INCONCLUSIVE"),
+        ({"seed": 1, "scatter": 0.1, "slowdown": 0.9}, ["--strict"], 3, "INCONCLUSIVE"),
+        ({"caught": False}, [], 4, "UNPROVEN"),
+        ({"blocks": 3, "looks": ()}, [], 4, "UNPROVEN"),
+    ],
+)
+def test_command_has_the_documented_exit_codes(
+    changes: dict[str, object],
+    arguments: list[str],
+    code: int,
+    word: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """``python -m reports gate FILE``."""
+    job = made_job(**changes)  # type: ignore[arg-type]
+    path = document(tmp_path, job=job)
+    assert main(["gate", str(path), *arguments]) == code
+    assert capsys.readouterr().out.startswith(word)
+
+
+@pytest.mark.parametrize("form", ["markdown", "csv"])
+def test_command_prints_other_forms(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For a job summary, and for a spreadsheet."""
+    path = document(tmp_path, job=made_job())
+    assert main(["gate", str(path), "--format", form]) == 0
+    expected = {"markdown": as_markdown, "csv": as_csv}[form]
+    assert capsys.readouterr().out == expected(answer(made_job()))
+
+
+def test_command_refuses_what_is_no_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line, with exit code 2."""
+    path = tmp_path / "x.json"
+    path.write_text("{}")
+    assert main(["gate", str(path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_run_commands_say_that_a_comparison_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever mixes them up is told."""
+    assert main(["table", str(document(tmp_path, job=made_job()))]) == 2
+    assert "python -m reports gate" in capsys.readouterr().err
