@@ -1,1 +1,5 @@
-"""Contenders side by side."""
+"""Contenders side by side: devices and machines whose cases match, their speed-ups, crossovers and environments.
+
+May import `figures`, `show`, `stats`, `bench.record` and `bench.files`; never `run` or `gate`.
+Start with `contenders`, then `rows`.
+"""
