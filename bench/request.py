@@ -1,4 +1,7 @@
-"""What was asked for, as plain values, checked before anything is timed."""
+"""What was asked for, as plain values, checked before anything is timed.
+
+This file knows neither pytest nor a command line: whoever can make a `Request` can measure.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,52 @@ from bench.record.case import (
 )
 from bench.record.conditions import Settings
 
-KNOWN_DEVICES = ("cpu", "cuda", "mps", "xpu", "mtia", "hpu", "vulkan")
-"""Kinds that are taken by name without asking torch; any other name is looked up by a probe process."""
-
 
 class SetupError(Exception):
     """Nothing can be measured; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The command line, checked.
+class PlanQuestion:
+    """Which cases would a run measure, which would it skip and why, and how long would it take?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuestion:
+    """How fast is each case?
+
+    Attributes:
+        resume: whether to go on with the journal of a run that was cut off.
+        retry: whether cases with a fault are then tried again.
+    """
+
+    resume: bool
+    retry: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateQuestion:
+    """Is head slower than base?
+
+    Attributes:
+        arms: both, by side.
+        strict: whether an inconclusive case is a failure (exit code 7).
+        add_blocks: whether to go on with the gate that --benchmark-json names.
+        exhaust: whether to spend the whole budget even when every case is settled.
+    """
+
+    arms: Mapping[Side, Arm]
+    strict: bool
+    add_blocks: bool
+    exhaust: bool
+
+
+Question = PlanQuestion | RunQuestion | GateQuestion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Which cases, how they are measured, and what is to be found out about them.
 
     Attributes:
         models, steps, batches, compiles: values of the axes.
@@ -31,14 +69,11 @@ class Options:
         devices: names, or ``auto`` or ``all`` alone.
         required: devices whose absence is a failure.
         settings: how to measure.
-        plan: whether to print the plan and measure nothing.
         data: ``auto``, ``fashion-mnist`` or ``random``.
         data_root: where the images are looked for.
         download: whether to fetch them there first.
         unsteady: measures of steadiness that are left out.
-        resume: whether to go on with the journal of a run that was cut off.
-        retry: whether cases with a fault are then tried again.
-        gate: what is compared; None for a plain run.
+        question: what is to be found out.
     """
 
     models: tuple[str, ...]
@@ -49,43 +84,12 @@ class Options:
     compiles: tuple[str, ...]
     required: tuple[str, ...]
     settings: Settings
-    plan: bool
     data: str
     data_root: Path
     download: bool
     unsteady: tuple[str, ...]
-    resume: bool
-    retry: bool
-    gate: GateOptions | None = None
+    question: Question
 
     def dtypes_for(self, device: str) -> Sequence[str]:
         """Return the dtypes to take on a device."""
         return self.dtypes or (DEFAULT_DTYPES if device == "cpu" else DEFAULT_ACCELERATOR_DTYPES)
-
-    @property
-    def arms(self) -> Mapping[Side, Arm]:
-        """Return both arms of a comparison."""
-        assert self.gate is not None, "a plain run has no arms"
-        return self.gate.arms
-
-    @property
-    def needs_probe(self) -> bool:
-        """Whether a probe process must be asked which devices there are."""
-        return any(name.partition(":")[0] not in KNOWN_DEVICES for name in (*self.devices, *self.required))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateOptions:
-    """What is compared, checked.
-
-    Attributes:
-        arms: both, by side.
-        strict: whether an inconclusive case is a failure (exit code 7).
-        add_blocks: whether to go on with the comparison that --benchmark-json names.
-        exhaust: whether to spend the whole budget even when every case is settled.
-    """
-
-    arms: Mapping[Side, Arm]
-    strict: bool
-    add_blocks: bool
-    exhaust: bool

@@ -1,18 +1,27 @@
-"""What any measuring needs before its first case: what the network is fed."""
+"""What any measuring needs before its first case: a scratch folder, what the network is fed, and where this is."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from bench.host.folders import ROOT
+from bench.host.facts import gather
+from bench.host.folders import ROOT, scratch_folder
+from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
 from bench.processes.pool import Opening
-from bench.request import Options, SetupError
+from bench.processes.supervisor import Opener, OpenError
+from bench.record.conditions import Environment, Scalar
+from bench.request import Request, SetupError
 from models import dataset
+
+ASKED_FOR_FACTS = 2
+"""A worker that dies while it is asked is replaced once: going on is refused later where facts are missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,33 +39,104 @@ class Images:
     reason: str
 
 
-def located(options: Options, scratch: Path) -> Images:
-    """Return what the options ask for; packed files are unpacked below `scratch`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a run and a gate need besides their cases; see `open_session`.
+
+    Attributes:
+        request: what was asked for.
+        scratch: a folder that is gone when the session ends.
+        images: what the network is fed.
+    """
+
+    request: Request
+    scratch: Path
+    images: Images
+
+    @property
+    def opening(self) -> Opening:
+        """What every worker is told first."""
+        return Opening(
+            seed=self.request.settings.seed,
+            data_root=self.images.root,
+            left_out=self.request.unsteady,
+            timeout_seconds=self.request.settings.timeout_seconds,
+            memory_bytes=psutil.virtual_memory().total,
+        )
+
+    def environment(self, worker_facts: Mapping[str, Scalar]) -> Environment:
+        """Return where this is, with what the workers tell about torch and the devices."""
+        return gather(
+            ROOT,
+            data_source=self.images.source,
+            data_reason=self.images.reason,
+            left_out=self.request.unsteady,
+            worker_facts=dict(worker_facts),
+        )
+
+    def worker_facts(self, opener: Opener, devices: Iterable[str]) -> dict[str, Scalar]:
+        """Return what a worker of each device tells about torch and the device, or why it does not.
+
+        Raises:
+            LaunchError: if no worker can be started at all.
+        """
+        facts: dict[str, Scalar] = {}
+        for device in dict.fromkeys(devices):
+            facts |= self._facts_of(opener, device)
+        return facts
+
+    def _facts_of(self, opener: Opener, device: str) -> dict[str, Scalar]:
+        reason = None
+        for _ in range(ASKED_FOR_FACTS):
+            try:
+                worker, reason = opener.open(device, 0)
+                if worker is None:
+                    break
+                facts: dict[str, Scalar] = worker.ask({"do": "facts"}, self.request.settings.timeout_seconds)["facts"]
+                worker.end()
+            except (WorkerDiedError, WorkerTimeoutError, OpenError) as error:
+                reason = str(error)
+            except AskedToStopError:
+                reason = "the run was stopped"
+                break
+            else:
+                return facts
+        return missing_facts(device, reason)
+
+
+def missing_facts(device: str, reason: str | None) -> dict[str, Scalar]:
+    """Return what is stored of a device whose workers do not tell what it is."""
+    return {f"device.{device}.description": None, f"device.{device}.description.reason": reason}
+
+
+@contextmanager
+def open_session(request: Request) -> Iterator[Session]:
+    """Make a session for the length of the block.
+
+    Raises:
+        SetupError: if the images cannot be fetched.
+        OSError: if a file cannot be read.
+    """
+    with scratch_folder() as scratch:
+        yield Session(request=request, scratch=scratch, images=locate_images(request, scratch))
+
+
+def locate_images(request: Request, scratch: Path) -> Images:
+    """Return the images that were asked for; packed files are unpacked below `scratch`.
 
     Raises:
         SetupError: if they cannot be fetched.
         OSError: if a file cannot be read.
     """
-    if options.data == "random":
+    if request.data == "random":
         return Images(root=None, source="random", reason="asked for")
-    if options.download:
-        download(options.data_root)
-    folder = dataset.find(options.data_root)
+    if request.download:
+        download(request.data_root)
+    folder = dataset.find(request.data_root)
     if folder is None:
-        return Images(root=None, source="random", reason=f"no FashionMNIST files in {options.data_root}")
+        return Images(root=None, source="random", reason=f"no FashionMNIST files in {request.data_root}")
     root = dataset.torchvision_root(folder, scratch / "data")
     return Images(root=str(root), source="fashion-mnist", reason=f"found in {folder}")
-
-
-def opening_of(options: Options, images: Images) -> Opening:
-    """Return what every worker of a run is told first."""
-    return Opening(
-        seed=options.settings.seed,
-        data_root=images.root,
-        left_out=options.unsteady,
-        timeout_seconds=options.settings.timeout_seconds,
-        memory_bytes=psutil.virtual_memory().total,
-    )
 
 
 def download(root: Path) -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+
+from bench.host.facts import digest
+from bench.record.arm import Arm, Side
+from bench.record.conditions import Scalar
 
 TIMED = "models"
 """The folder that is compared; how it is timed comes from the working tree for both."""
 
 ENGINE = "bench"
+"""The folder that times both arms."""
+
 LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "out")
+"""What no arm needs: compiled files of another interpreter, and reports."""
 
 
 class ExportError(Exception):
@@ -91,3 +99,46 @@ class Slots:
             link.unlink(missing_ok=True)
             link.symlink_to(tree / TIMED)
         return self.folder / "slot-0", self.folder / "slot-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmsCode:
+    """The code of both arms, frozen; see `ArmsCode.freeze`.
+
+    Attributes:
+        slots: where workers import it from.
+        trees: the folder that holds an arm's ``models``, by side.
+        facts: commit and digest of each arm's ``models``.
+        trouble: why an arm's code cannot be had; None if both are there.
+    """
+
+    slots: Slots
+    trees: Mapping[Side, Path]
+    facts: Mapping[str, Scalar]
+    trouble: str | None
+
+    @classmethod
+    def freeze(cls, root: Path, arms: Mapping[Side, Arm], folder: Path) -> ArmsCode:
+        """Copy both arms' code into a folder; what cannot be had is its trouble.
+
+        Args:
+            root: the checkout, whose working tree an arm without a reference is.
+            arms: both, by side.
+            folder: a scratch folder.
+        """
+        trees = {side: folder / side for side in arms}
+        facts: dict[str, Scalar] = {}
+        trouble = None
+        for side, arm in arms.items():
+            try:
+                facts[f"arm.{side}.commit"] = export(root, arm.ref, trees[side]) or None
+                facts[f"arm.{side}.models"] = digest(trees[side] / TIMED)
+            except ExportError as error:
+                trouble = f"{side} cannot be exported: {error}"
+        return cls(slots=Slots.make(root, folder), trees=trees, facts=facts, trouble=trouble)
+
+    def place(self, side: Side, *, first: bool) -> Path:
+        """Have one slot hold an arm's ``models``, the other slot the other arm's; return the arm's own slot."""
+        other = Side.BASE if side is Side.HEAD else Side.HEAD
+        mine, theirs = self.trees[side], self.trees[other]
+        return self.slots.place(mine, theirs)[0] if first else self.slots.place(theirs, mine)[1]

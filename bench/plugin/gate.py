@@ -1,9 +1,11 @@
-"""pytest wiring of a comparison: the other half of the main(), at work when --against or --arm is given."""
+"""A gate inside pytest: at work when ``--against`` or ``--arm`` is given."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,91 +13,119 @@ import pytest
 from bench.files.gate import JobLog, job_section, read_job
 from bench.files.parse import GATE_SECTION, UnreadableError
 from bench.files.whole import write_whole
-from bench.gate.measure import Comparison, Part
-from bench.gate.tolerance import Tolerance, read_tolerance, share_of
-from bench.host.stopping import StopSwitch
-from bench.plugin.document import JsonTarget, empty_document
+from bench.gate.checkout import ArmsCode
+from bench.gate.measure import Part, Terms, gate_workers, measure
+from bench.gate.tolerance import Tolerance, share_of
+from bench.host.folders import ROOT
+from bench.host.stopping import StopSwitch, stoppable
+from bench.plugin.device_names import meets
 from bench.plugin.gate_progress import GateProgress
 from bench.plugin.output import Output
-from bench.plugin.replay import Tape, meets, record
-from bench.plugin.selection import case_of
+from bench.plugin.publication import Publication
+from bench.plugin.replay import Tape, record
+from bench.plugin.selection import case_of, selected
+from bench.plugin.terminal import reporter_of, while_it_can_be_seen
+from bench.plugin.usage import usage_errors
 from bench.record.case import Case
-from bench.request import Options, SetupError
+from bench.request import GateQuestion, Request, SetupError
+from bench.session import open_session
 
 if TYPE_CHECKING:
     from reports.gate.answer import Answer, State
 
 UNPROVEN, STRICTLY_INCONCLUSIVE = 6, 7
-"""Exit codes beside pytest's own."""
+"""A gate's exit codes begin where pytest's own, 0 to 5, end."""
 
 FLOOR_MARKER = "floor"
+"""The name of the marker that gives a test a floor of its own."""
 
 
-class Gate:
-    """One comparison inside pytest.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A gate that has been carried out.
 
-    Args:
-        config: pytest's.
-        options: the command line, which says what is compared.
-        output: where results go.
-        target: where pytest-benchmark writes.
+    Attributes:
+        log: all its events.
+        answer: what they say.
     """
 
-    def __init__(self, config: pytest.Config, options: Options, output: Output, target: JsonTarget) -> None:
-        self._config = config
-        self._options = options
-        self._output = output
-        self._target = target
-        self._log: JobLog | None = None
-        self._found: Answer | None = None
-        self._messages: list[str] = []
-        self._published = False
-        self._tolerance = tolerance_of(config)
-        self._earlier = earlier_of(options, output)
+    log: JobLog
+    answer: Answer
 
-    def measure(self, items: Sequence[pytest.Item], cases: Sequence[Case], stop: StopSwitch) -> None:
-        """Compare the cases, with progress on the terminal and every event in the journal.
 
-        Raises:
-            SetupError: if a stored comparison cannot be continued here.
-            OSError: if the journal cannot be begun.
-        """
+class GatePlugin:
+    """Measures head against base, ends each test with its case's verdict, and publishes the answer.
+
+    Args:
+        request: what was asked for.
+        question: which arms, and what their answer means.
+        publication: where results go.
+        tolerance: what the project's file says.
+        earlier: the stored gate that is continued; None to begin one.
+
+    Attributes:
+        measured: what was measured; None before that, and if nothing was selected.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        question: GateQuestion,
+        publication: Publication,
+        *,
+        tolerance: Tolerance,
+        earlier: Part | None,
+    ) -> None:
+        self.measured: Measured | None = None
+        self._request = request
+        self._question = question
+        self._publication = publication
+        self._tolerance = tolerance
+        self._earlier = earlier
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Measure what was selected, then let the tests say its verdicts."""
+        cases = selected(session.items)
+        if not cases or session.testsfailed:
+            return (yield)
+        with usage_errors(), stoppable() as stop:
+            self._publication.output.lock()
+            terms = Terms(
+                cases=cases,
+                floors=floors_of(session.items, self._tolerance),
+                accepted=self._tolerance.accepted,
+                earlier=self._earlier,
+            )
+            self.measured = self._measure(reporter_of(session.config), terms, stop)
+            return (yield)
+
+    def _measure(self, reporter: pytest.TerminalReporter, terms: Terms, stop: StopSwitch) -> Measured:
+        """Compare the cases with progress on the terminal and every event in the journal."""
         from reports.gate.answer import answer
         from reports.gate.text import headline
 
-        gate = self._options.gate
-        assert gate is not None, "there is nothing to compare"
-        floors = {}
-        for item in items:
-            case = case_of(item)
-            if case is not None:
-                floors[case.id] = self._tolerance.floor(case, marked_floor(item))
         progress = GateProgress(
-            self._write,
-            len(cases),
-            self._options.settings.budget_seconds,
+            lambda text: reporter.write(text + "\n", flush=True),
+            len(terms.cases),
+            self._request.settings.budget_seconds,
             lambda job: headline(answer(job, finished=False)),
         )
-        with Comparison(self._options, cases, stop) as comparison:
-            self._log = comparison.carry_out(
-                self._tolerance,
-                floors,
-                self._output.journal_path,
-                show=progress.show,
-                settled=lambda job: answer(job, finished=False).settled and not gate.exhaust,
-                earlier=self._earlier,
-            )
-            if comparison.aside is not None:
-                self._messages.append(f"an earlier journal that is in no JSON is kept as {comparison.aside}")
-
-    def found(self) -> Answer:
-        """Return the answer of the comparison, which has been carried out by now."""
-        from reports.gate.answer import answer
-
-        if self._found is None:
-            assert self._log is not None, "nothing was compared"
-            self._found = answer(self._log.job())
-        return self._found
+        arms = self._question.arms
+        with open_session(self._request) as session:
+            code = ArmsCode.freeze(ROOT, arms, session.scratch)
+            with gate_workers(session, code, arms, terms.cases, wake=stop.wake) as workers:
+                log = measure(
+                    session,
+                    workers,
+                    terms,
+                    self._publication.output.journal_path,
+                    show=while_it_can_be_seen(progress.show),
+                    say=self._publication.say,
+                    settled=lambda job: answer(job, finished=False).settled and not self._question.exhaust,
+                    stop=stop,
+                )
+        return Measured(log=log, answer=answer(log.job()))
 
     def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
         """Hand head's slices to pytest-benchmark, and end the test with the case's verdict."""
@@ -103,119 +133,89 @@ class Gate:
         from reports.gate.text import verdict_line, why_not
         from reports.stats.verdict import Verdict
 
-        found = self.found()
-        if timed := pairings(found.job, case):
-            iterations = next(one.iterations for one in timed.values())
-            record(benchmark, case, iterations, {block: one.head_seconds for block, one in timed.items()}, tape)
-        if case in found.failed:
-            fault = found.failed[case]
+        if self.measured is None:
+            pytest.fail("nothing was measured, since the collection failed", pytrace=False)
+        answer = self.measured.answer
+        if timed := pairings(answer.job, case):
+            iterations = next(pairing.iterations for pairing in timed.values())
+            head = {block: pairing.head_seconds for block, pairing in timed.items()}
+            record(benchmark, case, iterations, head, tape)
+        if case in answer.failed:
+            fault = answer.failed[case]
             pytest.fail(f"{fault.outcome} in head: {fault.reason}", pytrace=False)
-        if case in found.skipped and any(meets(case.device, name) for name in self._options.required):
-            pytest.fail(f"{case.device} is required: {found.skipped[case]}", pytrace=False)
-        if case not in found.rulings:
-            pytest.skip(why_not(found, case))
-        line = verdict_line(found, case)
+        if case in answer.skipped and any(meets(case.device, name) for name in self._request.required):
+            pytest.fail(f"{case.device} is required: {answer.skipped[case]}", pytrace=False)
+        if case not in answer.rulings:
+            pytest.skip(why_not(answer, case))
+        line = verdict_line(answer, case)
         node.user_properties.append(("verdict", line))
-        if found.rulings[case].verdict is Verdict.REGRESSED and case not in found.accepted and not found.problems:
+        if answer.rulings[case].verdict is Verdict.REGRESSED and case not in answer.accepted and not answer.problems:
             pytest.fail(line, pytrace=False)
 
-    @pytest.hookimpl
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Add our section to everything that pytest-benchmark stores."""
-        if self._log is not None:
-            output_json[GATE_SECTION] = job_section(self._log)
+        if self.measured is not None:
+            output_json[GATE_SECTION] = job_section(self.measured.log)
 
-    @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Publish the JSON and the answer, and turn what pytest cannot know into an exit code."""
-        if self._log is None:
-            if session.exitstatus == pytest.ExitCode.OK and not self._config.option.collectonly:
+        if self.measured is None:
+            if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = UNPROVEN  # nothing was selected that could be compared
             return
-        found = self.found()
-        if not self._publish() or (found.job.ending is not None and found.job.ending.stopped):
+        answer = self.measured.answer
+        published = self._publication.publish(session.config, partial(write_answer, answer))
+        if not published or (answer.job.ending is not None and answer.job.ending.stopped):
             session.exitstatus = pytest.ExitCode.INTERRUPTED
         if session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = self._code(found.state)
+            session.exitstatus = exit_code(answer.state, strict=self._question.strict)
 
-    def _code(self, state: State) -> int:
-        """Return the exit code of a session whose tests all passed or were skipped, whoever marked them."""
-        from reports.gate.answer import State
-
-        gate = self._options.gate
-        match state:
-            case State.FAILED | State.REGRESSED:
-                return pytest.ExitCode.TESTS_FAILED
-            case State.UNPROVEN:
-                return UNPROVEN
-            case State.INCONCLUSIVE:
-                return STRICTLY_INCONCLUSIVE if gate is not None and gate.strict else pytest.ExitCode.OK
-            case State.PASS:
-                return pytest.ExitCode.OK
-
-    @pytest.hookimpl
-    def pytest_unconfigure(self) -> None:
-        """Publish even if another plugin broke the end of the session."""
-        if self._log is not None and not self._published:
-            self._publish()
-            print(*self._messages, sep="\n", file=sys.stderr)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Publish what was measured even if another plugin broke the end of the session."""
+        if self.measured is not None:
+            self._publication.rescue(config, partial(write_answer, self.measured.answer))
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say the answer, its first line first, and where it lies."""
         from reports.gate.text import as_text
 
-        if self._log is None:
-            return
-        terminalreporter.section("accelbench")
-        for line in (*as_text(self.found()).splitlines(), *self._messages):
-            terminalreporter.write_line(line)
-
-    def _publish(self) -> bool:
-        """Write the JSON and the answer; return whether all is where it was asked for."""
-        self._published = True
-        from reports.gate.text import as_csv, as_markdown, as_text
-
-        try:
-            written = self._target.publish(lambda: empty_document(self._config))
-            self._messages.append(f"results: {written}  (journal: {self._output.journal_path})")
-            found = self.found()
-            for name, form in {"gate.txt": as_text, "gate.md": as_markdown, "gate.csv": as_csv}.items():
-                write_whole(self._output.folder / name, form(found).encode())
-            self._messages.append(f"the same as Markdown and CSV: {self._output.folder}")
-        except OSError as error:
-            self._messages.append(f"{error.filename}: {error.strerror}; see {self._output.journal_path}")
-            return False
-        return written == self._output.json_path
-
-    def _write(self, text: str) -> None:
-        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-        assert isinstance(terminal, pytest.TerminalReporter)
-        terminal.write(text + "\n", flush=True)
+        lines = [] if self.measured is None else as_text(self.measured.answer).splitlines()
+        self._publication.show(terminalreporter, lines)
 
 
-def tolerance_of(config: pytest.Config) -> Tolerance:
-    """Return what the project's pyproject.toml says is tolerated.
+def exit_code(state: State, *, strict: bool) -> int:
+    """Return the exit code of a session whose tests all passed or were skipped, whoever marked them."""
+    from reports.gate.answer import State
 
-    Raises:
-        pytest.UsageError: if it says something unknown or impossible.
-    """
-    try:
-        return read_tolerance(config.rootpath / "pyproject.toml")
-    except SetupError as error:
-        raise pytest.UsageError(str(error)) from error
+    match state:
+        case State.FAILED | State.REGRESSED:
+            return pytest.ExitCode.TESTS_FAILED
+        case State.UNPROVEN:
+            return UNPROVEN
+        case State.INCONCLUSIVE:
+            return STRICTLY_INCONCLUSIVE if strict else pytest.ExitCode.OK
+        case State.PASS:
+            return pytest.ExitCode.OK
 
 
-def earlier_of(options: Options, output: Output) -> Part | None:
-    """Return the stored comparison that is to be continued; None to begin one.
+def write_answer(answer: Answer, folder: Path) -> str:
+    """Write an answer as text, Markdown and CSV into a folder, and say so."""
+    from reports.gate.text import as_csv, as_markdown, as_text
+
+    for name, form in {"gate.txt": as_text, "gate.md": as_markdown, "gate.csv": as_csv}.items():
+        write_whole(folder / name, form(answer).encode())
+    return "the same as Markdown and CSV"
+
+
+def earlier_gate(output: Output) -> Part:
+    """Return the stored gate that is to be continued: a part that was killed is in the journal only.
 
     Raises:
         pytest.UsageError: if it cannot be read.
     """
-    if options.gate is None or not options.gate.add_blocks:
-        return None
     parts, troubles = [], []
-    for path in (output.json_path, output.journal_path):  # a part that was killed is in the journal only
+    for path in (output.json_path, output.journal_path):
         try:
             parts.append(read_job(path))
         except UnreadableError as error:
@@ -223,6 +223,15 @@ def earlier_of(options: Options, output: Output) -> Part | None:
     if not parts:
         raise pytest.UsageError(f"--add-blocks: {troubles[0]}")
     return max(parts, key=lambda part: (str(part[0].environment.get("run.started")), len(part[0].blocks)))
+
+
+def floors_of(items: Sequence[pytest.Item], tolerance: Tolerance) -> dict[str, float]:
+    """Return the smallest change that counts of each test's case, by the case's id.
+
+    Raises:
+        SetupError: if a test's marker gives none.
+    """
+    return {case.id: tolerance.floor(case, marked_floor(item)) for item in items if (case := case_of(item)) is not None}
 
 
 def marked_floor(item: pytest.Item) -> float | None:

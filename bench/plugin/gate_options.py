@@ -1,4 +1,4 @@
-"""The options of a comparison; ``--strict`` alone is pytest's own."""
+"""The options of a gate: which arms there are and what is refused; ``--strict`` alone is pytest's own."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ import pytest
 from bench.record.arm import Arm, Side
 from bench.record.case import DTYPES, check_compile, unknown
 from bench.record.gate import LEAST_BLOCKS
-from bench.request import GateOptions
+from bench.request import GateQuestion
 
 BUDGET_SECONDS = 300.0
-"""Wall time of a comparison where none is given."""
+"""A gate takes five minutes where no time is given: what people wait for in a pull request."""
 
 GATE_SLICE_SECONDS = 0.006
-"""Shorter than in a plain run: a block has many slices, and more blocks help more than longer slices."""
+"""Slices are shorter than in a run: a block has many of them, and more blocks help more than longer slices."""
 
 MOST_BLOCKS = 60
-"""Blocks after which it ends whatever is left of its time."""
+"""A gate ends after so many blocks, whatever is left of its time."""
+
+KEYS = ("ref", "python", "dtype", "compile")
+"""What an arm may differ in, beside environment variables."""
+
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+"""Names of environment variables that an arm may set; capitals alone keep a misspelled key from passing for one."""
 
 
 def add_gate_options(parser: pytest.Parser) -> None:
-    """Register the options of a comparison."""
+    """Register the options of a gate."""
     gate = parser.getgroup("accelbench-gate", "accelbench: compared with what (a regression check)")
     gate.addoption(
         "--against",
@@ -53,8 +59,8 @@ def add_gate_options(parser: pytest.Parser) -> None:
     )
 
 
-def read_gate_options(config: pytest.Config) -> GateOptions | None:
-    """Return what is compared, checked; None if nothing is.
+def read_gate_question(config: pytest.Config) -> GateQuestion | None:
+    """Return which arms are compared and how, checked; None if no gate is asked for.
 
     Raises:
         pytest.UsageError: if something is unknown, contradictory or refused; the message says what to do.
@@ -75,7 +81,7 @@ def read_gate_options(config: pytest.Config) -> GateOptions | None:
             raise pytest.UsageError(sentence)
     if get("add_blocks") and not get("benchmark_json"):
         raise pytest.UsageError("--add-blocks: name the comparison with --benchmark-json")
-    return GateOptions(
+    return GateQuestion(
         arms=arms,
         strict=bool(get("strict_gate")),
         add_blocks=bool(get("add_blocks")),
@@ -84,9 +90,9 @@ def read_gate_options(config: pytest.Config) -> GateOptions | None:
 
 
 def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
-    """Yield what a comparison cannot honour: whether it was asked for, and the sentence that refuses it."""
+    """Yield what a gate cannot honour: whether it was asked for, and the sentence that refuses it."""
     get = config.getoption
-    named = {str(one).partition("=")[0] for one in config.invocation_params.args}
+    named = {str(argument).partition("=")[0] for argument in config.invocation_params.args}
     dice = "on a comparison rolls the dice again for the cases that lost: use --add-blocks, which adds evidence"
     yield bool(get("lf", default=False) or get("failedfirst", default=False)), f"--lf {dice}"
     yield bool(get("stepwise", default=False)), f"--stepwise {dice}"
@@ -106,35 +112,31 @@ def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
     yield few, f"--launches {most} with --against is the most blocks: a verdict takes {LEAST_BLOCKS}"
 
 
-VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-KEYS = ("ref", "python", "dtype", "compile")
-
-
 def parse_arms(against: str | None, texts: Sequence[str]) -> dict[Side, Arm]:
     """Return both arms from ``--against REF`` and every ``--arm NAME=KEY=VALUE,...``.
 
     Raises:
-        ValueError: naming what is unknown or said twice.
+        ValueError: naming what is unknown or given twice.
     """
-    said: dict[Side, dict[str, str]] = {side: {} for side in Side}
+    given: dict[Side, dict[str, str]] = {side: {} for side in Side}
     if against is not None and not against.strip():
         raise ValueError("--against is empty: name a commit, a branch or a folder")
     if against is not None:
-        said[Side.BASE]["ref"] = against
+        given[Side.BASE]["ref"] = against
     for text in texts:
         name, _, rest = text.partition("=")
         if name not in list(Side):
             raise ValueError(unknown("arm", name, Side))
-        for part in filter(None, (one.strip() for one in rest.split(","))):
+        for part in filter(None, (entry.strip() for entry in rest.split(","))):
             key, equals, value = part.partition("=")
             if not equals or not value or not (key in KEYS or VARIABLE.fullmatch(key)):
                 raise ValueError(
                     f"{part!r} is not KEY=VALUE with one of {', '.join(KEYS)} or an environment variable in capitals"
                 )
-            if key in said[Side(name)]:
+            if key in given[Side(name)]:
                 raise ValueError(f"{key} of {name} is given twice")
-            said[Side(name)][key] = value
-    return {side: _arm(settings) for side, settings in said.items()}
+            given[Side(name)][key] = value
+    return {side: _arm(settings) for side, settings in given.items()}
 
 
 def _arm(settings: Mapping[str, str]) -> Arm:

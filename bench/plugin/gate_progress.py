@@ -1,4 +1,4 @@
-"""What a person sees while arms are compared."""
+"""What a person sees while a gate measures: one line for each thing that happens."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import assert_never
 
 from bench.gate.block import Turn
 from bench.gate.schedule import LOOKS, Event
-from bench.plugin.terminal import clock_text
 from bench.record.gate import Block, Counts, Ending, Fault, Job, Looked, Opened, Plan
+from reports.show.units import duration
 
 
 class GateProgress:
     """One line when a stage begins, one for each block, one for each fault: readable in a log."""
 
     def __init__(
-        self, write: Callable[[str], None], cases: int, budget_seconds: float | None, said: Callable[[Job], str]
+        self, write: Callable[[str], None], cases: int, budget_seconds: float | None, headline: Callable[[Job], str]
     ) -> None:
         self._write = write
         self._cases = cases
         self._budget = budget_seconds
-        self._said = said
+        self._headline = headline
         self._opening = True
         self._spent = 0.0
 
@@ -39,14 +39,14 @@ class GateProgress:
                 self._write(f"{event.case.id}: {event.outcome} in {event.side}: {event.reason}")
             case Block():
                 self._spent += event.wall_seconds
-                of = f" of {clock_text(self._budget)}" if self._budget else ""
+                of = f" of {duration(self._budget)}" if self._budget else ""
                 self._write(
-                    f"block {event.index}: {clock_text(event.wall_seconds)}; {clock_text(self._spent)}{of} in blocks"
+                    f"block {event.index}: {duration(event.wall_seconds)}; {duration(self._spent)}{of} in blocks"
                 )
             case Looked():
-                self._write(f"look after {event.blocks} blocks: {self._said(job())}")
+                self._write(f"look after {event.blocks} blocks: {self._headline(job())}")
             case Ending():
-                self._write(f"done in {clock_text(event.wall_seconds)}: {event.reason}")
+                self._write(f"done in {duration(event.wall_seconds)}: {event.reason}")
             case Counts() | Opened():
                 pass  # the answer tells them
             case _:

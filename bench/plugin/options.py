@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from bench.host.steadiness import MEASURES
+from bench.plugin.device_names import KNOWN_DEVICES
 from bench.plugin.foreign_options import refuse_foreign
 from bench.plugin.gate_options import (
     BUDGET_SECONDS,
     GATE_SLICE_SECONDS,
     MOST_BLOCKS,
     add_gate_options,
-    read_gate_options,
+    read_gate_question,
 )
 from bench.record.case import (
     COMPILE_MODES,
@@ -33,12 +34,17 @@ from bench.record.case import (
     unknown,
 )
 from bench.record.conditions import MOST_LAUNCHES, Settings
-from bench.request import KNOWN_DEVICES, Options
+from bench.request import PlanQuestion, Question, Request, RunQuestion
 from models import MODELS, dataset
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
+"""How people write a length of time; a number alone is seconds."""
+
 UNIT_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+"""What the letters after the number stand for."""
+
 MOST_SECONDS = 30 * 24 * 3600.0
+"""Nobody waits longer than a month: what is longer is a slip of the hand."""
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -135,7 +141,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("--download", action="store_true", help="fetch FashionMNIST into --data-root first")
 
 
-def read_options(config: pytest.Config) -> Options:
+def read_request(config: pytest.Config) -> Request:
     """Return the command line, checked.
 
     Raises:
@@ -143,50 +149,55 @@ def read_options(config: pytest.Config) -> Options:
     """
     refuse_foreign(config)
     get = config.getoption
-    gate = read_gate_options(config)
-    compile_ = get("compile") or ("off" if gate else ",".join(DEFAULT_COMPILES))
+    gate = read_gate_question(config)
+    compiles = get("compile") or ("off" if gate else ",".join(DEFAULT_COMPILES))
     launches = get("launches") or str(MOST_BLOCKS if gate else Settings().launches)
     budget = get("budget") or (f"{BUDGET_SECONDS:g}s" if gate else None)
-    option = Options(
+    quick = bool(get("quick") or (get("benchmark_disable") and not get("benchmark_enable")))
+    ungated = _run_or_plan(config, quick=quick)
+    request = Request(
         models=_names("--model", get("model"), MODELS),
         steps=_names("--step", get("step"), STEPS),
-        batches=tuple(dict.fromkeys(_whole("--batch", one, least=1) for one in _list("--batch", get("batch")))),
+        batches=tuple(dict.fromkeys(_whole("--batch", entry, least=1) for entry in _list("--batch", get("batch")))),
         devices=_devices("--device", get("device")),
         dtypes=None if get("dtype") is None else _names("--dtype", get("dtype"), DTYPES),
-        compiles=tuple(_checked("--compile", check_compile, one) for one in _list("--compile", compile_)),
+        compiles=tuple(_checked("--compile", check_compile, entry) for entry in _list("--compile", compiles)),
         required=_devices("--require-device", get("require_device")) if get("require_device") else (),
         settings=Settings(
             launches=_whole("--launches", launches, least=1, most=MOST_LAUNCHES),
             seed=_whole("--seed", get("seed"), least=0),
             slice_seconds=GATE_SLICE_SECONDS if gate else Settings().slice_seconds,
-            quick=bool(get("quick") or (get("benchmark_disable") and not get("benchmark_enable"))),
+            quick=quick,
             case_seconds=_duration("--benchmark-max-time", str(get("benchmark_max_time"))),
             min_slices=int(get("benchmark_min_rounds")),
             budget_seconds=None if budget is None else _duration("--budget", budget),
             timeout_seconds=_duration("--case-timeout", get("case_timeout")),
         ),
-        plan=bool(get("plan")),
         data=str(get("data")),
         data_root=get("data_root"),
         download=bool(get("download")),
         unsteady=_names("--unsteady", get("unsteady"), MEASURES) if get("unsteady") else (),
-        resume=bool(get("resume")),
-        retry=bool(get("retry")),
-        gate=gate,
+        question=gate or ungated,
     )
-    if option.retry and not option.resume:
-        raise pytest.UsageError("--retry goes with --resume: it tries again what an earlier part of the run saw fail")
-    if option.resume and not get("benchmark_json"):
-        raise pytest.UsageError("--resume: name the run with --benchmark-json; its journal lies beside it as .jsonl")
-    if option.resume and option.settings.quick:
-        raise pytest.UsageError("--resume with --quick: a quick pass has nothing to go on with")
-    if option.data == "fashion-mnist" and not option.download and dataset.find(option.data_root) is None:
-        raise pytest.UsageError(dataset.missing(option.data_root))
-    if option.data == "random" and option.download:
+    if request.data == "fashion-mnist" and not request.download and dataset.find(request.data_root) is None:
+        raise pytest.UsageError(dataset.missing(request.data_root))
+    if request.data == "random" and request.download:
         raise pytest.UsageError("--download with --data random: the images would not be used; leave one of them out")
-    if {"auto", "all"} & set(option.devices) and len(option.devices) > 1:
+    if {"auto", "all"} & set(request.devices) and len(request.devices) > 1:
         raise pytest.UsageError("--device auto and all stand alone; name the devices, or use one of the two words")
-    return option
+    return request
+
+
+def _run_or_plan(config: pytest.Config, *, quick: bool) -> Question:
+    """Return what is asked where there is no gate."""
+    resume, retry = bool(config.getoption("resume")), bool(config.getoption("retry"))
+    if retry and not resume:
+        raise pytest.UsageError("--retry goes with --resume: it tries again what an earlier part of the run saw fail")
+    if resume and not config.getoption("benchmark_json"):
+        raise pytest.UsageError("--resume: name the run with --benchmark-json; its journal lies beside it as .jsonl")
+    if resume and quick:
+        raise pytest.UsageError("--resume with --quick: a quick pass has nothing to go on with")
+    return PlanQuestion() if config.getoption("plan") else RunQuestion(resume=resume, retry=retry)
 
 
 def _list(option: str, text: str) -> tuple[str, ...]:

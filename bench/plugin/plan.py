@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import pytest
 
-from bench.plugin.terminal import clock_text
+from bench.plugin.selection import selected
+from bench.plugin.terminal import reporter_of
+from bench.plugin.usage import usage_errors
 from bench.record.case import Case
-from bench.request import Options
-from bench.run.measure import Session
+from bench.record.conditions import Settings
+from bench.request import Request
+from bench.run.measure import refusals, run_workers
 from bench.run.pace import expected_seconds
+from bench.session import open_session
 
 
-def plan_only(options: Options, cases: Sequence[Case], terminal: pytest.TerminalReporter) -> None:
-    """Print the plan."""
-    with Session(options, compiled=any(case.compiled for case in cases)) as session:
-        refused = session.refusals(cases)
+class PlanPlugin:
+    """Says what a run would do, and leaves no test to run."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Print the plan of what was selected."""
+        cases = selected(session.items)
+        if cases and not session.testsfailed:
+            with usage_errors(), open_session(self._request) as opened, run_workers(opened, cases) as workers:
+                refused = refusals(opened, workers, cases)
+            reporter = reporter_of(session.config)
+            for line in ("", *plan_lines(cases, refused, self._request.settings)):
+                reporter.write_line(line)
+            session.items.clear()  # nothing is left to run
+        return (yield)
+
+
+def plan_lines(cases: Sequence[Case], refused: dict[Case, str], settings: Settings) -> list[str]:
+    """Return a plan as lines of text.
+
+    Args:
+        cases: what was selected.
+        refused: why some of them would be skipped.
+        settings: of the run.
+    """
+    from reports.show.units import duration
+
     width = max(len(case.id) for case in cases)
-    terminal.write_line("")
-    for case in cases:
-        terminal.write_line(f"{case.id:<{width}}  {'skipped: ' + refused[case] if case in refused else 'measured'}")
+    lines = [f"{case.id:<{width}}  {'skipped: ' + refused[case] if case in refused else 'measured'}" for case in cases]
     live = {case: case.compiled for case in cases if case not in refused}
-    forecast = clock_text(expected_seconds(live, options.settings))
-    terminal.write_line(f"{len(live)} of {len(cases)} cases, {options.settings.launches} launches, about {forecast}")
+    forecast = duration(expected_seconds(live, settings))
+    return [*lines, f"{len(live)} of {len(cases)} cases, {settings.launches} launches, about {forecast}"]

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from bench.plugin.device_names import meets
 from bench.record.case import Case
 from bench.record.run import Outcome, Run
+
+TAPE = "timer"
+"""The keyword of pytest-benchmark's marker under which a test's tape is its clock."""
 
 
 class Tape:
@@ -22,11 +26,19 @@ class Tape:
 
     def load(self, seconds: Sequence[float]) -> None:
         """Put slices on the tape, whole seconds of each."""
-        self._stamps = [stamp for one in reversed(seconds) for stamp in (one, 0.0)]
+        self._stamps = [stamp for whole in reversed(seconds) for stamp in (whole, 0.0)]
 
     def __call__(self) -> float:
         """Return the next stamp."""
         return self._stamps.pop()
+
+
+def tape_of(item: pytest.Item) -> Tape:
+    """Return the tape that is a test's clock."""
+    marker = item.get_closest_marker("benchmark")
+    tape = marker.kwargs[TAPE] if marker else None
+    assert isinstance(tape, Tape), "another benchmark marker hides the suite's own"
+    return tape
 
 
 def replay(run: Run, case: Case, benchmark: Any, tape: Tape, *, required: Sequence[str]) -> None:
@@ -46,9 +58,11 @@ def replay(run: Run, case: Case, benchmark: Any, tape: Tape, *, required: Sequen
         pytest.fail(f"{case.device} is required: {reason}", pytrace=False)
     if outcome is not Outcome.MEASURED:
         pytest.skip(f"{outcome}: {reason}" if outcome is not Outcome.SKIPPED else str(reason))
-    slices = {one.launch: one.slices for one in run.by_case()[case] if one.slices is not None}
-    iterations = next((some.iterations for some in slices.values()), 1)
-    record(benchmark, case, iterations, {launch: some.seconds for launch, some in slices.items()}, tape)
+    launches = {
+        measurement.launch: measurement.slices for measurement in run.by_case()[case] if measurement.slices is not None
+    }
+    iterations = next((slices.iterations for slices in launches.values()), 1)
+    record(benchmark, case, iterations, {launch: slices.seconds for launch, slices in launches.items()}, tape)
 
 
 def record(benchmark: Any, case: Case, iterations: int, launches: Mapping[int, Sequence[float]], tape: Tape) -> None:
@@ -61,17 +75,12 @@ def record(benchmark: Any, case: Case, iterations: int, launches: Mapping[int, S
         launches: the slices' seconds per iteration, by launch.
         tape: the clock that the fixture was given for this test.
     """
-    seconds = [value for some in launches.values() for value in some]
-    tape.load([whole_seconds(value, iterations) for value in seconds])
+    seconds = [slice_seconds for slices in launches.values() for slice_seconds in slices]
+    tape.load([whole_seconds(slice_seconds, iterations) for slice_seconds in seconds])
     benchmark.extra_info["case"] = case.id
     benchmark.extra_info["launches"] = len(launches)
-    benchmark.extra_info["launch_of_round"] = [launch for launch, some in launches.items() for _ in some]
+    benchmark.extra_info["launch_of_round"] = [launch for launch, slices in launches.items() for _ in slices]
     benchmark.pedantic(_nothing, rounds=max(1, len(seconds)), iterations=iterations)
-
-
-def meets(device: str, required: str) -> bool:
-    """Whether a device is one that is required: ``cuda:1`` is a ``cuda``, but not the other way round."""
-    return device == required or device.partition(":")[0] == required
 
 
 def whole_seconds(seconds: float, iterations: int) -> float:

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from shutil import get_terminal_size
 from statistics import median
 from time import monotonic
 
 import pytest
 
-from bench.plugin.terminal import clock_text
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.run import Finish, Measurement, Outcome
 from bench.run.schedule import Capped, Event, Sliced, Started
+from reports.show.units import duration
 
 REDRAW_SECONDS = 0.2
 """The live line changes at most this often."""
 
 LEAST_LAUNCHES = 0.5
-"""Launches after which a forecast of the rest is worth showing."""
+"""A forecast of the rest is shown from half a launch on: before that a few cases stand for all of them."""
 
 
 class Progress:
@@ -76,7 +77,7 @@ class Progress:
                 for case in sorted(self._medians.keys() - self._shown):
                     self._line(f"{case.id:<{self._width}}  {self._describe(self._medians[case])}")
                 self._line(
-                    f"{'done' if event.complete else 'stopped'} in {clock_text(event.wall_seconds)}"
+                    f"{'done' if event.complete else 'stopped'} in {duration(event.wall_seconds)}"
                     + (f": {event.reason}" if event.reason else "")
                 )
 
@@ -87,7 +88,7 @@ class Progress:
         what = (
             "pilot: verify, compile, fix iterations" if launch == 0 else f"launch {launch} of {self._settings.launches}"
         )
-        self._line(f"{what} · {self._count} cases · after {clock_text(monotonic() - self._begin)}{self._left()}")
+        self._line(f"{what} · {self._count} cases · after {duration(monotonic() - self._begin)}{self._left()}")
 
     def _finished(self, event: Measurement) -> None:
         self._done += 1
@@ -111,7 +112,7 @@ class Progress:
         figure = self._describe(medians) if medians else "preparing"
         stage = f"launch {self._launch}/{self._settings.launches}" if self._launch else "pilot"
         text = f"{stage} · {self._done + 1} of {self._count} · {case.id} · {figure}{self._left()}"
-        self._terminal.rewrite(text[: self._terminal._screen_width - 1], erase=True)  # noqa: SLF001
+        self._terminal.rewrite(text[: get_terminal_size().columns - 1], erase=True)
 
     def _left(self) -> str:
         """Return the time left, from the launches so far; nothing in the pilot and early in the first."""
@@ -119,7 +120,7 @@ class Progress:
         if self._launch < 1 or launches < LEAST_LAUNCHES:
             return ""
         per_launch = (monotonic() - self._timed_since) / launches
-        return f" · about {clock_text(per_launch * (self._settings.launches - launches))} left"
+        return f" · about {duration(per_launch * (self._settings.launches - launches))} left"
 
     def _line(self, text: str) -> None:
         if self._live:

@@ -1,4 +1,4 @@
-"""Which cases pytest selected."""
+"""Which cases there are to select, and which of them pytest selected."""
 
 from __future__ import annotations
 

@@ -1,18 +1,20 @@
-"""What every live line needs: lengths of time as text, and silence once the terminal is gone."""
+"""pytest's terminal: which reporter writes to it, and silence once it is gone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import ParamSpec
 
-
-def clock_text(seconds: float) -> str:
-    """Return a length of time as a person reads it: ``3m40s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
-
+import pytest
 
 Shown = ParamSpec("Shown")
+
+
+def reporter_of(config: pytest.Config) -> pytest.TerminalReporter:
+    """Return what writes to pytest's terminal."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    assert isinstance(reporter, pytest.TerminalReporter)
+    return reporter
 
 
 def while_it_can_be_seen(show: Callable[Shown, None]) -> Callable[Shown, None]:

@@ -16,19 +16,19 @@ import pytest
 
 from bench.host.folders import ROOT
 from bench.plugin.foreign_options import REFUSED, refuse_foreign
-from bench.plugin.options import add_options, read_options
-from bench.request import Options
+from bench.plugin.options import add_options, read_request
+from bench.request import GateQuestion, PlanQuestion, Request, RunQuestion
 from models import dataset
 
 SUITE = str(ROOT / "bench")
-Read = Callable[..., Options]
+Read = Callable[..., Request]
 
 
 @pytest.fixture
 def read(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Read:
     """Parses a command line of ``pytest bench`` as pytest itself does, and reads our part of it."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    return lambda *arguments: read_options(pytester.parseconfig(SUITE, *arguments))
+    return lambda *arguments: read_request(pytester.parseconfig(SUITE, *arguments))
 
 
 def pytest_bench(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -40,24 +40,24 @@ def pytest_bench(*arguments: str, **variables: str) -> subprocess.CompletedProce
 
 def test_defaults_are_the_main_job(read: Read) -> None:
     """``pytest bench`` alone: one network, forward and backward, three batches, compile off and on."""
-    found = read()
-    assert (found.models, found.steps, found.batches) == (("mlp",), ("forward", "backward"), (1, 64, 1024))
-    assert (found.devices, found.compiles) == (("auto",), ("off", "on"))
-    assert found.dtypes_for("cpu") == ("float32", "bfloat16")
-    assert found.dtypes_for("cuda") == ("float32", "bfloat16", "float16")
-    assert found.data == "auto"
-    assert (found.settings.launches, found.settings.quick, found.settings.budget_seconds) == (8, False, None)
+    request = read()
+    assert (request.models, request.steps, request.batches) == (("mlp",), ("forward", "backward"), (1, 64, 1024))
+    assert (request.devices, request.compiles) == (("auto",), ("off", "on"))
+    assert request.dtypes_for("cpu") == ("float32", "bfloat16")
+    assert request.dtypes_for("cuda") == ("float32", "bfloat16", "float16")
+    assert request.data == "auto"
+    assert (request.settings.launches, request.settings.quick, request.settings.budget_seconds) == (8, False, None)
 
 
 def test_comma_lists_name_the_matrix(read: Read) -> None:
     """Spaces and repetitions are forgiven, the order is kept."""
-    found = read(
+    request = read(
         "--batch", "64, 1,64", "--dtype=float16,float64", "--device", "cpu,cuda:1", "--compile", "backend:x,on"
     )
-    assert found.batches == (64, 1)
-    assert found.dtypes_for("cpu") == found.dtypes_for("cuda") == ("float16", "float64")
-    assert found.devices == ("cpu", "cuda:1")
-    assert found.compiles == ("backend:x", "on")
+    assert request.batches == (64, 1)
+    assert request.dtypes_for("cpu") == request.dtypes_for("cuda") == ("float16", "float64")
+    assert request.devices == ("cpu", "cuda:1")
+    assert request.compiles == ("backend:x", "on")
 
 
 def test_batch_that_is_written_in_two_ways_is_one_case(read: Read) -> None:
@@ -189,26 +189,6 @@ def test_missing_images_are_a_usage_error_with_three_ways_to_get_them(
     assert read("--data", "fashion-mnist", "--data-root", str(tmp_path), "--download").download
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--device", "cpu"], False),
-        (["--device", "cpu,cuda:3,vulkan"], False),
-        (["--device", "cpu", "--require-device", "cuda"], False),
-        ([], True),
-        (["--device", "all"], True),
-        (["--device", "npu"], True),
-        (["--device", "cpu", "--require-device", "npu"], True),
-    ],
-    ids=lambda value: " ".join(value) or "default" if isinstance(value, list) else "",
-)
-def test_probe_process_is_asked_only_where_names_do_not_say(
-    read: Read, arguments: list[str], *, expected: bool
-) -> None:
-    """Named devices are collected in half a second, without torch."""
-    assert read(*arguments).needs_probe == expected
-
-
 def test_help_names_every_option() -> None:
     """With its default and the known values."""
     done = pytest_bench("--help")
@@ -282,11 +262,10 @@ def test_collecting_named_devices_imports_nothing_heavy() -> None:
 
 def test_options_hold_what_they_say(read: Read) -> None:
     """Each switch reaches its field."""
-    found = read("--plan", "--unsteady", "no-gc,interleaved", "--require-device", "cpu", "--seed", "7", "--launches=3")
-    assert found.plan
-    assert found.unsteady == ("no-gc", "interleaved")
-    assert found.required == ("cpu",)
-    assert (found.settings.seed, found.settings.launches) == (7, 3)
+    request = read("--unsteady", "no-gc,interleaved", "--require-device", "cpu", "--seed", "7", "--launches=3")
+    assert request.unsteady == ("no-gc", "interleaved")
+    assert request.required == ("cpu",)
+    assert (request.settings.seed, request.settings.launches) == (7, 3)
 
 
 @pytest.mark.parametrize("label", ["dtype", "param:dtpye", "group,"])
@@ -295,3 +274,35 @@ def test_grouping_that_pytest_benchmark_would_break_on_is_refused(label: str) ->
     with pytest.raises(pytest.UsageError, match="--benchmark-group-by: unknown label"):
         refuse_foreign(a_config(benchmark_group_by=label))
     refuse_foreign(a_config(benchmark_group_by="param:dtype,group"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "question"),
+    [
+        ([], RunQuestion(resume=False, retry=False)),
+        (["--resume", "--retry", "--benchmark-json", "out.json"], RunQuestion(resume=True, retry=True)),
+        (["--plan"], PlanQuestion()),
+        (["--plan", "--resume", "--benchmark-json", "out.json"], PlanQuestion()),
+    ],
+    ids=lambda value: " ".join(value) or "default" if isinstance(value, list) else "",
+)
+def test_command_line_asks_one_question(read: Read, arguments: list[str], question: PlanQuestion | RunQuestion) -> None:
+    """A session plans, runs or gates, and never two of them."""
+    assert read(*arguments).question == question
+
+
+def test_gate_has_defaults_of_its_own(read: Read) -> None:
+    """Five minutes, at most sixty blocks of short slices, and nothing compiled."""
+    request = read("--against", "main", "--strict-gate")
+    assert isinstance(request.question, GateQuestion)
+    assert (request.question.strict, request.question.exhaust) == (True, False)
+    settings = request.settings
+    assert (settings.budget_seconds, settings.launches, settings.slice_seconds) == (300.0, 60, 0.006)
+    assert request.compiles == ("off",)
+
+
+@pytest.mark.parametrize("gate", [(), ("--against", "main")], ids=["run", "gate"])
+def test_retry_without_resume_is_refused_whatever_is_asked(read: Read, gate: tuple[str, ...]) -> None:
+    """It would be ignored in silence."""
+    with pytest.raises(pytest.UsageError, match="--retry goes with --resume"):
+        read("--retry", *gate)

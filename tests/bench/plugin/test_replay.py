@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from math import inf, nextafter, ulp
 from pathlib import Path
@@ -14,8 +13,7 @@ from hypothesis import strategies as st
 
 from bench.files.journal import Journal
 from bench.files.run import read
-from bench.plugin.document import JsonTarget
-from bench.plugin.replay import Tape, meets, replay, whole_seconds
+from bench.plugin.replay import Tape, replay, whole_seconds
 from bench.record.case import Case
 from bench.record.run import Measurement, Outcome, Run
 from bench.run.recorder import Recorder
@@ -155,46 +153,6 @@ def test_quick_pass_hands_over_no_time() -> None:
     assert fixture.extra_info["launch_of_round"] == []
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> JsonTarget:
-    """Where pytest-benchmark writes, and where the result belongs."""
-    return JsonTarget(tmp_path / "out.json", tmp_path / "aside" / "part.json")
-
-
-def test_target_is_written_aside_and_shown_as_the_final_name(target: JsonTarget) -> None:
-    """An interrupted write of pytest-benchmark's leaves the earlier result alone."""
-    assert os.fspath(target) == str(target.aside)
-    assert str(target) == str(target.final)
-
-
-def test_publish_puts_the_document_in_its_place(target: JsonTarget) -> None:
-    """Whole, and over an earlier one."""
-    target.final.write_text("old")
-    target.aside.parent.mkdir()
-    target.aside.write_text('{"benchmarks": [1]}')
-    assert target.publish(lambda: pytest.fail("made another")) == target.final  # type: ignore[arg-type,return-value]
-    assert target.final.read_text() == '{"benchmarks": [1]}'
-
-
-def test_publish_makes_the_document_where_pytest_benchmark_made_none(target: JsonTarget) -> None:
-    """When no case was measured, an old result must not stay as if it were the new one."""
-    target.final.write_text("old")
-    assert target.publish(lambda: {"benchmarks": []}) == target.final
-    assert target.final.read_text() == '{\n "benchmarks": []\n}'
-
-
-def test_result_that_cannot_be_written_is_rescued(
-    target: JsonTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Into the system's temporary folder, and the caller says where."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    target.final.mkdir()
-    rescued = target.publish(lambda: {"benchmarks": []})
-    assert rescued != target.final
-    assert rescued.parent.name.startswith("rescued-out-")
-    assert "benchmarks" in rescued.read_text()
-
-
 @given(seconds=st.floats(1e-9, 1e3), iterations=st.integers(1, 10_000))
 def test_whole_slice_divides_back_to_its_seconds(seconds: float, iterations: int) -> None:
     """What pytest-benchmark stores is what was timed, to the last digit, wherever a float can say it."""
@@ -203,12 +161,3 @@ def test_whole_slice_divides_back_to_its_seconds(seconds: float, iterations: int
     neighbours = (seconds * iterations, nextafter(seconds * iterations, 0), nextafter(seconds * iterations, inf))
     if any(one / iterations == seconds for one in neighbours):
         assert whole / iterations == seconds
-
-
-@pytest.mark.parametrize(
-    ("device", "required", "expected"),
-    [("cuda", "cuda", True), ("cuda:1", "cuda", True), ("cuda", "cuda:1", False), ("cpu", "cuda", False)],
-)
-def test_device_meets_what_is_required(device: str, required: str, *, expected: bool) -> None:
-    """On a machine with several cards each of them is one."""
-    assert meets(device, required) is expected

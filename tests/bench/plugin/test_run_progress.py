@@ -10,7 +10,6 @@ from _pytest.terminal import TerminalReporter
 
 from bench.plugin import run_progress as progress_module
 from bench.plugin.run_progress import REDRAW_SECONDS, Progress
-from bench.plugin.terminal import clock_text
 from bench.record.conditions import Settings
 from bench.record.run import Outcome
 from bench.run.schedule import Sliced, Started
@@ -39,6 +38,12 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that is wide enough for every line."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock that progress reads."""
@@ -55,7 +60,6 @@ def described(medians: Sequence[float]) -> str:
 def progress(config: pytest.Config, stream: io.TextIOBase, *, launches: int = 3, quick: bool = False) -> Progress:
     """Return the progress of a run of two cases."""
     reporter = TerminalReporter(config, file=stream)  # type: ignore[arg-type]
-    reporter._screen_width = 200
     return Progress(reporter, Settings(launches=launches, quick=quick), TWO, described)
 
 
@@ -122,9 +126,15 @@ def test_quick_pass_claims_no_time(pytestconfig: pytest.Config) -> None:
     assert stream.getvalue() == f"{CASE.id:<{max(len(case.id) for case in TWO)}}  right answer; not timed\n"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0s"), (59.4, "59s"), (59.6, "1m00s"), (220, "3m40s"), (3600, "60m00s")]
-)
-def test_lengths_of_time_are_read_at_a_glance(seconds: float, text: str) -> None:
-    """Minutes and seconds."""
-    assert clock_text(seconds) == text
+def test_live_line_is_cut_at_the_edge_of_the_terminal(
+    pytestconfig: pytest.Config, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A longer one would wrap, and rewriting would leave its first half standing."""
+    monkeypatch.setenv("COLUMNS", "20")
+    stream = Terminal(live=True)
+    shown = progress(pytestconfig, stream)
+    shown.show(Started(launch=1, cases=TWO))
+    before = stream.tell()
+    clock.now += REDRAW_SECONDS
+    shown.show(Sliced(launch=1, case=CASE, seconds=0.001))
+    assert stream.getvalue()[before:].rpartition("\r")[2].rstrip() == f"launch 1/3 · 1 of 2 · {CASE.id}"[:19].rstrip()

@@ -1,46 +1,9 @@
-"""What ``--against`` and ``--arm`` mean."""
+"""An arm runs a case its own way."""
 
 from __future__ import annotations
 
-import pytest
-
-from bench.plugin.gate_options import parse_arms
-from bench.record.arm import Arm, Side
+from bench.record.arm import Arm
 from tests.makers.runs import TWO
-
-
-def test_against_names_the_base() -> None:
-    """Head is the working tree."""
-    assert parse_arms("main", []) == {Side.BASE: Arm(ref="main"), Side.HEAD: Arm()}
-
-
-def test_arm_takes_an_interpreter_variables_and_variants() -> None:
-    """One torch against another and one thread against two are the same command."""
-    arms = parse_arms(
-        None, ["base=python=/a/bin/python,OMP_NUM_THREADS=1", "head=dtype=bfloat16,compile=on", "head=ref=x"]
-    )
-    assert arms[Side.BASE] == Arm(python="/a/bin/python", variables={"OMP_NUM_THREADS": "1"})
-    assert arms[Side.HEAD] == Arm(ref="x", dtype="bfloat16", compile="on")
-
-
-@pytest.mark.parametrize(
-    ("against", "texts", "sentence"),
-    [
-        ("", [], "--against is empty"),
-        (" ", [], "--against is empty"),
-        (None, ["tail=ref=x"], "unknown arm 'tail'; known: base, head"),
-        (None, ["head=x"], "'x' is not KEY=VALUE"),
-        (None, ["head=threads=2"], "'threads=2' is not KEY=VALUE"),
-        (None, ["head=python="], "'python=' is not KEY=VALUE"),
-        ("main", ["base=ref=x"], "ref of base is given twice"),
-        (None, ["head=dtype=int8"], "unknown dtype 'int8'"),
-        (None, ["head=compile=fast"], "unknown compile 'fast'"),
-    ],
-)
-def test_arm_that_says_nothing_sensible_is_refused(against: str | None, texts: list[str], sentence: str) -> None:
-    """A typo must not compare something else."""
-    with pytest.raises(ValueError, match=sentence):
-        parse_arms(against, texts)
 
 
 def test_arm_overrides_the_case() -> None:

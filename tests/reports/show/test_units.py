@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.show.units import ABSENT, Unit, data_size, percent, seconds, text, tick
+from reports.show.units import ABSENT, Unit, data_size, duration, percent, seconds, text, tick
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,11 @@ def test_tick_drops_trailing_zeros() -> None:
     """An axis has no room for them."""
     assert tick(Unit.SECONDS)(0.003, None) == "3 ms"
     assert tick(Unit.IMAGES_PER_SECOND)(3e4, None) == "30k"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0, "0s"), (59.4, "59s"), (59.6, "1m00s"), (220, "3m40s"), (3600, "60m00s")]
+)
+def test_lengths_of_time_are_read_at_a_glance(value: float, shown: str) -> None:
+    """Minutes and seconds."""
+    assert duration(value) == shown

@@ -1,0 +1,135 @@
+"""A run inside pytest: at work unless ``--plan``, ``--against`` or ``--arm`` is given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.files.parse import SECTION
+from bench.files.run import keep_aside, section
+from bench.host.stopping import StopSwitch, stoppable
+from bench.plugin.publication import Publication
+from bench.plugin.replay import Tape, replay
+from bench.plugin.run_progress import Progress
+from bench.plugin.selection import selected
+from bench.plugin.terminal import reporter_of, while_it_can_be_seen
+from bench.plugin.usage import usage_errors
+from bench.record.case import Case
+from bench.record.run import Run
+from bench.request import Request, RunQuestion
+from bench.run.measure import measure, run_workers
+from bench.session import open_session
+
+
+class RunPlugin:
+    """Measures the selected cases, hands them to their tests, and publishes what came of them.
+
+    Args:
+        request: what was asked for.
+        question: whether this is another part of a run that was cut off.
+        publication: where results go.
+
+    Attributes:
+        run: what was measured; None before that, and if nothing was selected.
+    """
+
+    def __init__(self, request: Request, question: RunQuestion, publication: Publication) -> None:
+        self.run: Run | None = None
+        self._request = request
+        self._question = question
+        self._publication = publication
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Measure what was selected, then let the tests replay it."""
+        cases = selected(session.items)
+        if not cases or session.testsfailed:
+            return (yield)
+        with usage_errors(), stoppable() as stop:
+            self._publication.output.lock()
+            self.run = self._measure(reporter_of(session.config), cases, stop)
+            result = yield
+        if self.run.finish is not None and self.run.finish.stopped:
+            raise session.Interrupted(self.run.finish.reason)
+        return result
+
+    def _measure(self, reporter: pytest.TerminalReporter, cases: Sequence[Case], stop: StopSwitch) -> Run:
+        """Measure the cases with progress on the terminal and every event in the journal."""
+        progress = Progress(reporter, self._request.settings, cases, describe)
+        journal_path = self._publication.output.journal_path
+        if not self._question.resume and (aside := keep_aside(journal_path)):
+            self._publication.say(
+                f"a run that was cut off was there: its journal is kept as {aside}; --resume goes on with one"
+            )
+        with (
+            open_session(self._request) as session,
+            run_workers(session, cases, wake=stop.wake) as workers,
+        ):
+            return measure(
+                session,
+                workers,
+                self._question,
+                cases,
+                journal_path,
+                show=while_it_can_be_seen(progress.show),
+                stop=stop,
+            )
+
+    def replay(self, case: Case, benchmark: Any, _node: pytest.Item, tape: Tape) -> None:
+        """Hand the case's slices to pytest-benchmark's fixture, or end the test the way the case ended."""
+        if self.run is None:
+            pytest.fail("nothing was measured, since the collection failed", pytrace=False)
+        replay(self.run, case, benchmark, tape, required=self._request.required)
+
+    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
+        """Add our section to everything that pytest-benchmark stores."""
+        if self.run is not None:
+            output_json[SECTION] = section(self.run)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Publish the JSON and write the reports; pytest-benchmark has written its part by now."""
+        if self.run is not None and not self._publication.publish(session.config, partial(write_reports, self.run)):
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Publish what was measured even if another plugin broke the end of the session."""
+        if self.run is not None:
+            self._publication.rescue(config, partial(write_reports, self.run))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what came of the run and where it lies."""
+        self._publication.show(terminalreporter, [] if self.run is None else summary(self.run))
+
+
+def describe(medians: Sequence[float]) -> str:
+    """Return launch medians in seconds per iteration as text: centre and interval."""
+    from reports.show import units
+    from reports.stats import intervals
+
+    summary = intervals.summarize(medians)
+    return units.text(units.Unit.SECONDS, summary.centre, summary.low, summary.high)
+
+
+def write_reports(run: Run, folder: Path) -> str:
+    """Write a run's tables and plots into a folder, and say so."""
+    from reports.run import write
+
+    write.write_reports(run, folder)
+    return "tables and plots"
+
+
+def summary(run: Run) -> list[str]:
+    """Return how the cases ended and the table that answers what was asked, as lines of text."""
+    from reports.figures.reference import Reference
+    from reports.run.text import render
+    from reports.show.table import Format
+
+    counts = Counter(outcome for outcome, _ in run.outcomes().values())
+    table = render(run, ["summary"], Format.TEXT, Reference())
+    return [", ".join(f"{count} {outcome}" for outcome, count in counts.items()), "", *table.splitlines(), ""]

@@ -1,0 +1,33 @@
+"""Requests as a command line would make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bench.record.arm import Arm, Side
+from bench.record.conditions import Settings
+from bench.request import GateQuestion, Request, RunQuestion
+
+RUN = RunQuestion(resume=False, retry=False)
+GATE = GateQuestion(arms={Side.BASE: Arm(ref="main"), Side.HEAD: Arm()}, strict=False, add_blocks=False, exhaust=False)
+
+
+def made_request(**changes: Any) -> Request:
+    """Return a request for two cases on the CPU and random images, but for these fields."""
+    fields: dict[str, Any] = {
+        "models": ("mlp",),
+        "steps": ("forward",),
+        "batches": (64,),
+        "devices": ("cpu",),
+        "dtypes": None,
+        "compiles": ("off",),
+        "required": (),
+        "settings": Settings(launches=2),
+        "data": "random",
+        "data_root": Path("data"),
+        "download": False,
+        "unsteady": (),
+        "question": RUN,
+    }
+    return Request(**{**fields, **changes})
