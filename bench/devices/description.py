@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
-from bench.devices import nvidia as nvml
+from bench.devices import nvidia
 from bench.devices.backend import module_of
 from bench.devices.memory import total_bytes
-from bench.host.facts import processor
+from bench.host.processor import processor
 from bench.record.conditions import Scalar
 
-if TYPE_CHECKING:
-    import torch
+PROPERTIES = ("multi_processor_count", "gcnArchName", "driver_version", "max_compute_units", "L2_cache_size")
+"""These parts of a backend's own description of a device can move a figure; each backend has some of them."""
 
 
 def torch_facts(device: torch.device) -> dict[str, Scalar]:
     """Return what torch says about itself and about one device; called inside a worker."""
-    import torch
-
-    from bench.devices.description import device_facts
-
     return {
         "torch.git": torch.version.git_version,
         "torch.cuda": torch.version.cuda,
@@ -48,10 +42,6 @@ def describe(device: torch.device) -> str:
     return device.type
 
 
-PROPERTIES = ("multi_processor_count", "gcnArchName", "driver_version", "max_compute_units", "L2_cache_size")
-"""Of a backend's own description of a device, what can move a figure; each backend has some of them."""
-
-
 def device_facts(device: torch.device) -> dict[str, Scalar]:
     """Return what is known of a device; a fact that nobody tells is None, with its reason under ``NAME.reason``."""
     facts: dict[str, Scalar] = {"description": describe(device)}
@@ -65,7 +55,7 @@ def device_facts(device: torch.device) -> dict[str, Scalar]:
     if device.type == "cuda":
         facts["tf32"] = torch.backends.cuda.matmul.allow_tf32
         facts["runtime"] = torch.version.hip or torch.version.cuda
-        facts |= nvml.facts(device)
+        facts |= nvidia.facts(device)
         if "driver" not in facts:
             facts |= {"driver": None, "driver.reason": "nvidia-ml-py does not answer: install the extra nvidia"}
     return facts

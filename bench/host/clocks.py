@@ -1,6 +1,6 @@
-"""Is time itself to be trusted? Notices a machine that was suspended and a wall clock that was set.
+"""Readings of the machine's clocks, whose differences show that it was suspended or that its wall clock was set.
 
-A slice is timed on a clock that neither event moves, but what was timed around one was not timed in peace.
+A slice is timed on a clock that neither event moves, but a slice during which one happened was disturbed.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ import time
 from dataclasses import dataclass
 
 ALWAYS = getattr(time, "CLOCK_BOOTTIME", None)
-"""On Linux this clock goes on while the machine sleeps; CLOCK_MONOTONIC does not."""
+"""This clock of Linux goes on while the machine sleeps; CLOCK_MONOTONIC does not (man clock_gettime)."""
 
 AWAKE = getattr(time, "CLOCK_UPTIME_RAW", None)
-"""On macOS this clock stands still while the machine sleeps; CLOCK_MONOTONIC does not."""
+"""This clock of macOS stands still while the machine sleeps; CLOCK_MONOTONIC does not (man clock_gettime)."""
 
 NOTICED_SECONDS = 1.0
-"""Less than this is the reading of the clocks one after the other, or the time service at work."""
+"""A smaller difference is not reported: the clocks are read one after the other, and a time service corrects one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clocks:
-    """The clocks at one moment.
+class ClockReadings:
+    """What the machine's clocks say at one moment.
 
     Attributes:
         monotonic: goes on evenly.
@@ -33,8 +33,8 @@ class Clocks:
     wall: float
 
     @classmethod
-    def now(cls) -> Clocks:
-        """Read them."""
+    def now(cls) -> ClockReadings:
+        """Read the clocks."""
         monotonic = time.monotonic()
         asleep = None
         if ALWAYS is not None:
@@ -43,8 +43,8 @@ class Clocks:
             asleep = monotonic - time.clock_gettime(AWAKE)
         return cls(monotonic=monotonic, asleep=asleep, wall=time.time_ns() / 1e9)
 
-    def oddities_since(self, before: Clocks) -> tuple[str, ...]:
-        """Return what a reader of this stretch of time must know, a sentence each."""
+    def oddities_since(self, before: ClockReadings) -> tuple[str, ...]:
+        """Return a sentence for each thing that disturbed the time since `before`."""
         notes = []
         slept = 0.0
         if self.asleep is not None and before.asleep is not None:

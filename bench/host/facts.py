@@ -10,15 +10,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 
+from bench.host.processor import processor
 from bench.host.steadiness import MEASURES
 from bench.record.conditions import Environment, Scalar
-
-if TYPE_CHECKING:
-    pass
 
 PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "triton", "torchvulkan")
 """Packages whose version can move a figure."""
@@ -65,23 +62,13 @@ def gather(
     return Environment(facts=facts)
 
 
-def processor() -> str:
-    """Return the processor's name, as well as the system tells it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    except OSError:  # not Linux
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def digest(folder: Path) -> str:
     """Return a fingerprint of the Python files below a folder, by name and content."""
-    found = sha256()
+    content = sha256()
     for path in sorted(folder.rglob("*.py")):
-        found.update(f"{path.relative_to(folder)}\0".encode())
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
+        content.update(f"{path.relative_to(folder)}\0".encode())
+        content.update(path.read_bytes())
+    return content.hexdigest()[:16]
 
 
 def own_version() -> str:

@@ -1,7 +1,11 @@
-"""The checkout's folder, locks, and a run's temporary folder: compiler caches, unpacked images, the workers' log.
+"""The checkout's folder, locks, and a run's scratch folder: compiler caches, unpacked images, the workers' log.
 
-A scratch folder is gone when its run ends. A run that was killed cannot remove its own: the next run finds such
-folders, whose owner no longer holds their lock, and removes them.
+A run removes its scratch folder when it ends. A run that was killed cannot: the next run removes every such folder
+whose lock nobody holds.
+
+The lock is the kernel's flock and nothing else, since the kernel lets go of it with the process, however that dies.
+Where a file system has no flock, locking is an error here: a marker file instead would survive a kill, and a folder
+that looks owned is never removed.
 """
 
 from __future__ import annotations
@@ -18,8 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout: what is timed is imported from here, and reports are written here."""
 
 PREFIX = "accelbench-"
+"""Names of scratch folders begin with this, so that a sweep finds them."""
+
 OWNER = "owner.lock"
-"""The file in a scratch folder that its run keeps locked; the kernel lets go of it with the run."""
+"""A run keeps this file of its scratch folder locked as long as it lives."""
 
 
 class LockedError(Exception):

@@ -1,9 +1,9 @@
-"""Nobody survives, and a worker falls before the run does.
+"""How long a process of ours lives: never longer than its parent, and a worker is the first to be out of memory.
 
-A process is bound to its parent's life. On Linux the kernel does it (PR_SET_PDEATHSIG), also for a stopped process,
-if it was asked before the first stop. On macOS the kernel does not: there the launcher kills its workers, stopped or
-not, as soon as its channel to the pytest process closes; only a launcher killed at the same moment leaves a stopped
-worker behind, and a running one leaves by itself when its channel closes.
+Linux kills a process when its parent dies (PR_SET_PDEATHSIG), a stopped one too if it asked before its first stop.
+macOS has nothing like it. There the launcher kills its workers, stopped or not, as soon as its channel to the pytest
+process closes, and a running worker exits when its own channel closes. Only a stopped worker whose launcher is killed
+at the same moment is left behind.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
-"""From Linux's sys/prctl.h."""
+"""This number asks Linux for a signal at the parent's death (sys/prctl.h)."""
 
 
 def die_with_parent(parent: int) -> None:
-    """Have this process killed when `parent` dies, and leave at once if it is dead already.
+    """Have this process killed when `parent` dies, and exit at once if it is dead already.
 
     Args:
         parent: the process id that this process's parent is expected to have.

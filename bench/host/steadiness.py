@@ -18,13 +18,13 @@ MEASURES = {
     "no-gc": "Python's garbage collector does not run inside a slice",
     "interleaved": "variants that are compared take turns within seconds, in random order",
 }
-"""Name -> what it does and what leaving it out costs; figures from a shared two-core x86 virtual machine."""
+"""Each name says what is done and what leaving it out costs; the figures are of a shared two-core x86 machine."""
 
 MMAP_THRESHOLD_BYTES = 32 << 20
-"""The most that glibc accepts on 64 bits; larger blocks are mapped and unmapped each time."""
+"""glibc accepts no higher threshold on 64 bits (man mallopt), so it maps and unmaps larger blocks each time."""
 
 TRIM_THRESHOLD_BYTES = 1 << 30
-"""Free memory at the top of the heap that glibc keeps: more than any case here allocates."""
+"""glibc keeps so much free memory at the top of the heap, which is more than any case here allocates."""
 
 
 def variables(left_out: Collection[str]) -> dict[str, str]:
@@ -55,7 +55,7 @@ def no_gc(*, enabled: bool = True) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disturbance:
-    """Counters of what disturbs a process, running totals.
+    """Running totals of what disturbs a process.
 
     Attributes:
         stolen_seconds: time the hypervisor took, all cores together; None where the system does not tell.

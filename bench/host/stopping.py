@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM end a run in order: a switch that is asked between requests, and wakes who waits for one."""
+"""A switch that SIGINT and SIGTERM turn, so that a run ends in order.
+
+A run asks the switch between two requests to a worker; turning it also wakes a run that waits for an answer.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,22 @@ from types import FrameType
 
 @dataclass(slots=True)
 class StopSwitch:
-    """Turned by SIGINT and SIGTERM; asked between requests to a worker."""
+    """What a signal turns and a run asks.
+
+    Attributes:
+        reason: why the run should stop; None while it should go on.
+    """
 
     reason: str | None = None
     _pipe: tuple[int, int] = field(default_factory=os.pipe)
 
     @property
     def wake(self) -> int:
-        """A descriptor that becomes readable when the switch is turned."""
+        """The descriptor that becomes readable when the switch is turned."""
         return self._pipe[0]
 
     def close(self) -> None:
-        """Let go of the descriptors."""
+        """Close the descriptors."""
         for descriptor in self._pipe:
             os.close(descriptor)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from time import monotonic
 
-from bench.host.clocks import Clocks
+from bench.host.clocks import ClockReadings
 from bench.processes.supervisor import Operator, StoppedError, Workers
 from bench.record.case import Case
 from bench.record.conditions import Settings
@@ -200,7 +200,7 @@ class Schedule:
         """Time one group's variants; if one of them breaks the worker, the others again without it."""
         self._random = _order(self._settings.seed, launch, group)
         yield Started(launch=launch, cases=tuple(self._groups[group]))
-        clocks = Clocks.now()
+        clocks = ClockReadings.now()
         while cases := self._groups[group]:
             gathered = yield from self._prepare_all(self._random.sample(cases, len(cases)), launch)
             if gathered is None:
@@ -210,7 +210,7 @@ class Schedule:
                 yield self._out(broken)
                 self._operator.forget()
                 continue
-            notes = Clocks.now().oddities_since(clocks)
+            notes = ClockReadings.now().oddities_since(clocks)
             if not gathered:
                 break
             yield tuple(

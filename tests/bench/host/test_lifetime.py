@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.host import lifetime as guard
+from bench.host import lifetime
 from bench.host.folders import ROOT
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part exists on Linux only")
@@ -21,40 +21,40 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What the kernel and the process were asked for, instead of having it done to the tests."""
     log: list[object] = []
     library = SimpleNamespace(prctl=lambda *arguments: log.append(arguments))
-    monkeypatch.setattr(guard.ctypes, "CDLL", lambda *_, **__: library)
-    monkeypatch.setattr(guard.os, "_exit", log.append)
+    monkeypatch.setattr(lifetime.ctypes, "CDLL", lambda *_, **__: library)
+    monkeypatch.setattr(lifetime.os, "_exit", log.append)
     return log
 
 
 @LINUX
 def test_kernel_is_asked_to_kill_with_the_parent(asked: list[object]) -> None:
     """Also a stopped process, if it was asked before the first stop."""
-    guard.die_with_parent(os.getppid())
-    assert asked == [(guard.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)]
+    lifetime.die_with_parent(os.getppid())
+    assert asked == [(lifetime.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)]
 
 
 @LINUX
 def test_process_whose_parent_is_dead_already_leaves(asked: list[object]) -> None:
     """The kernel is asked first, then the parent is looked at, so that no moment is left between them."""
-    guard.die_with_parent(os.getppid() + 1)
-    assert asked == [(guard.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), 1]
+    lifetime.die_with_parent(os.getppid() + 1)
+    assert asked == [(lifetime.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), 1]
 
 
 def test_other_systems_only_look_at_the_parent(asked: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
     """What protects there is the closed channel."""
-    monkeypatch.setattr(guard.sys, "platform", "darwin")
-    guard.die_with_parent(os.getppid())
-    guard.limit_memory(1)
+    monkeypatch.setattr(lifetime.sys, "platform", "darwin")
+    lifetime.die_with_parent(os.getppid())
+    lifetime.limit_memory(1)
     assert asked == []
 
 
 CHILD = """
 import signal
-from bench.host import lifetime as guard
+from bench.host import lifetime
 
-guard.die_first()
-guard.ignore_terminal()
-guard.limit_memory(1 << 30)
+lifetime.die_first()
+lifetime.ignore_terminal()
+lifetime.limit_memory(1 << 30)
 signal.raise_signal(signal.SIGINT)
 with open("/proc/self/oom_score_adj") as file:
     print(file.read().strip())
@@ -78,6 +78,6 @@ def test_system_without_such_a_score_is_left_as_it_is(monkeypatch: pytest.Monkey
     def fail(*_: object, **__: object) -> None:
         raise FileNotFoundError
 
-    monkeypatch.setattr(guard, "open", fail, raising=False)
-    guard.die_first()
-    guard.limit_memory(None)
+    monkeypatch.setattr(lifetime, "open", fail, raising=False)
+    lifetime.die_first()
+    lifetime.limit_memory(None)

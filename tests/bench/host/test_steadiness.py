@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from bench.host import steadiness as steady
+from bench.host import steadiness
 from bench.host.steadiness import MEASURES, Disturbance, disturbance, no_gc, variables
 
 
@@ -77,5 +77,5 @@ def test_system_that_tells_no_steal_is_none(monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*_: object, **__: object) -> None:
         raise FileNotFoundError
 
-    monkeypatch.setattr(steady, "open", fail, raising=False)
+    monkeypatch.setattr(steadiness, "open", fail, raising=False)
     assert disturbance().stolen_seconds is None
