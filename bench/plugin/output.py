@@ -18,11 +18,15 @@ class Output:
     """Where a run writes: the JSON, the journal beside it, and the folder of its reports.
 
     A JSON that goes to a device or a pipe has no neighbours: its journal lies in the folder of the reports.
+
+    Args:
+        json_path: where the JSON was asked for; None for the folder of the reports.
+        reports: the folder that holds one folder of reports for each name of a JSON.
     """
 
-    def __init__(self, json_path: Path | None) -> None:
+    def __init__(self, json_path: Path | None, *, reports: Path = ROOT / "reports" / "out") -> None:
         stem = json_path.stem if json_path else datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
-        self.folder = ROOT / "reports" / "out" / stem
+        self.folder = reports / stem
         self.json_path = json_path or self.folder / "run.json"
         self._streamed = is_stream(self.json_path)
         self.journal_path = self.folder / "run.jsonl" if self._streamed else self.json_path.with_suffix(".jsonl")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 from bench.plugin.output import Output
@@ -12,9 +11,9 @@ from bench.plugin.output import Output
 
 def test_results_for_a_pipe_go_into_it_and_the_journal_to_the_reports(tmp_path: Path) -> None:
     """``--benchmark-json /dev/null`` once replaced the device of the whole machine by a file."""
-    path = tmp_path / f"pipe-{os.getpid()}.json"
+    path = tmp_path / "pipe.json"
     os.mkfifo(path)
-    output = Output(path)
+    output = Output(path, reports=tmp_path / "reports")
     try:
         output.prepare()
         output.lock()
@@ -25,6 +24,5 @@ def test_results_for_a_pipe_go_into_it_and_the_journal_to_the_reports(tmp_path: 
         os.close(reader)
     finally:
         output.close()
-        shutil.rmtree(output.folder)
     assert path.is_fifo()
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [path, tmp_path / "reports"]

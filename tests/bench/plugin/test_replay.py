@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import inf, nextafter, ulp
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bench.record.case import Case
 from bench.record.run import Measurement, Outcome, Run
 from bench.run.recorder import Recorder
 from bench.run.schedule import Event, Sliced, Started
+from tests.makers.plugins import Fixture
 from tests.makers.runs import FINISH, TWO, hole, made_run, measured, slices
 
 CASE, OTHER = TWO
@@ -77,22 +78,6 @@ def test_tape_plays_each_slice_as_one_interval(seconds: list[float]) -> None:
     assert played == seconds
     with pytest.raises(IndexError):
         tape()
-
-
-@dataclass
-class Fixture:
-    """What `replay` asks of pytest-benchmark's fixture: it reads the clock around each round, as the real one does."""
-
-    tape: Tape
-    extra_info: dict[str, Any] = field(default_factory=dict)
-    data: list[float] = field(default_factory=list)
-
-    def pedantic(self, function: Any, *, rounds: int, iterations: int) -> None:
-        for _ in range(rounds):
-            begin = self.tape()
-            for _ in range(iterations):
-                function()
-            self.data.append((self.tape() - begin) / iterations)
 
 
 def replayed(run: Run, case: Case = CASE, *, required: tuple[str, ...] = ()) -> Fixture:

@@ -1,0 +1,323 @@
+"""A gate inside pytest, without a process: verdicts as tests, the answer as an exit code, and what is published."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from bench.files.gate import JobLog, job_section, read_job
+from bench.files.journal import Journal
+from bench.files.parse import GATE_SECTION
+from bench.gate.checkout import ArmsCode, Slots
+from bench.gate.tolerance import Tolerance
+from bench.host.folders import ROOT
+from bench.plugin.gate import GatePlugin, Measured, earlier_gate, exit_code, marked_floor
+from bench.plugin.output import Output
+from bench.plugin.replay import Tape
+from bench.processes.local import LaunchError
+from bench.record.arm import Arm, Side
+from bench.record.gate import Fault, Job
+from bench.record.run import Outcome
+from bench.request import SetupError
+from reports.gate.answer import State, answer
+from tests.makers.doubles import FakeArms, FakeOpener
+from tests.makers.jobs import CASES, ENDING, events_of, made_job
+from tests.makers.plugins import EndedSession, Fixture, made_publication
+from tests.makers.requests import GATE, made_request
+
+CASE = CASES[0]
+TOLERANCE = Tolerance(floors={}, accepted=())
+FAULT = Fault(block=1, side=Side.HEAD, case=CASE, outcome=Outcome.CRASHED, reason="SIGSEGV")
+
+
+def made_plugin(folder: Path, *, strict: bool = False, required: tuple[str, ...] = ()) -> GatePlugin:
+    """Return a plugin that has measured nothing yet."""
+    return GatePlugin(
+        made_request(question=GATE, required=required),
+        replace(GATE, strict=strict),
+        made_publication(folder),
+        tolerance=TOLERANCE,
+        earlier=None,
+    )
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> GatePlugin:
+    """A plugin that has measured nothing yet."""
+    return made_plugin(tmp_path)
+
+
+def measured(job: Job, folder: Path) -> Measured:
+    """Return a gate that was carried out, with its journal."""
+    begun = replace(
+        job, plan=None, counts=(), blocks=(), looks=(), faults=(), new=(), gone=(), ending=None, wall_seconds=0.0
+    )
+    with Journal(folder / "out.jsonl") as journal:
+        log = JobLog(begun, journal, ())
+        for event in events_of(job):
+            log.add(event)
+    return Measured(log=log, answer=answer(log.job()))
+
+
+def test_nothing_that_was_compared_is_not_green(
+    plugin: GatePlugin, pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    """--benchmark-skip skips every test, and pytest would be content."""
+    session = EndedSession(pytestconfig)
+    plugin.pytest_sessionfinish(session)  # type: ignore[arg-type]
+    assert session.exitstatus == 6
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_usage_error_stays_one(plugin: GatePlugin, pytestconfig: pytest.Config) -> None:
+    """Exit code 4 says that nothing was measured and why."""
+    session = EndedSession(pytestconfig, pytest.ExitCode.USAGE_ERROR)
+    plugin.pytest_sessionfinish(session)  # type: ignore[arg-type]
+    assert session.exitstatus == pytest.ExitCode.USAGE_ERROR
+
+
+def test_gate_is_a_section_of_pytest_benchmarks_json(plugin: GatePlugin, tmp_path: Path) -> None:
+    """One file has both."""
+    plugin.measured = measured(made_job(blocks=8, looks=(8,)), tmp_path)
+    document: dict[str, Any] = {"benchmarks": []}
+    plugin.pytest_benchmark_update_json(document)
+    assert document == {"benchmarks": [], GATE_SECTION: job_section(plugin.measured.log)}
+
+
+@pytest.mark.parametrize(
+    ("job", "status", "code"),
+    [
+        (made_job(), pytest.ExitCode.OK, 0),
+        (made_job(slower={CASE: 0.1}), pytest.ExitCode.OK, 1),
+        (made_job(slower={CASE: 0.1}), pytest.ExitCode.TESTS_FAILED, 1),
+        (made_job(caught=False), pytest.ExitCode.OK, 6),
+        (made_job(ending=replace(ENDING, stopped=True)), pytest.ExitCode.OK, 2),
+    ],
+    ids=["pass", "xfailed", "regressed", "control-not-caught", "stopped"],
+)
+def test_answer_becomes_the_exit_code(
+    job: Job, status: int, code: int, plugin: GatePlugin, pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    """Whatever marks the tests carry."""
+    plugin.measured = measured(job, tmp_path)
+    session = EndedSession(pytestconfig, status)
+    plugin.pytest_sessionfinish(session)  # type: ignore[arg-type]
+    assert session.exitstatus == code
+    assert json.loads((tmp_path / "out.json").read_text()) == {"benchmarks": []}
+    folder = tmp_path / "reports" / "out"
+    assert sorted(path.name for path in folder.iterdir()) == ["gate.csv", "gate.md", "gate.txt"]
+
+
+@pytest.mark.parametrize(
+    ("state", "strict", "code"),
+    [
+        (State.PASS, True, 0),
+        (State.INCONCLUSIVE, False, 0),
+        (State.INCONCLUSIVE, True, 7),
+        (State.UNPROVEN, False, 6),
+        (State.REGRESSED, False, 1),
+        (State.FAILED, False, 1),
+    ],
+)
+def test_exit_code_follows_the_answer_whatever_the_tests_said(state: State, code: int, *, strict: bool) -> None:
+    """An xfail mark must not turn a regression green."""
+    assert exit_code(state, strict=strict) == code
+
+
+def test_answer_that_is_not_where_it_belongs_ends_the_session_otherwise(
+    plugin: GatePlugin, pytestconfig: pytest.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said where it is instead."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "out.json").mkdir()
+    plugin.measured = measured(made_job(), tmp_path)
+    session = EndedSession(pytestconfig)
+    plugin.pytest_sessionfinish(session)  # type: ignore[arg-type]
+    assert session.exitstatus == pytest.ExitCode.INTERRUPTED
+    stream = io.StringIO()
+    plugin.pytest_terminal_summary(TerminalReporter(pytestconfig, file=stream))
+    assert f"they could not be written to {tmp_path / 'out.json'}" in stream.getvalue()
+
+
+def test_gate_is_published_when_another_plugin_broke_the_end(
+    plugin: GatePlugin, pytestconfig: pytest.Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No figure is lost to somebody else's traceback."""
+    plugin.measured = measured(made_job(), tmp_path)
+    plugin.pytest_unconfigure(pytestconfig)
+    assert (tmp_path / "out.json").exists()
+    assert f"results: {tmp_path / 'out.json'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("job", "ending", "words"),
+    [
+        (made_job(slower={CASE: 0.1}), pytest.fail.Exception, "regressed: "),
+        (made_job(faults=(FAULT,)), pytest.fail.Exception, "crashed in head: SIGSEGV"),
+        (made_job(blocks=2, looks=()), pytest.skip.Exception, "unproven: 2 blocks; a verdict takes 8"),
+    ],
+    ids=["regressed", "fault", "too-few-blocks"],
+)
+def test_test_ends_as_its_case_was_ruled(
+    job: Job,
+    ending: type[BaseException],
+    words: str,
+    plugin: GatePlugin,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    """A regression and a fault are failures, what cannot be judged is no pass."""
+    plugin.measured = measured(job, tmp_path)
+    tape = Tape()
+    with pytest.raises((pytest.fail.Exception, pytest.skip.Exception), match=words) as ended:
+        plugin.replay(CASE, Fixture(tape), request.node, tape)
+    assert ended.type is ending
+
+
+def test_required_device_that_neither_arm_has_is_a_failure(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """--require-device makes a hole a failure."""
+    holes = tuple(Fault(block=0, side=side, case=CASE, outcome=Outcome.SKIPPED, reason="no card") for side in Side)
+    plugin = made_plugin(tmp_path, required=("cpu",))
+    plugin.measured = measured(made_job(faults=holes), tmp_path)
+    tape = Tape()
+    with pytest.raises(pytest.fail.Exception, match="cpu is required: no card"):
+        plugin.replay(CASE, Fixture(tape), request.node, tape)
+
+
+def test_test_of_an_unchanged_case_passes_with_heads_slices(
+    plugin: GatePlugin, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """And its verdict is one of the test's properties."""
+    plugin.measured = measured(made_job(blocks=8, looks=(8,)), tmp_path)
+    tape = Tape()
+    fixture = Fixture(tape)
+    node = Node()
+    plugin.replay(CASE, fixture, node, tape)  # type: ignore[arg-type]
+    assert len(fixture.data) == 8 * 6
+    assert fixture.extra_info["launches"] == 8
+    assert [name for name, _ in node.user_properties] == ["verdict"]
+
+
+@dataclass
+class Node:
+    """What a verdict is noted on."""
+
+    user_properties: list[tuple[str, str]] = field(default_factory=list)
+
+
+@pytest.mark.parametrize("arguments", [(), (1.5,), ("5 %",), (0.1, 0.2)], ids=str)
+def test_floor_that_is_no_share_is_refused(arguments: tuple[object, ...], request: pytest.FixtureRequest) -> None:
+    """A typo would let everything pass."""
+    request.node.add_marker(pytest.MarkDecorator(pytest.Mark("floor", arguments, {}, _ispytest=True), _ispytest=True))
+    with pytest.raises(SetupError, match="test_floor_that_is_no_share_is_refused"):
+        marked_floor(request.node)
+
+
+def test_gate_that_was_killed_is_found_in_its_journal(tmp_path: Path) -> None:
+    """The JSON holds an earlier part then, or there is none."""
+    output = Output(tmp_path / "out.json", reports=tmp_path / "reports")
+    with pytest.raises(pytest.UsageError, match=r"--add-blocks: .*out\.json"):
+        earlier_gate(output)
+    job = made_job(blocks=8, looks=(8,))
+    measured(job, tmp_path)
+    assert earlier_gate(output)[0].blocks == job.blocks
+
+
+@dataclass
+class FakeGateWorkers(FakeArms):
+    """Makes fake workers of two arms whose code is there."""
+
+    code: ArmsCode = field(
+        default_factory=lambda: ArmsCode(
+            slots=Slots(folder=Path(), engine=Path()), trees={}, facts={"arm.head.models": "abc"}, trouble=None
+        )
+    )
+    arms: dict[Side, Arm] = field(default_factory=lambda: {side: Arm() for side in Side})
+    blocks_per_launcher: int = 10
+
+
+Suite = Callable[..., pytest.HookRecorder]
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """Runs ``pytest bench --against`` in this process, with workers that are none."""
+    monkeypatch.setattr("bench.plugin.output.Output.__init__.__kwdefaults__", {"reports": tmp_path / "reports"})
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+    def run(workers: FakeGateWorkers, *arguments: str) -> pytest.HookRecorder:
+        workers.budget_seconds = 300.0
+        monkeypatch.setattr("bench.plugin.gate.gate_workers", lambda *_, **__: nullcontext(workers))
+        monkeypatch.setattr(ArmsCode, "freeze", lambda *_: workers.code)
+        small = ("--device=cpu", "--step=forward", "--batch=64", "--data=random", "--launches=8", "--against=HEAD")
+        json_path = f"--benchmark-json={tmp_path / 'out.json'}"
+        return pytester.inline_run(str(ROOT / "bench"), "-p", "no:cacheprovider", *small, json_path, *arguments)
+
+    return run
+
+
+def test_whole_session_compares_replays_and_publishes(suite: Suite, tmp_path: Path) -> None:
+    """From the command line to the files."""
+    result = suite(FakeGateWorkers())
+    job = read_job(tmp_path / "out.json")[0]
+    assert len(job.blocks) == 8
+    assert job.environment["arm.head.models"] == "abc"
+    assert job.environment["arm.base.device.cpu.description"] == "Imaginary"
+    assert result.ret == exit_code(answer(job).state, strict=False)
+    assert job == replace(read_job(tmp_path / "out.jsonl")[0], source=job.source)
+    assert (tmp_path / "reports" / "out" / "gate.txt").exists()
+
+
+def test_slower_head_is_a_failed_test(suite: Suite, tmp_path: Path) -> None:
+    """The other case is not touched."""
+    slow = "mlp-forward-b64-cpu-float32-eager"
+    result = suite(FakeGateWorkers(slower={slow: 0.2}))
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assertoutcome(passed=1, failed=1)
+    assert {case.id for case in answer(read_job(tmp_path / "out.json")[0]).regressed} == {slow}
+
+
+def test_code_that_cannot_be_exported_proves_nothing(suite: Suite, tmp_path: Path) -> None:
+    """It is the gate's ending, and no worker is asked."""
+    workers = FakeGateWorkers()
+    workers.code = replace(workers.code, trouble="base cannot be exported: git rev-parse: no such branch")
+    assert suite(workers).ret == 6
+    ending = read_job(tmp_path / "out.json")[0].ending
+    assert ending is not None
+    assert ending.broken
+    assert ending.reason == "base cannot be exported: git rev-parse: no such branch"
+    assert workers.opened == []
+
+
+def test_launcher_that_does_not_come_up_proves_nothing(suite: Suite, tmp_path: Path) -> None:
+    """An arm's interpreter may be broken: its reason is the ending, and stands beside what the arm is."""
+
+    class Broken(FakeGateWorkers):
+        def hire(self, side: Side, first: bool) -> FakeOpener:  # noqa: FBT001  as the real one
+            raise LaunchError(f"no torch in {side}, slot {first}")
+
+    assert suite(Broken()).ret == 6
+    job = read_job(tmp_path / "out.json")[0]
+    assert job.ending is not None
+    assert job.ending.broken
+    assert "no torch in" in job.ending.reason
+    assert job.environment["arm.head.device.cpu.description.reason"] == "no torch in head, slot False"
+
+
+def test_terminal_that_is_gone_costs_no_block(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress is not worth a gate."""
+
+    def show(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("bench.plugin.gate.GateProgress.show", show)
+    suite(FakeGateWorkers())
+    assert len(read_job(tmp_path / "out.json")[0].blocks) == 8

@@ -1,0 +1,110 @@
+"""What was measured is published once, where it was asked for, or else where it can be."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from bench.plugin.document import JsonTarget
+from bench.plugin.output import Output
+from bench.plugin.publication import Publication
+
+DOCUMENT = b'{"benchmarks": [1]}'
+
+
+@pytest.fixture
+def publication(tmp_path: Path) -> Publication:
+    """A publication of what pytest-benchmark has written aside."""
+    output = Output(tmp_path / "out.json", reports=tmp_path / "reports")
+    output.prepare()
+    aside = tmp_path / "aside.json"
+    aside.write_bytes(DOCUMENT)
+    return Publication(output, JsonTarget(output.json_path, aside))
+
+
+def write(folder: Path) -> str:
+    """Write a report."""
+    (folder / "table.txt").write_text("a table")
+    return "tables"
+
+
+def test_everything_is_where_it_was_asked_for(publication: Publication, pytestconfig: pytest.Config) -> None:
+    """And the journal is named where there is one."""
+    output = publication.output
+    output.journal_path.touch()
+    assert publication.publish(pytestconfig, write)
+    assert output.json_path.read_bytes() == DOCUMENT
+    assert (output.folder / "table.txt").read_text() == "a table"
+    assert publication.messages == [
+        f"results: {output.json_path}  (journal: {output.journal_path})",
+        f"tables: {output.folder}",
+    ]
+
+
+def test_journal_that_is_not_there_is_not_named(publication: Publication, pytestconfig: pytest.Config) -> None:
+    """It was removed while the run was writing it."""
+    publication.publish(pytestconfig, write)
+    assert publication.messages[0] == f"results: {publication.output.json_path}"
+
+
+def test_json_that_cannot_be_written_is_rescued_and_said(
+    publication: Publication, pytestconfig: pytest.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not where it was asked for, which is no success."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    publication.output.json_path.mkdir()
+    assert not publication.publish(pytestconfig, write)
+    (rescued,) = tmp_path.glob("rescued-*/out.json")
+    assert rescued.read_bytes() == DOCUMENT
+    assert publication.messages == [
+        f"results: {rescued}",
+        f"tables: {publication.output.folder}",
+        f"they could not be written to {publication.output.json_path}",
+    ]
+
+
+def test_report_that_cannot_be_written_is_said(publication: Publication, pytestconfig: pytest.Config) -> None:
+    """The JSON and the journal have it all."""
+
+    def fail(folder: Path) -> str:
+        raise OSError(28, "No space left on device", str(folder / "table.txt"))
+
+    assert not publication.publish(pytestconfig, fail)
+    output = publication.output
+    assert publication.messages[-1] == (
+        f"{output.folder / 'table.txt'}: No space left on device; what is on disk is in {output.journal_path}"
+    )
+
+
+def test_broken_end_of_a_session_is_made_up_for_once(
+    publication: Publication, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where something was said before; what pytest cannot show any more goes to standard error."""
+    publication.say("an earlier journal is kept")
+    publication.rescue(pytestconfig, write)
+    assert publication.output.json_path.read_bytes() == DOCUMENT
+    assert capsys.readouterr().err.splitlines() == publication.messages
+    publication.output.json_path.unlink()
+    publication.rescue(pytestconfig, write)
+    assert not publication.output.json_path.exists()
+    assert capsys.readouterr().err == ""
+
+
+def test_summary_ends_with_where_everything_lies(publication: Publication, pytestconfig: pytest.Config) -> None:
+    """The answer comes first."""
+    stream = io.StringIO()
+    publication.say("results: out.json")
+    publication.show(TerminalReporter(pytestconfig, file=stream), ["1 measured"])
+    title, *lines = stream.getvalue().splitlines()
+    assert " accelbench " in title
+    assert lines == ["1 measured", "results: out.json"]
+
+
+def test_session_with_nothing_to_say_says_nothing(publication: Publication, pytestconfig: pytest.Config) -> None:
+    """No heading without a line."""
+    stream = io.StringIO()
+    publication.show(TerminalReporter(pytestconfig, file=stream), [])
+    assert stream.getvalue() == ""
