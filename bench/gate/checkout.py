@@ -65,8 +65,8 @@ def _git(root: Path, *arguments: str) -> bytes:
     except OSError as error:
         raise ExportError(f"git cannot be executed: {error.strerror}") from error
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise ExportError(f"git {arguments[0]}: {said[-1]}") from error
+        lines = error.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise ExportError(f"git {arguments[0]}: {lines[-1]}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

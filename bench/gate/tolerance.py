@@ -1,4 +1,4 @@
-"""What a comparison tolerates: the smallest change that counts, and known regressions; from pyproject.toml.
+"""What a gate tolerates: the smallest change that counts, and known regressions; from pyproject.toml.
 
 [tool.accelbench.floors]
 "mlp-forward-b1-*" = 0.05

@@ -99,7 +99,7 @@ def test_all_launches_are_replayed_in_order() -> None:
 def test_replay_costs_at_most_the_last_digit(seconds: list[float], iterations: int) -> None:
     """Seconds are stored for one iteration and clocked for all of them."""
     fixture = replayed(made_run(TWO, [measured(CASE, 1, slices(seconds, iterations=iterations))]))
-    assert all(abs(one - other) <= ulp(other) for one, other in zip(fixture.data, seconds, strict=True))
+    assert all(abs(replayed - timed) <= ulp(timed) for replayed, timed in zip(fixture.data, seconds, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -144,5 +144,5 @@ def test_whole_slice_divides_back_to_its_seconds(seconds: float, iterations: int
     whole = whole_seconds(seconds, iterations)
     assert abs(whole / iterations - seconds) <= ulp(seconds)
     neighbours = (seconds * iterations, nextafter(seconds * iterations, 0), nextafter(seconds * iterations, inf))
-    if any(one / iterations == seconds for one in neighbours):
+    if any(neighbour / iterations == seconds for neighbour in neighbours):
         assert whole / iterations == seconds

@@ -1,4 +1,4 @@
-"""Whole comparisons, as few and small as can be: exit codes, what is on disk, and what is left running.
+"""Whole gates, as few and small as can be: exit codes, what is on disk, and what is left running.
 
 They run side by side, so nothing here claims how long anything takes: what is slower is slower several times over.
 """
@@ -42,8 +42,8 @@ CHANGES = {
 
 
 @dataclass
-class Compared:
-    """A comparison that has ended."""
+class Ended:
+    """A gate that has ended."""
 
     code: int
     said: str
@@ -56,14 +56,14 @@ class Compared:
 
 @dataclass
 class Running:
-    """A comparison in a process of its own."""
+    """A gate in a process of its own."""
 
     process: subprocess.Popen[str]
     path: Path
 
-    def ended(self) -> Compared:
+    def ended(self) -> Ended:
         said, _ = self.process.communicate(timeout=600)
-        return Compared(self.process.returncode, said, self.path)
+        return Ended(self.process.returncode, said, self.path)
 
 
 def changed(folder: Path, line: str) -> Path:
@@ -75,7 +75,7 @@ def changed(folder: Path, line: str) -> Path:
 
 
 def start(path: Path, *arguments: str) -> Running:
-    """Start a comparison."""
+    """Start a gate."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", *SMALL, *arguments, "--benchmark-json", str(path)],
         cwd=ROOT,
@@ -88,8 +88,8 @@ def start(path: Path, *arguments: str) -> Running:
 
 
 @pytest.fixture(scope="module")
-def comparisons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Compared]]:
-    """Every comparison that takes real processes, side by side; what they put beside the program is removed again."""
+def gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]]:
+    """Every gate that takes real processes, side by side; what they put beside the program is removed again."""
     folder = tmp_path_factory.mktemp("gate")
     eight = ("--launches", "8", "--budget", "10m", "--exhaust")
     short = ("--launches", "8", "--budget", "10m")
@@ -108,79 +108,79 @@ def comparisons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         shutil.rmtree(left)
 
 
-def test_identical_code_is_not_red(comparisons: dict[str, Compared]) -> None:
+def test_identical_code_is_not_red(gates: dict[str, Ended]) -> None:
     """Even with other work beside it: nothing fails; whether anything is proved depends on the machine."""
-    same = comparisons["same"]
-    found = answer(same.job)
-    assert found.state in {State.PASS, State.INCONCLUSIVE, State.UNPROVEN}, same.said
-    assert same.code == (6 if found.state is State.UNPROVEN else 0)
-    assert len(found.rulings) == 2
+    same = gates["same"]
+    result = answer(same.job)
+    assert result.state in {State.PASS, State.INCONCLUSIVE, State.UNPROVEN}, same.said
+    assert same.code == (6 if result.state is State.UNPROVEN else 0)
+    assert len(result.rulings) == 2
     assert same.job.environment["arm.base.models"] == same.job.environment["arm.head.models"]
 
 
-def test_record_holds_every_slice_of_every_block(comparisons: dict[str, Compared]) -> None:
+def test_record_holds_every_slice_of_every_block(gates: dict[str, Ended]) -> None:
     """One JSON with all raw slices; pytest-benchmark's own part has head's."""
-    same = comparisons["same"]
+    same = gates["same"]
     assert len(same.job.blocks) == 8
-    assert {one.contest for block in same.job.blocks for one in block.pairings} == set(Contest)
-    theirs = {one["extra_info"]["case"]: one for one in json.loads(same.path.read_text())["benchmarks"]}
+    assert {pairing.contest for block in same.job.blocks for pairing in block.pairings} == set(Contest)
+    theirs = {entry["extra_info"]["case"]: entry for entry in json.loads(same.path.read_text())["benchmarks"]}
     ours = [
         second
         for block in same.job.blocks
-        for one in block.pairings
-        if (one.case.id, one.contest) == (SLOW, Contest.ARMS)
-        for second in one.head_seconds
+        for pairing in block.pairings
+        if (pairing.case.id, pairing.contest) == (SLOW, Contest.ARMS)
+        for second in pairing.head_seconds
     ]
     assert theirs[SLOW]["stats"]["data"] == ours
     assert read_job(same.path.with_suffix(".jsonl"))[0] == same.job
 
 
-def test_answer_is_printed_and_written(comparisons: dict[str, Compared]) -> None:
+def test_answer_is_printed_and_written(gates: dict[str, Ended]) -> None:
     """The same in the terminal and in the files."""
-    same = comparisons["same"]
+    same = gates["same"]
     text = (OUT / f"{PREFIX}same" / "gate.txt").read_text()
     assert text.splitlines()[0] in same.said
     assert (OUT / f"{PREFIX}same" / "gate.md").read_text().startswith(f"**{text.splitlines()[0]}**")
 
 
-def test_slower_case_is_a_failed_test_with_its_verdict(comparisons: dict[str, Compared]) -> None:
+def test_slower_case_is_a_failed_test_with_its_verdict(gates: dict[str, Ended]) -> None:
     """And the why stands next to it; the other case is not touched."""
-    slower = comparisons["slower"]
-    found = answer(slower.job)
-    assert {case.id for case in found.regressed} == {SLOW}, slower.said
-    assert slower.code == (6 if found.state is State.UNPROVEN else 1)  # other work may spoil a control, never the case
+    slower = gates["slower"]
+    result = answer(slower.job)
+    assert {case.id for case in result.regressed} == {SLOW}, slower.said
+    assert slower.code == (6 if result.state is State.UNPROVEN else 1)  # other work may spoil a control, never the case
     assert "regressed: +" in slower.said
     assert "+80 aten::add.Tensor" in slower.said
 
 
 @pytest.mark.parametrize(("name", "word"), [("crashing", "crashed in head"), ("wrong", "wrong_result in head")])
-def test_fault_in_head_is_a_failed_test(name: str, word: str, comparisons: dict[str, Compared]) -> None:
+def test_fault_in_head_is_a_failed_test(name: str, word: str, gates: dict[str, Ended]) -> None:
     """Whatever the time."""
-    compared = comparisons[name]
-    assert answer(compared.job).state is State.FAILED
-    assert compared.code == 1
-    assert word in compared.said
-    assert {fault.side for fault in compared.job.faults} == {Side.HEAD}
+    ended = gates[name]
+    assert answer(ended.job).state is State.FAILED
+    assert ended.code == 1
+    assert word in ended.said
+    assert {fault.side for fault in ended.job.faults} == {Side.HEAD}
 
 
-def test_fault_in_base_proves_nothing(comparisons: dict[str, Compared]) -> None:
+def test_fault_in_base_proves_nothing(gates: dict[str, Ended]) -> None:
     """Exit code 6, and the reason."""
-    compared = comparisons["base-crashing"]
-    assert compared.code == 6
-    assert "UNPROVEN" in compared.said
-    assert "crashed in base" in compared.said
+    ended = gates["base-crashing"]
+    assert ended.code == 6
+    assert "UNPROVEN" in ended.said
+    assert "crashed in base" in ended.said
 
 
-def test_reference_that_cannot_be_exported_proves_nothing(comparisons: dict[str, Compared]) -> None:
+def test_reference_that_cannot_be_exported_proves_nothing(gates: dict[str, Ended]) -> None:
     """Not a usage error: a branch may be gone, and CI must not take that for a pass."""
-    compared = comparisons["nowhere"]
-    assert compared.code == 6
-    assert "base cannot be exported: git rev-parse" in compared.said
+    ended = gates["nowhere"]
+    assert ended.code == 6
+    assert "base cannot be exported: git rev-parse" in ended.said
 
 
-def test_added_blocks_continue_a_comparison(comparisons: dict[str, Compared]) -> None:
+def test_added_blocks_continue_a_gate(gates: dict[str, Ended]) -> None:
     """The old blocks stay, to the last digit."""
-    same = comparisons["same"]
+    same = gates["same"]
     before = same.job
     path = same.path.with_name(f"{PREFIX}more.json")
     path.write_text(same.path.read_text())
@@ -193,17 +193,17 @@ def test_added_blocks_continue_a_comparison(comparisons: dict[str, Compared]) ->
     assert more.job.looks == (8, 16)
 
 
-def test_comparison_with_other_arms_is_not_continued(comparisons: dict[str, Compared], tmp_path: Path) -> None:
+def test_gate_with_other_arms_is_not_continued(gates: dict[str, Ended], tmp_path: Path) -> None:
     """It would be another question."""
     path = tmp_path / f"{PREFIX}other.json"
-    path.write_text(comparisons["same"].path.read_text())
+    path.write_text(gates["same"].path.read_text())
     other = start(path, "--against", str(ROOT), "--launches", "8", "--add-blocks", "--arm", "head=OMP_NUM_THREADS=1")
     ended = other.ended()
     assert ended.code == 4
     assert "cannot be continued here" in ended.said
 
 
-def test_interrupted_comparison_keeps_what_it_has(tmp_path: Path) -> None:
+def test_interrupted_gate_keeps_what_it_has(tmp_path: Path) -> None:
     """Ctrl-C: exit code 2, the blocks so far in the JSON, nothing left running."""
     running = start(tmp_path / f"{PREFIX}stopped.json", "--against", str(ROOT), "--budget", "10m", "--exhaust")
     assert running.process.stdout is not None
@@ -220,7 +220,7 @@ def test_interrupted_comparison_keeps_what_it_has(tmp_path: Path) -> None:
     wait_until_gone(workers)
 
 
-def test_killed_comparison_leaves_nobody_and_is_continued(tmp_path: Path) -> None:
+def test_killed_gate_leaves_nobody_and_is_continued(tmp_path: Path) -> None:
     """SIGKILL, while all workers but one are suspended: none is left stopped, and no finished block is lost."""
     path = tmp_path / f"{PREFIX}killed.json"
     arguments = ("--against", str(ROOT), "--launches", "8", "--budget", "10m", "--exhaust")

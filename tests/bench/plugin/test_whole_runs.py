@@ -69,8 +69,8 @@ class Started:
 
     def document(self) -> dict[str, Any]:
         """Return its JSON as any reader sees it."""
-        found: dict[str, Any] = json.loads(self.json_path.read_text())
-        return found
+        document: dict[str, Any] = json.loads(self.json_path.read_text())
+        return document
 
     def runs(self) -> tuple[Run, Run]:
         """Return the run as its JSON and as its journal have it."""
@@ -175,7 +175,12 @@ def stopped(runs: Runs, measured: Started) -> dict[str, Started]:
 def ours(run: Run) -> list[float]:
     """Return every slice of a run's only case, in the order in which they were timed."""
     (measurements,) = run.by_case().values()
-    return [value for one in measurements if one.slices is not None for value in one.slices.seconds]
+    return [
+        seconds
+        for measurement in measurements
+        if measurement.slices is not None
+        for seconds in measurement.slices.seconds
+    ]
 
 
 def test_run_passes_and_says_where_everything_lies(measured: Started) -> None:
@@ -205,10 +210,10 @@ def test_selection_comes_before_measuring(measured: Started) -> None:
 def test_every_launch_has_its_slices(measured: Started) -> None:
     """At least three each, at least five together, in a process of its own."""
     run, _ = measured.runs()
-    launches = [one for one in run.measurements if one.slices is not None]
-    assert [one.launch for one in launches] == [1, 2]
-    assert len({one.slices.iterations for one in launches if one.slices}) == 1
-    assert all(one.slices is not None and len(one.slices.seconds) >= 3 for one in launches)
+    launches = [measurement for measurement in run.measurements if measurement.slices is not None]
+    assert [measurement.launch for measurement in launches] == [1, 2]
+    assert len({measurement.slices.iterations for measurement in launches if measurement.slices}) == 1
+    assert all(measurement.slices is not None and len(measurement.slices.seconds) >= 3 for measurement in launches)
 
 
 def test_json_holds_the_slices_that_were_timed(measured: Started) -> None:
@@ -276,8 +281,8 @@ def test_quick_pass_times_nothing_and_says_so(quick: Started) -> None:
     run, from_journal = quick.runs()
     assert run == from_journal
     assert run.settings.quick
-    assert all(one.slices is None for one in run.measurements)
-    assert all("data" not in one.get("stats", {}) for one in quick.document()["benchmarks"])
+    assert all(measurement.slices is None for measurement in run.measurements)
+    assert all("data" not in entry.get("stats", {}) for entry in quick.document()["benchmarks"])
 
 
 def test_plan_prints_the_cases_and_measures_nothing(first: dict[str, Started], quick: Started) -> None:

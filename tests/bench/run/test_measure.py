@@ -107,7 +107,7 @@ def test_journal_that_breaks_ends_the_run_which_keeps_what_it_has(tmp_path: Path
     assert run.finish.reason == (
         f"the journal cannot be written: the journal was removed while the run was writing it ({path})"
     )
-    assert [one.launch for one in run.measurements if one.slices] == [1] * 2
+    assert [measurement.launch for measurement in run.measurements if measurement.slices] == [1] * 2
     assert not any(worker.alive for worker in crew.opened)
 
 
@@ -124,8 +124,8 @@ def test_cut_off_run_is_resumed(tmp_path: Path) -> None:
     run = measured(crew, path, cases=cases, resume=True)
     assert {worker.launch for worker, _ in crew.requests("slice")} == {2}
     assert read(path) == run
-    assert [(one.launch, one.case) for one in run.measurements] == [
-        (one.launch, one.case) for one in whole.measurements
+    assert [(measurement.launch, measurement.case) for measurement in run.measurements] == [
+        (measurement.launch, measurement.case) for measurement in whole.measurements
     ]
     assert run.measurements[: len(cut.measurements)] == cut.measurements
     assert run.finish is not None
