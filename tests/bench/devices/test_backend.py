@@ -1,26 +1,15 @@
-"""One path for every accelerator: what a backend lacks is found by trying, and its clock waits for it."""
+"""One path for every accelerator: what a backend lacks is found by trying."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from importlib.util import find_spec
-from time import perf_counter
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from bench.devices import backend, description
-from bench.devices import clock as clock_module
-from bench.devices.__main__ import report
+from bench.devices import backend
 from bench.devices.backend import UnknownDeviceError
-from bench.host.folders import ROOT
-
-CPU = torch.device("cpu")
-CUDA = torch.device("cuda", 0)
-"""A name only: nothing here touches a card."""
+from tests.makers.backends import CPU, CUDA, pretend, refuse
 
 
 def test_cpu_is_found_first_and_works() -> None:
@@ -52,47 +41,21 @@ def test_out_of_tree_device_without_its_module_is_unknown(monkeypatch: pytest.Mo
         backend.load("elsewhere:0")
 
 
-def test_report_names_what_is_there_and_what_is_refused() -> None:
-    """This is all that the probe process answers."""
-    answer = report(["cpu", "nonsense"])
-    assert answer["found"] == backend.found()
-    assert list(answer["refused"]) == ["nonsense"]  # type: ignore[call-overload]
+def test_out_of_tree_device_is_not_imported_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a backend takes over the current accelerator when it is imported."""
+    monkeypatch.setattr(backend.importlib, "import_module", lambda name: pytest.fail(f"imported {name}"))
+    assert backend.found()[0] == "cpu"
+    assert backend.load("cpu") == CPU
 
 
-def test_probe_program_prints_one_line_of_json() -> None:
-    """The pytest process, which has no torch, reads it."""
-    command = [sys.executable, "-m", "bench.devices", "nonsense"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["refused"].keys() == {"nonsense"}
-
-
-def test_clock_of_the_cpu_is_the_hosts() -> None:
-    """Nothing is queued there, so nothing is waited for."""
-    assert clock_module.clock(CPU) is perf_counter
+def test_cpu_is_never_waited_for_and_keeps_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is queued there; the accelerator beside it has nothing to do with it."""
+    own = SimpleNamespace(
+        synchronize=lambda *_: pytest.fail("waited"), empty_cache=lambda: pytest.fail("emptied a cache")
+    )
+    pretend(monkeypatch, own=own, module=own)
     backend.synchronizer(CPU)()
     backend.release_memory(CPU)
-
-
-def test_clock_waits_before_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads first reports a hundredfold speed-up."""
-    log: list[str] = []
-    monkeypatch.setattr(clock_module, "synchronizer", lambda _: lambda: log.append("wait"))
-    monkeypatch.setattr(clock_module, "perf_counter", lambda: log.append("read") or 7.0)
-    read = clock_module.clock(CUDA)
-    assert log == []
-    assert read() == 7.0
-    assert log == ["wait", "read"]
-
-
-def pretend(monkeypatch: pytest.MonkeyPatch, *, own: object, module: object) -> None:
-    """Make torch.accelerator and the backend's own module what they are on some machine."""
-    monkeypatch.setattr(torch, "accelerator", own)
-    monkeypatch.setattr(backend, "module_of", lambda _: module)
-
-
-def refuse(*_: object) -> None:
-    """Answer as a backend that does not have this."""
-    raise RuntimeError("not implemented for this backend")
 
 
 def test_synchronizer_takes_the_first_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +108,7 @@ def test_backend_that_cannot_wait_is_unknown(module: object, monkeypatch: pytest
     """Nothing could be timed on it, so it is refused rather than timed wrongly."""
     pretend(monkeypatch, own=SimpleNamespace(synchronize=refuse), module=module)
     with pytest.raises(UnknownDeviceError, match="cannot synchronise"):
-        clock_module.clock(CUDA)
+        backend.synchronizer(CUDA)
 
 
 def test_memory_is_released_where_the_backend_can(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,27 +120,6 @@ def test_memory_is_released_where_the_backend_can(monkeypatch: pytest.MonkeyPatc
     assert calls == ["emptied"]
     pretend(monkeypatch, own=SimpleNamespace(), module=None)
     backend.release_memory(CUDA)
-
-
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [
-        (SimpleNamespace(get_device_name=lambda index: f"Card {index}"), "Card 0"),
-        (SimpleNamespace(get_device_name=refuse, device_name=lambda index: f"Chip {index}"), "Chip 0"),
-        (SimpleNamespace(), "cuda"),
-        (None, "cuda"),
-    ],
-    ids=["card", "chip", "nameless", "no-module"],
-)
-def test_device_is_described_as_people_call_it(module: object, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table without the card's name compares nothing."""
-    monkeypatch.setattr(description, "module_of", lambda _: module)
-    assert description.describe(CUDA) == name
-
-
-def test_cpu_is_described_as_the_processor() -> None:
-    """Never as plain cpu, if the system knows more."""
-    assert description.describe(CPU) not in {"", "cpu"}
 
 
 def test_module_of_a_backend_that_has_none_is_none() -> None:
@@ -209,21 +151,6 @@ def test_allocation_beyond_all_memory_is_out_of_memory() -> None:
     assert backend.is_out_of_memory(caught.value)
 
 
-def test_slowed_clock_waits_between_every_pair_of_reads() -> None:
-    """Twice as slow: what took one second takes two, and the next pair begins anew."""
-    stamps = iter([10.0, 11.0, 12.0, 20.0, 21.0, 22.0])
-    slow = clock_module.slowed(stamps.__next__, 1.0)
-    assert [slow(), slow(), slow(), slow()] == [10.0, 12.0, 20.0, 22.0]
-
-
-def test_clock_cost_is_the_median_of_pairs_of_reads() -> None:
-    """A slice must be so long that it does not matter; one disturbed read does not decide."""
-    stamps = [0.0, 0.0, 1.0, 5.0, 7.0, 10.0, 110.0]
-    left = iter(stamps)
-    assert clock_module.clock_cost(left.__next__, samples=3) == 2.0
-    assert list(left) == []
-
-
 @pytest.mark.parametrize(
     ("error", "line"),
     [
@@ -236,45 +163,3 @@ def test_clock_cost_is_the_median_of_pairs_of_reads() -> None:
 def test_error_is_one_line(error: Exception, line: str) -> None:
     """It becomes the reason in a table's cell."""
     assert backend.first_line(error) == line
-
-
-UNSYNCHRONISED = """
-import json
-from time import perf_counter
-import torch
-from bench.devices import backend, description
-from bench.devices.clock import clock as clock_of
-from models.mlp import NeuralNetwork
-
-device = backend.load("vulkan")
-network, images = NeuralNetwork().to(device), torch.rand(64, 1, 28, 28).to(device)
-clock, pairs = clock_of(device), []
-with torch.inference_mode():
-    network(images)
-    for read in (perf_counter, clock) * 5:
-        clock()
-        begin = read()
-        network(images)
-        pairs.append(read() - begin)
-clock()
-print(json.dumps([min(pairs[0::2]), min(pairs[1::2]), description.describe(device), backend.found()]))
-"""
-
-
-@pytest.mark.skipif(find_spec("torchvulkan") is None, reason="torchvulkan is not installed: pip install torchvulkan")
-def test_clock_of_a_real_accelerator_waits() -> None:
-    """The host's clock alone sees the forward in a tenth of its time or less; the device's clock sees all of it."""
-    command = [sys.executable, "-c", UNSYNCHRONISED]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if "is not usable here" in done.stderr:
-        pytest.skip(done.stderr.strip().splitlines()[-1])
-    assert done.returncode == 0, done.stderr
-    unsynchronised, synchronised, name, found = json.loads(done.stdout.splitlines()[-1])
-    assert unsynchronised < synchronised / 10
-    assert name != "vulkan"
-    assert found == ["cpu", "vulkan"]
-
-
-def test_vulkan_is_not_loaded_unless_named() -> None:
-    """An out-of-tree backend takes over the current accelerator when it is imported."""
-    assert "torchvulkan" not in sys.modules

@@ -7,7 +7,7 @@ from time import perf_counter
 import pytest
 import torch
 
-from bench.devices import ceilings as ceiling
+from bench.devices import ceilings
 from bench.files.decode import decode
 from bench.record.observations import Ceiling
 
@@ -17,47 +17,8 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sweep over what takes milliseconds."""
-    monkeypatch.setattr(ceiling, "ROWS", (64, 256))
-    monkeypatch.setattr(ceiling, "COPY_BYTES", (1 << 18, 1 << 20))
-
-
-@pytest.mark.usefixtures("small")
-def test_ceilings_are_records_of_each_dtype_once_and_of_copies() -> None:
-    """Autocast multiplies in the dtype it is named after."""
-    found = ceiling.ceilings(CPU, perf_counter, ["float32", "amp-bfloat16", "bfloat16"])
-    records = [decode(Ceiling, {"device": "cpu", "launch": 1, **one}) for one in found]
-    assert [(one.limit.value, one.dtype) for one in records] == [
-        ("products", "float32"),
-        ("products", "bfloat16"),
-        ("copies", None),
-    ]
-    assert all(one.reason is None for one in records)
-
-
-@pytest.mark.usefixtures("small")
-def test_rate_is_what_a_loop_over_the_same_product_shows() -> None:
-    """Two operations for each multiplication and addition; a tenth or ten times would be a wrong unit."""
-    rate, rows = ceiling.products(CPU, perf_counter, "float32")
-    left, right = torch.randn(rows, rows), torch.randn(rows, rows)
-    begin = perf_counter()
-    for _ in range(20):
-        left @ right.T
-    seconds = (perf_counter() - begin) / 20
-    assert 0.3 < rate * seconds / (2 * rows**3) < 10
-
-
-def test_what_a_device_cannot_do_has_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And costs the other ceilings nothing."""
-
-    def refuse(*_: object) -> None:
-        raise NotImplementedError("'linear' is not there")
-
-    monkeypatch.setattr(ceiling, "linear", refuse)
-    monkeypatch.setattr(ceiling, "COPY_BYTES", (1 << 18,))
-    product, copies = ceiling.ceilings(CPU, perf_counter, ["float32"])
-    assert product["reason"] == "NotImplementedError: 'linear' is not there"
-    assert product["per_second"] is None
-    assert copies["per_second"]
+    monkeypatch.setattr(ceilings, "ROWS", (64, 256))
+    monkeypatch.setattr(ceilings, "COPY_BYTES", (1 << 18, 1 << 20))
 
 
 class Machine:
@@ -80,10 +41,79 @@ class Machine:
         return self.now
 
 
+@pytest.mark.usefixtures("small")
+def test_ceilings_are_records_of_each_dtype_once_and_of_copies() -> None:
+    """Autocast multiplies in the dtype it is named after."""
+    answers = ceilings.ceilings(CPU, perf_counter, ["float32", "amp-bfloat16", "bfloat16"])
+    records = [decode(Ceiling, {"device": "cpu", "launch": 1, **answer}) for answer in answers]
+    assert [(ceiling.limit.value, ceiling.dtype, ceiling.reason) for ceiling in records] == [
+        ("products", "float32", None),
+        ("products", "bfloat16", None),
+        ("copies", None, None),
+    ]
+    assert all(ceiling.per_second for ceiling in records)
+
+
+def test_product_is_counted_as_two_operations_for_each_multiplication(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device of this test takes 1e-12 s for a multiplication and an addition: 2e12 operations per second."""
+    machine = Machine(rate=1e12)
+
+    def multiplied(left: torch.Tensor, right: torch.Tensor) -> None:
+        (rows, inner), (columns, _) = left.shape, right.shape
+        machine.now += rows * inner * columns / machine.rate
+
+    monkeypatch.setattr(ceilings, "linear", multiplied)
+    monkeypatch.setattr(ceilings, "ROWS", (64, 256))
+    rate, rows = ceilings.products(CPU, machine.read, "float32")
+    assert rate == pytest.approx(2e12)
+    assert rows in {64, 256}
+
+
+def test_copy_is_counted_as_bytes_read_and_bytes_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device of this test moves 1e9 bytes to and fro per second: 2e9 bytes."""
+    machine = Machine(rate=1e9)
+
+    class Target:
+        def copy_(self, source: torch.Tensor) -> None:
+            machine.now += source.numel() * source.element_size() / machine.rate
+
+    monkeypatch.setattr(torch, "empty_like", lambda _: Target())
+    monkeypatch.setattr(ceilings, "COPY_BYTES", (1 << 18, 1 << 20))
+    rate, size = ceilings.copies(CPU, machine.read)
+    assert rate == pytest.approx(2e9)
+    assert size in {1 << 18, 1 << 20}
+
+
+@pytest.mark.usefixtures("small")
+def test_real_sweep_multiplies_and_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that stands still between two reads but for a second shows how often the work was really done."""
+    done: list[str] = []
+    linear = ceilings.linear
+    monkeypatch.setattr(ceilings, "linear", lambda *given: done.append(str(linear(*given).shape)))
+    machine = Machine(rate=1.0, read_seconds=1.0)
+    _, rows = ceilings.products(CPU, machine.read, "float32")
+    assert done == ["torch.Size([64, 64])"] * 2
+    assert rows == 64
+
+
+def test_what_a_device_cannot_do_has_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And costs the other ceilings nothing."""
+
+    def refuse(*_: object) -> None:
+        raise NotImplementedError("'linear' is not there")
+
+    monkeypatch.setattr(ceilings, "linear", refuse)
+    monkeypatch.setattr(ceilings, "COPY_BYTES", (1 << 18,))
+    product, copies = ceilings.ceilings(CPU, perf_counter, ["float32"])
+    assert product["reason"] == "NotImplementedError: 'linear' is not there"
+    assert product["per_second"] is None
+    assert copies["per_second"]
+
+
 def test_sweep_ends_before_a_call_that_would_take_too_long() -> None:
     """The length of a call is foretold from the one before."""
     machine = Machine(rate=1000.0)
-    rate, _ = ceiling._best(machine.make, (1, 10, 100, 1000), lambda size: size, machine.read)  # type: ignore[arg-type]
+    rate, _ = ceilings._best(machine.make, (1, 10, 100, 1000), lambda size: size, machine.read)  # type: ignore[arg-type]
     assert rate == pytest.approx(1000.0)
     assert machine.made == [1, 10, 100]
 
@@ -91,7 +121,7 @@ def test_sweep_ends_before_a_call_that_would_take_too_long() -> None:
 def test_waiting_for_a_device_is_no_part_of_a_short_call() -> None:
     """Calls are timed together until the reads of the clock do not matter."""
     machine = Machine(rate=1e6, read_seconds=1e-5)
-    seconds = ceiling.shortest(machine.make(10), machine.read)  # type: ignore[arg-type]
+    seconds = ceilings.shortest(machine.make(10), machine.read)  # type: ignore[arg-type]
     assert seconds == pytest.approx(1e-5, rel=0.01)
 
 
@@ -104,6 +134,6 @@ def test_memory_that_runs_out_ends_the_sweep_with_what_was_reached() -> None:
             raise torch.OutOfMemoryError("out of memory")
         return machine.make(size)
 
-    assert ceiling._best(make, (1, 10), lambda size: size, machine.read)[1] == 1  # type: ignore[arg-type]
+    assert ceilings._best(make, (1, 10), lambda size: size, machine.read)[1] == 1  # type: ignore[arg-type]
     with pytest.raises(torch.OutOfMemoryError):
-        ceiling._best(make, (10,), lambda size: size, machine.read)  # type: ignore[arg-type]
+        ceilings._best(make, (10,), lambda size: size, machine.read)  # type: ignore[arg-type]

@@ -7,32 +7,7 @@ import torch
 
 from bench.devices import events
 from bench.devices.events import EventClock, event_maker
-
-CUDA = torch.device("cuda", 0)
-
-
-class FakeEvent:
-    """An event that notes when it was recorded, on a clock that the test moves."""
-
-    now = 0.0
-
-    def __init__(self, device: object = None, *, enable_timing: bool = False) -> None:
-        assert enable_timing
-        assert device in {None, CUDA}
-        self.stamp: float | None = None
-
-    def record(self) -> None:
-        assert self.stamp is None, "recorded twice"
-        self.stamp = FakeEvent.now
-
-    def synchronize(self) -> None:
-        """Nothing is queued."""
-
-    def elapsed_time(self, end: FakeEvent) -> float:
-        """Return milliseconds, as torch does."""
-        assert self.stamp is not None
-        assert end.stamp is not None
-        return 1000 * (end.stamp - self.stamp)
+from tests.makers.backends import CUDA, FakeEvent
 
 
 @pytest.mark.parametrize("name", ["cpu", "mps"])

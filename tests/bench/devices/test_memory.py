@@ -5,49 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-import torch
 
-from bench.devices import backend, memory
+from bench.devices import memory
 from bench.devices.memory import NO_ALLOCATOR, NOT_TOLD, NOTHING_COUNTED
-
-CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
-
-
-def refuse(*_: object) -> None:
-    """Answer as a backend that does not have this."""
-    raise RuntimeError("not implemented for this backend")
-
+from tests.makers.backends import CPU, CUDA, Allocator, pretend, refuse
 
 REFUSING = SimpleNamespace(memory_allocated=refuse, max_memory_allocated=refuse, reset_peak_memory_stats=refuse)
-
-
-class Allocator:
-    """An allocator as torch's own: it counts what is held, and the most since it was reset."""
-
-    def __init__(self) -> None:
-        self.held = self.most = 1000
-
-    def take(self, count: int) -> None:
-        self.held += count
-        self.most = max(self.most, self.held)
-
-    def memory_allocated(self, device: torch.device) -> int:
-        assert device == CUDA
-        return self.held
-
-    def max_memory_allocated(self, device: torch.device) -> int:
-        assert device == CUDA
-        return self.most
-
-    def reset_peak_memory_stats(self, device: torch.device) -> None:
-        assert device == CUDA
-        self.most = self.held
-
-
-def pretend(monkeypatch: pytest.MonkeyPatch, *, own: object, module: object) -> None:
-    """Make torch.accelerator and the backend's own module what they are on some machine."""
-    monkeypatch.setattr(torch, "accelerator", own)
-    monkeypatch.setattr(backend, "module_of", lambda _: module)
 
 
 @pytest.mark.parametrize("through", ["torch", "backend"])

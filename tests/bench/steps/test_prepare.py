@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from bench.devices.clock import clock
+from bench.devices.memory import NO_ALLOCATOR
 from bench.record.case import STEPS, Case
 from bench.steps import prepare as prepare_module
 from bench.steps.builtin import STEP_CLASSES, Forward
@@ -109,6 +110,37 @@ def test_eager_twin_counts_the_operations_of_a_compiled_case(monkeypatch: pytest
     monkeypatch.setattr(prepare_module, "build", build)
     ready(case_of())
     assert seen == [True, False]
+
+
+def test_peak_memory_is_of_one_iteration_beside_what_was_held_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network and its images are counted, since they were made after the device was asked what it holds."""
+    case = case_of("forward")
+    asked: list[str] = []
+
+    def held(device: torch.device) -> int:
+        assert device == CPU
+        asked.append("held")
+        return 1000
+
+    def peak(device: torch.device, work: Callable[[], object], before: int | None) -> tuple[int | None, str | None]:
+        assert (device, before) == (CPU, 1000)
+        asked.append("peak")
+        work()
+        return 4096, None
+
+    monkeypatch.setattr(prepare_module, "allocated_bytes", held)
+    monkeypatch.setattr(prepare_module, "peak_bytes", peak)
+    made = prepare_module.build
+    monkeypatch.setattr(prepare_module, "build", lambda *given, **named: asked.append("build") or made(*given, **named))
+    preparation = ready(case).preparation
+    assert asked == ["held", "build", "peak", "build"]
+    assert (preparation.peak_bytes, preparation.peak_bytes_reason) == (4096, None)
+
+
+def test_processor_has_no_peak_memory_and_says_why() -> None:
+    """Absent is None with a reason, never 0."""
+    preparation = ready(case_of("forward")).preparation
+    assert (preparation.peak_bytes, preparation.peak_bytes_reason) == (None, NO_ALLOCATOR)
 
 
 def test_right_answer_depends_on_model_step_batch_and_seed_only() -> None:

@@ -23,6 +23,7 @@ from bench.worker import serve as serve_module
 from bench.worker import worker as worker_module
 from bench.worker.serve import classify, serve
 from bench.worker.worker import Worker
+from tests.makers.backends import FakeEvent
 from tests.makers.subjects import CPU, case_of
 
 OPEN = {"device": "cpu", "seed": 0, "data_root": None, "left_out": [], "memory_bytes": None}
@@ -76,6 +77,32 @@ def test_singles_are_the_mean_of_slices_of_one(worker: Worker, monkeypatch: pyte
     assert reply["latency_seconds"] == pytest.approx((0.5 + 0.75 + 1.0) / 3)
     assert reply["event_seconds"] is None
     assert worker.slice(case_of().id, iterations=10)["latency_seconds"] is None
+
+
+def test_events_tell_the_devices_seconds_for_one_iteration_of_the_slice(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They leave out what the clock waits, which the host's seconds hold, and the singles after the slice."""
+    prepare(worker)
+    step = worker._ready[case_of().id].step
+    worker._make_event = lambda: FakeEvent(enable_timing=True)  # type: ignore[assignment,return-value]
+
+    def waited_for() -> float:
+        FakeEvent.now += 1.0
+        return FakeEvent.now
+
+    def timed(iterations: int) -> float:
+        begin = step.clock()
+        FakeEvent.now += 0.5 * iterations
+        return step.clock() - begin
+
+    worker._clock = waited_for
+    monkeypatch.setattr(step, "timed", timed)
+    reply = worker.slice(case_of().id, iterations=4, singles=2)
+    assert reply["event_seconds"] == 0.5
+    assert reply["seconds"] == (4 * 0.5 + 1.0) / 4
+    assert reply["latency_seconds"] == 0.5 + 1.0
+    assert worker.slice(case_of().id, iterations=4)["event_seconds"] is None
 
 
 def test_worker_tells_what_its_device_does_at_best(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
