@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf, nextafter, ulp
+from math import ulp
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.files.journal import Journal
 from bench.files.run import read
-from bench.plugin.replay import Tape, replay, whole_seconds
+from bench.plugin.replay import Tape, replay
 from bench.record.case import Case
 from bench.record.run import Measurement, Outcome, Run
 from bench.run.recorder import Recorder
@@ -139,10 +139,12 @@ def test_quick_pass_hands_over_no_time() -> None:
 
 
 @given(seconds=st.floats(1e-9, 1e3), iterations=st.integers(1, 10_000))
-def test_whole_slice_divides_back_to_its_seconds(seconds: float, iterations: int) -> None:
-    """What pytest-benchmark stores is what was timed, to the last digit, wherever a float can say it."""
-    whole = whole_seconds(seconds, iterations)
-    assert abs(whole / iterations - seconds) <= ulp(seconds)
-    neighbours = (seconds * iterations, nextafter(seconds * iterations, 0), nextafter(seconds * iterations, inf))
-    if any(neighbour / iterations == seconds for neighbour in neighbours):
-        assert whole / iterations == seconds
+@example(seconds=0.1, iterations=3)
+def test_replay_loses_nothing_wherever_a_float_can_say_it(seconds: float, iterations: int) -> None:
+    """What pytest-benchmark stores is what was timed, unless no float near the whole slice divides back to it."""
+    fixture = replayed(made_run(TWO, [measured(CASE, 1, slices([seconds], iterations=iterations))]))
+    whole = seconds * iterations
+    if any((whole + steps * ulp(whole) / 2) / iterations == seconds for steps in range(-16, 17)):
+        assert fixture.data == [seconds]
+    else:
+        assert fixture.data == [pytest.approx(seconds, rel=2**-52)]
