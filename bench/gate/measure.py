@@ -22,6 +22,7 @@ from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Scalar
 from bench.record.gate import Acceptance, Ending, Job
+from bench.record.looks import MOST_LOOKS
 from bench.request import SetupError
 from bench.run.resume import STATE
 from bench.session import Session, missing_facts
@@ -29,9 +30,6 @@ from bench.session import Session, missing_facts
 MAY_DIFFER = ("run.started", "commit.id", "commit.dirty", ".commit")
 """Ends of facts in which two parts of one comparison may differ: what the commits hold is compared itself, as ``code.``
 and as an arm's ``models``."""
-
-MOST_LOOKS = 9
-"""The error that a further look may spend is finer than what random sign patterns resolve."""
 
 Part = tuple[Job, tuple[LogEvent, ...]]
 """A stored comparison and its events."""

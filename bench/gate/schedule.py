@@ -16,15 +16,10 @@ from bench.processes.supervisor import Operator, StoppedError
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
-from bench.record.gate import LEAST_BLOCKS, Block, Counts, Ending, Fault, Looked, Opened, Plan, Share
+from bench.record.gate import Block, Counts, Ending, Fault, Looked, Opened, Plan, Share
+from bench.record.looks import LEAST_BLOCKS, is_look
 from bench.record.run import Measurement
 from bench.run.pace import Pace
-
-LOOKS = (LEAST_BLOCKS, 16, 32, 60)
-"""Numbers of blocks at which verdicts are looked at; a first part has one more look where its budget ends."""
-
-LOOK_EVERY = 30
-"""Blocks between looks after those. Whoever adds blocks has seen the verdicts, so only this fixed grid counts then."""
 
 BLOCKS_PER_LAUNCHER = 10
 """Hash seed and address layout are fixed when a launcher is executed: execute a fresh one now and then."""
@@ -207,8 +202,8 @@ class Blocks:
                     return "every case is settled", False
             if number % self._blocks_per_launcher == 0:
                 self._renew()
-        if number < LOOKS[0]:
-            return f"{reason} after {number} blocks; a verdict takes {LOOKS[0]}: raise --budget or --launches", True
+        if number < LEAST_BLOCKS:
+            return f"{reason} after {number} blocks; a verdict takes {LEAST_BLOCKS}: raise --budget or --launches", True
         if not looked and not self._done:
             yield Looked(blocks=number)
         return reason, False
@@ -235,8 +230,3 @@ class Blocks:
         assert self._plan is not None, "there is no plan before the pilot"
         shares = tuple(share for share in self._plan.shares if share.case in self._cases)
         return Plan(shares=shares, control=self._plan.control, slowdown=self._plan.slowdown)
-
-
-def is_look(blocks: int) -> bool:
-    """Whether verdicts are looked at after so many blocks, whatever was seen."""
-    return blocks in LOOKS or (blocks > LOOKS[-1] and (blocks - LOOKS[-1]) % LOOK_EVERY == 0)

@@ -9,7 +9,7 @@ import pytest
 
 from bench.record.arm import Arm, Side
 from bench.record.case import DTYPES, check_compile, unknown
-from bench.record.gate import LEAST_BLOCKS
+from bench.record.looks import LEAST_BLOCKS
 from bench.request import GateQuestion
 
 BUDGET_SECONDS = 300.0

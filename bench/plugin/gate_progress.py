@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import assert_never
 
 from bench.gate.block import Turn
-from bench.gate.schedule import LOOKS, Event
+from bench.gate.schedule import Event
 from bench.record.gate import Block, Counts, Ending, Fault, Job, Looked, Opened, Plan
+from bench.record.looks import LOOKS
 from reports.show.units import duration
 
 
@@ -33,7 +34,7 @@ class GateProgress:
                     self._write(f"both arms: verify and count {self._cases} cases")
             case Plan():
                 quads = sum(share.quads for share in event.shares)
-                looks = ", ".join(map(str, LOOKS))
+                looks = ", ".join(str(look.blocks) for look in LOOKS)
                 self._write(f"pilot done: {len(event.shares)} cases, {quads} quads a block; looks after {looks} blocks")
             case Fault():
                 self._write(f"{event.case.id}: {event.outcome} in {event.side}: {event.reason}")

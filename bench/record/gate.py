@@ -17,9 +17,6 @@ from bench.record.conditions import Environment, Settings
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, not_negative, positive
 from bench.record.run import Outcome
 
-LEAST_BLOCKS = 8
-"""Fewer cannot reach the first look's alpha: all signs agree by chance in 1 of 2^K. The first look is made here."""
-
 JOB_SCHEMA = 1
 """The version of a comparison's content. Raise it whenever a field changes its meaning."""
 

@@ -12,7 +12,8 @@ from statistics import median
 
 from bench.record.arm import Side
 from bench.record.case import Case
-from bench.record.gate import LEAST_BLOCKS, Acceptance, Contest, Fault, Job, Pairing, quad_effects
+from bench.record.gate import Acceptance, Contest, Fault, Job, Pairing, quad_effects
+from bench.record.looks import LEAST_BLOCKS
 from bench.record.run import Outcome
 from reports.stats.verdict import Ruling, Verdict, judge
 

@@ -19,7 +19,8 @@ EXACT_BLOCKS = 16
 """Up to so many blocks all 2^K sign patterns are gone through; above, random ones."""
 
 RANDOM_FLIPS = 100_000
-"""Of more blocks: the smallest alpha that nine looks may spend is three patterns wide, the largest 200."""
+"""Above, so many random patterns are drawn: the smallest alpha that a look may spend is three of them wide, the largest
+400."""
 
 TIE = 1e-9
 """Statistics nearer than this are equal: the observed pattern must count itself, whatever rounding does."""

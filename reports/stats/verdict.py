@@ -15,21 +15,9 @@ from statistics import NormalDist, fmean, median
 
 import numpy as np
 
-from bench.record.gate import LEAST_BLOCKS
+from bench.record.looks import LEAST_BLOCKS, allowed_error
 from reports.stats.intervals import CONFIDENCE, walsh_interval
 from reports.stats.signflip import Array, adjusted_p, critical
-
-ALPHAS = (0.004, 0.002, 0.002, 0.001)
-"""Error that each look may spend on one direction: .009, and the rest of .01 is for looks that are added later."""
-
-ADDED_ALPHA = 0.0005
-"""Of the first added look; each further one has half of the one before, so that no number of them passes .01."""
-
-LEVELS = (0.02, 0.01, 0.01, 0.01)
-"""One-sided level of the interval that must lie inside the floor for a case to be called unchanged."""
-
-ADDED_LEVEL = 0.005
-"""Of the first added look; halved like its alpha."""
 
 POWER = 0.8
 """Chance with which the smallest visible change is seen."""
@@ -79,14 +67,6 @@ class Ruling:
     needed_blocks: int | None
 
 
-def spend(look: int) -> tuple[float, float]:
-    """Return the alpha per direction and the one-sided level of the look with this number, counted from 0."""
-    added = look - len(ALPHAS)
-    if added < 0:
-        return ALPHAS[look], LEVELS[look]
-    return ADDED_ALPHA / 2**added, ADDED_LEVEL / 2**added
-
-
 def judge(
     effects: Mapping[str, Sequence[float]], looks: Sequence[int], floors: Mapping[str, float]
 ) -> dict[str, Ruling]:
@@ -108,7 +88,7 @@ def judge(
     decided: dict[str, tuple[Verdict, int, float]] = {}
     p_of: dict[str, float] = {}
     for number, blocks in enumerate(looks):
-        alpha, level = spend(number)
+        alpha, level = allowed_error(number)
         seen = table[:blocks]
         slower, faster = adjusted_p(seen), adjusted_p(-seen)
         for column, name in enumerate(names):
@@ -119,7 +99,7 @@ def judge(
             verdict = _verdict(seen[:, column], effect, p_of[name], floors[name], alpha, level)
             if verdict is not Verdict.INCONCLUSIVE:
                 decided[name] = (verdict, blocks, p_of[name])
-    alpha, level = spend(len(looks) - 1)
+    alpha, level = allowed_error(len(looks) - 1)
     limit = critical(table - np.median(table, axis=0), alpha)
     return {
         name: _ruling(table[:, column], floors[name], limit, level, p_of[name], decided.get(name))

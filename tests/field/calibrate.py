@@ -33,8 +33,8 @@ from time import monotonic, sleep
 from scipy.stats import binomtest
 
 from bench.files.gate import read_job
-from bench.gate.schedule import LOOKS
 from bench.record.gate import Contest, Ending, Job
+from bench.record.looks import LOOKS
 from reports.gate.answer import State, answer, effects
 from reports.stats.verdict import Verdict, judge
 from tests.field.runs import ROOT, copy_of_checkout
@@ -234,7 +234,7 @@ def table(folder: Path) -> str:
 def window(job: Job, first: int, count: int) -> Job:
     """Return a job cut from a tape: `count` blocks from `first` on, looked at when a job of that length would be."""
     blocks = job.blocks[first : first + count]
-    looks = tuple(dict.fromkeys((*(look for look in LOOKS if look <= count), count)))
+    looks = tuple(dict.fromkeys((*(look.blocks for look in LOOKS if look.blocks <= count), count)))
     return replace(
         job,
         blocks=tuple(replace(block, index=index) for index, block in enumerate(blocks, start=1)),

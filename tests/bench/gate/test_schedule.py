@@ -13,12 +13,13 @@ import pytest
 from bench.gate import block as quads_module
 from bench.gate import schedule as blocks_module
 from bench.gate.block import LEAST_QUADS, MOST_QUADS, Turn
-from bench.gate.schedule import BLOCKS_PER_LAUNCHER, LOOKS, Blocks, Event
+from bench.gate.schedule import BLOCKS_PER_LAUNCHER, Blocks, Event
 from bench.processes.local import WorkerDiedError
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Contest, Counts, Ending, Fault, Looked, Opened, Plan
+from bench.record.looks import LEAST_BLOCKS, LOOKS
 from bench.record.run import Outcome
 from tests.makers.doubles import FakeArms, FakeWorker, Reply
 from tests.makers.jobs import CASES
@@ -169,7 +170,7 @@ def test_only_the_control_is_slowed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_looks_are_where_the_design_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """They depend on nothing that was seen."""
     events = carry_out(FakeArms(), monkeypatch)
-    assert [event.blocks for event in events if isinstance(event, Looked)] == list(LOOKS)
+    assert [event.blocks for event in events if isinstance(event, Looked)] == [look.blocks for look in LOOKS]
     assert len(blocks_in(events)) == 60
     assert ending_of(events).broken is False
 
@@ -182,7 +183,7 @@ def test_last_look_is_where_the_budget_ends(monkeypatch: pytest.MonkeyPatch) -> 
     made = len(blocks_in(events))
     assert 8 < made < 60
     looks = [event.blocks for event in events if isinstance(event, Looked)]
-    assert looks == [*(look for look in LOOKS if look < made), made]
+    assert looks == [*(look.blocks for look in LOOKS if look.blocks < made), made]
     assert ending_of(events).reason == "the budget of 80 s ended"
     assert ending_of(events).wall_seconds <= 81
 
@@ -200,7 +201,7 @@ def test_budget_for_too_few_blocks_proves_nothing(monkeypatch: pytest.MonkeyPatc
 def test_it_ends_at_the_look_that_settles_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is not spent on what is known."""
     events = carry_out(FakeArms(), monkeypatch, settled=lambda: True)
-    assert len(blocks_in(events)) == LOOKS[0]
+    assert len(blocks_in(events)) == LEAST_BLOCKS
     assert ending_of(events) == Ending(
         reason="every case is settled", broken=False, stopped=False, wall_seconds=ending_of(events).wall_seconds
     )
@@ -350,11 +351,6 @@ def test_case_of_a_model_that_head_lost_is_gone(monkeypatch: pytest.MonkeyPatch)
     events = carry_out(crew, monkeypatch, cases=(*CASES, wide), settings=replace(SETTINGS, launches=8))
     (opened,) = (event for event in events if isinstance(event, Opened))
     assert opened == Opened(new=(), gone=(wide.id,))
-
-
-def test_looks_go_on_in_a_fixed_grid() -> None:
-    """After the first four, every thirty blocks, whoever adds how many."""
-    assert [blocks for blocks in range(130) if blocks_module.is_look(blocks)] == [8, 16, 32, 60, 90, 120]
 
 
 def test_case_of_a_model_that_only_head_has_is_new(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,19 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
-from reports.stats.verdict import (
-    ADDED_ALPHA,
-    ALPHAS,
-    LEVELS,
-    Verdict,
-    hodges_lehmann,
-    judge,
-    needed_blocks,
-    spend,
-    visible,
-)
+from bench.record.looks import LOOKS
+from reports.stats.verdict import Verdict, hodges_lehmann, judge, needed_blocks, visible
 
-LOOKS = (8, 16, 32, 60)
+BLOCKS = tuple(look.blocks for look in LOOKS)
 MIRROR = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRESSED}
 
 
@@ -40,17 +31,11 @@ def verdicts(seen: dict[str, list[float]], looks: tuple[int, ...], floor: float 
     return {name: one.verdict for name, one in judge(seen, looks, dict.fromkeys(seen, floor)).items()}
 
 
-def test_error_spent_stays_below_one_percent_however_often_blocks_are_added() -> None:
-    """The promise: one red job in a hundred."""
-    assert sum(spend(look)[0] for look in range(200)) <= 0.01 + 1e-12
-    assert sum(ALPHAS) + 2 * ADDED_ALPHA <= 0.01 + 1e-12
-    assert [spend(look) for look in range(4)] == list(zip(ALPHAS, LEVELS, strict=True))
-
-
 def test_identical_code_is_called_slower_in_at_most_one_job_of_a_hundred() -> None:
     """2,000 simulated jobs of 12 cases at two looks: the per-job rate is below what the looks may spend."""
     red = sum(Verdict.REGRESSED in verdicts(effects(seed, blocks=12), (8, 12)).values() for seed in range(2000))
-    assert red <= 2000 * (ALPHAS[0] + ALPHAS[1]) + 3 * (2000 * 0.006) ** 0.5
+    allowed = 2000 * sum(look.alpha for look in LOOKS[:2])
+    assert red <= allowed + 3 * allowed**0.5
 
 
 def test_noise_that_moves_all_cases_together_is_no_more_often_red() -> None:
@@ -61,7 +46,8 @@ def test_noise_that_moves_all_cases_together_is_no_more_often_red() -> None:
         common, scale = generator.normal(0, 0.05, 8), generator.uniform(0.2, 5, 8)
         seen = {f"case{index}": list(scale * (common + generator.normal(0, 0.005, 8))) for index in range(12)}
         red += Verdict.REGRESSED in verdicts(seen, (8,)).values()
-    assert red <= 500 * ALPHAS[0] + 3 * (500 * ALPHAS[0]) ** 0.5
+    allowed = 500 * LOOKS[0].alpha
+    assert red <= allowed + 3 * allowed**0.5
 
 
 def test_five_percent_is_caught() -> None:
@@ -90,7 +76,7 @@ def test_first_verdict_stands() -> None:
     seen = effects(3, blocks=60, slower=0.1)
     later = {**seen, "case0": [*seen["case0"][:8], *(value - 0.2 for value in seen["case0"][8:])]}
     assert judge(later, (60,), dict.fromkeys(later, 0.02))["case0"].verdict is Verdict.IMPROVED
-    ruling = judge(later, LOOKS, dict.fromkeys(later, 0.02))["case0"]
+    ruling = judge(later, BLOCKS, dict.fromkeys(later, 0.02))["case0"]
     assert (ruling.verdict, ruling.decided_at) == (Verdict.REGRESSED, 8)
 
 

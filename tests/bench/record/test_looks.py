@@ -1,0 +1,73 @@
+"""The sequential design keeps its promise: one red gate in a hundred, however often blocks are added."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count, islice, pairwise
+
+import numpy as np
+import pytest
+
+from bench.record import looks
+from bench.record.looks import LEAST_BLOCKS, LOOK_EVERY, LOOKS, MOST_ALPHA, MOST_LOOKS, Look, allowed_error, is_look
+from reports.stats.signflip import adjusted_p
+from reports.stats.verdict import Verdict, judge
+
+ALL_LOOKS = tuple(islice((blocks for blocks in count(1) if is_look(blocks)), MOST_LOOKS))
+"""Numbers of blocks of every look that a gate can have."""
+
+
+def test_alphas_of_all_looks_that_can_ever_be_made_sum_to_one_percent() -> None:
+    """The promise: one red gate in a hundred, in each direction."""
+    assert sum(allowed_error(number)[0] for number in range(200)) <= MOST_ALPHA + 1e-12
+
+
+@pytest.mark.parametrize("number", range(MOST_LOOKS))
+def test_every_look_has_enough_blocks_for_its_alpha(number: int) -> None:
+    """All signs agree by chance in 1 of 2^blocks: with fewer blocks nothing could ever be called slower."""
+    assert 2.0 ** -ALL_LOOKS[number] <= allowed_error(number)[0]
+
+
+@pytest.mark.parametrize("number", range(MOST_LOOKS))
+def test_every_look_can_call_a_case_slower(number: int) -> None:
+    """Also beyond sixteen blocks, where random sign patterns stand for all of them."""
+    blocks = ALL_LOOKS[number]
+    generator = np.random.default_rng(number)
+    slower, same = 0.1 + generator.normal(0, 0.01, blocks), generator.normal(0, 0.01, blocks)
+    assert adjusted_p(np.column_stack([slower, same]))[0] <= allowed_error(number)[0]
+
+
+def test_looks_come_later_and_later_and_risk_no_more() -> None:
+    """The first has most to decide."""
+    assert [look.blocks for look in LOOKS] == sorted({look.blocks for look in LOOKS})
+    for before, after in pairwise(LOOKS):
+        assert (after.alpha, after.level) <= (before.alpha, before.level)
+    assert LOOKS[0].blocks == LEAST_BLOCKS
+
+
+def test_looks_go_on_in_a_fixed_grid() -> None:
+    """After the table, every thirty blocks, whoever adds how many."""
+    last = LOOKS[-1].blocks
+    assert [blocks for blocks in range(last + 1, last + 4 * LOOK_EVERY) if is_look(blocks)] == [
+        last + LOOK_EVERY,
+        last + 2 * LOOK_EVERY,
+        last + 3 * LOOK_EVERY,
+    ]
+
+
+def test_a_look_that_is_put_into_the_table_is_a_look_of_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one who measures makes it, the one who judges gives it its alpha and shifts those after it."""
+    assert not is_look(24)
+    monkeypatch.setattr(looks, "LOOKS", (*LOOKS[:2], Look(blocks=24, alpha=0.0001, level=0.003), *LOOKS[2:]))
+    assert is_look(24)
+    assert allowed_error(2) == (0.0001, 0.003)
+    assert allowed_error(3) == (LOOKS[2].alpha, LOOKS[2].level)
+
+
+def test_a_verdict_uses_the_alpha_of_its_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that may risk nothing calls nothing slower."""
+    effects = {"slower": [0.1 + 0.001 * index for index in range(8)]}
+    floors = {"slower": 0.02}
+    assert judge(effects, (8,), floors)["slower"].verdict is Verdict.REGRESSED
+    monkeypatch.setattr(looks, "LOOKS", (replace(LOOKS[0], alpha=0.0), *LOOKS[1:]))
+    assert judge(effects, (8,), floors)["slower"].verdict is not Verdict.REGRESSED
