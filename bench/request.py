@@ -13,6 +13,7 @@ from bench.record.arm import Arm, Side
 from bench.record.case import (
     DEFAULT_ACCELERATOR_DTYPES,
     DEFAULT_DTYPES,
+    on_cpu,
 )
 from bench.record.conditions import Settings
 
@@ -92,4 +93,4 @@ class Request:
 
     def dtypes_for(self, device: str) -> Sequence[str]:
         """Return the dtypes to take on a device."""
-        return self.dtypes or (DEFAULT_DTYPES if device == "cpu" else DEFAULT_ACCELERATOR_DTYPES)
+        return self.dtypes or (DEFAULT_DTYPES if on_cpu(device) else DEFAULT_ACCELERATOR_DTYPES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
@@ -20,16 +20,11 @@ from bench.processes.local import LaunchError
 from bench.processes.pool import ArmWorkers, Fleet
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
-from bench.record.conditions import Scalar
+from bench.record.conditions import Scalar, find_differences
 from bench.record.gate import Acceptance, Ending, Job
 from bench.record.looks import MOST_LOOKS
 from bench.request import SetupError
-from bench.run.resume import STATE
 from bench.session import Session, missing_facts
-
-MAY_DIFFER = ("run.started", "commit.id", "commit.dirty", ".commit")
-"""Ends of facts in which two parts of one comparison may differ: what the commits hold is compared itself, as ``code.``
-and as an arm's ``models``."""
 
 Part = tuple[Job, tuple[LogEvent, ...]]
 """A stored comparison and its events."""
@@ -203,20 +198,17 @@ def worker_facts(session: Session, workers: GateWorkers, cases: Sequence[Case]) 
 
 
 def check_continuable(earlier: Job, now: Job) -> None:
-    """Raise SetupError, naming every difference, unless `now` is another part of the same comparison."""
-    before, after = earlier.environment.facts, now.environment.facts
-    names = sorted(name for name in before.keys() | after.keys() if not name.endswith((*MAY_DIFFER, STATE)))
-    found = [
-        f"{name} was {before.get(name)}, is {after.get(name)}" for name in names if before.get(name) != after.get(name)
-    ]
-    found += [
-        f"the {name} differ" for name in ("cases", "floors", "arms") if getattr(earlier, name) != getattr(now, name)
-    ]
-    if replace(earlier.settings, budget_seconds=None) != replace(now.settings, budget_seconds=None):
-        found.append("the settings differ")
+    """Raise SetupError, naming every difference, unless `now` is another part of the same gate."""
+    differences = find_differences(earlier, now)
+    for name, before, after in (("floor of", earlier.floors, now.floors), ("arm", earlier.arms, now.arms)):
+        differences += [
+            f"{name} {key} was {before.get(key)}, is {after.get(key)}"
+            for key in dict.fromkeys((*before, *after))
+            if before.get(key) != after.get(key)
+        ]
     if len(earlier.looks) >= MOST_LOOKS:
-        found.append(f"its {len(earlier.looks)} looks have spent all the error there is: begin a new one")
+        differences.append(f"its {len(earlier.looks)} looks have spent all the error there is: begin a new one")
     if earlier.plan is None:
-        found.append("it never came to a block: run it again without --add-blocks")
-    if found:
-        raise SetupError(f"--add-blocks: {earlier.source} cannot be continued here: {'; '.join(found)}")
+        differences.append("it never came to a block: run it again without --add-blocks")
+    if differences:
+        raise SetupError(f"--add-blocks: {earlier.source} cannot be continued here: {'; '.join(differences)}")

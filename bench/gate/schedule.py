@@ -19,7 +19,6 @@ from bench.record.conditions import Settings
 from bench.record.gate import Block, Counts, Ending, Fault, Looked, Opened, Plan, Share
 from bench.record.looks import LEAST_BLOCKS, is_look
 from bench.record.run import Measurement
-from bench.run.pace import Pace
 
 BLOCKS_PER_LAUNCHER = 10
 """Hash seed and address layout are fixed when a launcher is executed: execute a fresh one now and then."""
@@ -104,7 +103,7 @@ class Blocks:
 
     def _open(self) -> Iterator[Event]:
         """Make every case ready once in each arm and count what it does: faults show here, first compiles are done."""
-        self._pace = Pace(self._settings)
+        self._iterations: dict[Case, int] = {}
         models: dict[Side, list[str]] = {}
         faulty: set[Case] = set()
         for side, arm in self._arms.items():
@@ -153,7 +152,7 @@ class Blocks:
         if isinstance(preparation, Measurement):
             return fault_of(side, case, 0, preparation)
         if side is Side.BASE:
-            self._pace.fix(case, preparation)
+            self._iterations[case] = self._settings.iterations_for(preparation)
         operator.forget()
         counts = operator.counts(arm.case(case))
         if isinstance(counts, Measurement):  # it runs, and cannot be watched: that is no fault of the case
@@ -167,7 +166,7 @@ class Blocks:
         control = self._random.choice(self._cases)
         while self._cases:
             control = control if control in self._cases else self._random.choice(self._cases)
-            even = [Share(case=case, iterations=self._pace.iterations[case], quads=PILOT_QUADS) for case in self._cases]
+            even = [Share(case=case, iterations=self._iterations[case], quads=PILOT_QUADS) for case in self._cases]
             try:
                 block = yield from self._timer.time(
                     0, Plan(shares=tuple(even), control=control, slowdown=LEAST_SLOWDOWN)

@@ -52,7 +52,7 @@ class Tolerance:
         for pattern, floor in self.floors.items():
             if fnmatchcase(case.id, pattern):
                 return floor
-        return CPU_FLOOR if case.device == "cpu" else ACCELERATOR_FLOOR
+        return CPU_FLOOR if case.on_cpu else ACCELERATOR_FLOOR
 
 
 def read_tolerance(path: Path) -> Tolerance:

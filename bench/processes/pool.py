@@ -12,6 +12,7 @@ from bench.host.steadiness import variables
 from bench.processes.local import Launcher, WorkerProcess
 from bench.processes.supervisor import OpenError
 from bench.record.arm import Arm
+from bench.record.case import on_cpu
 from bench.record.run import Outcome
 
 
@@ -50,7 +51,7 @@ class Opening:
             "seed": self.seed,
             "data_root": self.data_root,
             "left_out": sorted(self.left_out),
-            "memory_bytes": self.memory_bytes if device == "cpu" else None,
+            "memory_bytes": self.memory_bytes if on_cpu(device) else None,
         }
         reply = worker.ask(request, self.timeout_seconds)
         if "outcome" not in reply:

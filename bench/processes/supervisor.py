@@ -237,7 +237,7 @@ class Operator:
         if "outcome" not in reply:
             return reply
         outcome = Outcome(reply["outcome"])
-        if outcome.fault and case.device != "cpu":
+        if outcome.fault and not case.on_cpu:
             self.end()  # after a fault an accelerator's context may fail whoever uses it next
         return Measurement(case=case, launch=launch, outcome=outcome, reason=reply["reason"])
 

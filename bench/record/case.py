@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from typing import NamedTuple
 
 STEPS = ("forward", "backward", "train")
 DTYPES = ("float32", "bfloat16", "float16", "float64", "amp-bfloat16", "amp-float16")
@@ -20,6 +21,18 @@ DEFAULT_BATCHES = (1, 64, 1024)
 DEFAULT_DTYPES = ("float32", "bfloat16")
 DEFAULT_ACCELERATOR_DTYPES = (*DEFAULT_DTYPES, "float16")
 DEFAULT_COMPILES = ("off", "on")
+
+
+class Group(NamedTuple):
+    """What variants have in common that are compared with each other and interleaved within seconds.
+
+    They differ in dtype and compile only.
+    """
+
+    model: str
+    step: str
+    batch: int
+    device: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -64,12 +77,14 @@ class Case:
         return f"{self.model}-{self.step}-b{self.batch}-{self.device}-{self.dtype}-{compile_label(self.compile)}"
 
     @property
-    def group(self) -> tuple[str, str, int, str]:
-        """Return what the variants that are compared with each other have in common.
+    def group(self) -> Group:
+        """Return what the variants that are compared with each other have in common."""
+        return Group(self.model, self.step, self.batch, self.device)
 
-        Cases of one group differ in dtype and compile only; they are interleaved within seconds.
-        """
-        return (self.model, self.step, self.batch, self.device)
+    @property
+    def on_cpu(self) -> bool:
+        """Whether its device is the processor."""
+        return on_cpu(self.device)
 
     @property
     def compiled(self) -> bool:
@@ -78,6 +93,11 @@ class Case:
 
 
 AXES = tuple(Case.__dataclass_fields__)
+
+
+def on_cpu(device: str) -> bool:
+    """Whether a device's name means the processor, as ``cpu`` and ``cpu:0`` do."""
+    return device.partition(":")[0] == "cpu"
 
 
 def unknown(axis: str, value: str, known: Iterable[str]) -> str:

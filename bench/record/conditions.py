@@ -1,17 +1,31 @@
-"""Where and how a run was measured: its environment and its settings.
+"""Where and how a run or a gate was measured, and whether two of their parts were measured alike.
 
 Standard library only. Seconds and bytes throughout; absent is None with a reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from bench.record.observations import not_negative, positive
+from bench.record.case import Case
+from bench.record.observations import Preparation, not_negative, positive
 
 MOST_LAUNCHES = 1000
 """An interval looks at every pair of launches."""
+
+STATES = ("run.started", "_at_start")
+"""Ends of facts that are a state rather than a property, such as load and temperature: no two parts share them."""
+
+COMMITS = ("commit.id", "commit.dirty", ".commit")
+"""Ends of facts that name a commit: what it holds is compared itself, as ``code.`` and as an arm's ``models``."""
+
+FREE_SETTINGS = ("budget_seconds", "timeout_seconds")
+"""Settings that do not change what a measurement means."""
+
+CLOCK_SHARE = 0.01
+"""A slice is so long that one pair of clock reads is at most this share of it."""
 
 Scalar = str | int | float | bool | None
 
@@ -62,3 +76,52 @@ class Settings:
             raise ValueError(f"launches is {self.launches}; at most {MOST_LAUNCHES} are compared pair by pair")
         positive(self, "launches", "min_slices", "slice_seconds", "budget_seconds", "timeout_seconds")
         not_negative(self, "case_seconds")
+
+    def iterations_for(self, pilot: Preparation) -> int:
+        """Return how many iterations a slice of a case has, given what the pilot saw of it."""
+        aim = max(self.slice_seconds, pilot.clock_seconds / CLOCK_SHARE)
+        return max(1, round(aim / pilot.estimate_seconds))
+
+
+class Part(Protocol):
+    """A part of a run or of a gate: where it was measured, how, and what."""
+
+    @property
+    def environment(self) -> Environment:
+        """Where."""
+
+    @property
+    def settings(self) -> Settings:
+        """How."""
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        """What was planned."""
+
+
+def find_differences(before: Part, after: Part) -> list[str]:
+    """Return why `after` cannot continue `before`, field by field: another machine, other code, another request.
+
+    States, such as the load, and the names of commits may differ, and so may the settings in `FREE_SETTINGS`.
+    """
+    return [
+        *_differing(before.environment.facts, after.environment.facts, free=(*STATES, *COMMITS)),
+        *_differing(_fields(before.settings), _fields(after.settings), free=FREE_SETTINGS),
+        *(f"case {case.id} was planned and is not selected" for case in sorted({*before.cases} - {*after.cases})),
+        *(f"case {case.id} is selected and was not planned" for case in sorted({*after.cases} - {*before.cases})),
+    ]
+
+
+def is_state(fact: str) -> bool:
+    """Whether a fact says in which state the machine was, which explains nothing and is never the same twice."""
+    return fact.endswith(STATES)
+
+
+def _differing(before: Mapping[str, object], after: Mapping[str, object], *, free: tuple[str, ...]) -> Iterator[str]:
+    for name in sorted({*before, *after}):
+        if not name.endswith(free) and before.get(name) != after.get(name):
+            yield f"{name} was {before.get(name)!r}, is {after.get(name)!r}"
+
+
+def _fields(settings: Settings) -> dict[str, object]:
+    return {name: getattr(settings, name) for name in Settings.__dataclass_fields__}

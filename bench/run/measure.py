@@ -16,10 +16,11 @@ from bench.processes.local import LaunchError
 from bench.processes.pool import Crew
 from bench.processes.supervisor import Operator, Workers
 from bench.record.case import Case
+from bench.record.conditions import find_differences
 from bench.record.run import Run
 from bench.request import RunQuestion, SetupError
 from bench.run.recorder import Recorder
-from bench.run.resume import Resumption, differences, resumption
+from bench.run.resume import Resumption, resumption
 from bench.run.schedule import Event, Schedule
 from bench.session import Session
 
@@ -135,6 +136,6 @@ def continued(journal_path: Path, now: Run, *, retry: bool) -> tuple[Run, Resump
         earlier = read(journal_path)
     except UnreadableError as error:
         raise SetupError(f"--resume: {error}") from error
-    if found := differences(earlier, now.environment, now.settings, now.cases):
-        raise SetupError(f"--resume: {journal_path} cannot be continued here: {'; '.join(found)}")
+    if differences := find_differences(earlier, now):
+        raise SetupError(f"--resume: {journal_path} cannot be continued here: {'; '.join(differences)}")
     return replace(earlier, measurements=(), finish=None), resumption(earlier, retry=retry)

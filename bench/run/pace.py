@@ -13,9 +13,6 @@ from bench.record.observations import Preparation
 MIN_SETS = 3
 """Fewest slices of a case in a launch: its value is a median, and the median of one or two hides nothing."""
 
-CLOCK_SHARE = 0.01
-"""A slice is so long that one pair of clock reads is at most this share of it."""
-
 
 @dataclass(slots=True)
 class Pace:
@@ -35,8 +32,7 @@ class Pace:
 
     def fix(self, case: Case, pilot: Preparation) -> None:
         """Fix a case's iterations per slice from what the pilot saw."""
-        aim = max(self.settings.slice_seconds, pilot.clock_seconds / CLOCK_SHARE)
-        self.iterations[case] = max(1, round(aim / pilot.estimate_seconds))
+        self.iterations[case] = self.settings.iterations_for(pilot)
         self.slice_seconds[case] = self.iterations[case] * pilot.estimate_seconds
 
     def sets(self, case: Case) -> int:

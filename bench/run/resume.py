@@ -6,24 +6,12 @@ Standard library only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from bench.record.case import Case
-from bench.record.conditions import Environment, Settings
+from bench.record.case import Case, Group
 from bench.record.observations import Preparation
 from bench.record.run import Measurement, Outcome, Run
-
-Group = tuple[str, str, int, str]
-
-MAY_DIFFER = ("run.started", "commit.id", "commit.dirty")
-"""Facts that differ between the parts of one run; what the commits hold is compared itself, as ``code.``."""
-
-STATE = "_at_start"
-"""How facts end that are a state rather than a property: load, clock, temperature."""
-
-FREE_SETTINGS = ("budget_seconds", "timeout_seconds")
-"""Settings that do not change what a measurement means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,23 +76,3 @@ def _cut_through(run: Run) -> set[tuple[int, Group]]:
         for (launch, group), cases in seen.items()
         if any(case not in cases and ended_in.get(case, launch + 1) > launch for case in groups[group])
     }
-
-
-def differences(run: Run, environment: Environment, settings: Settings, cases: Sequence[Case]) -> list[str]:
-    """Return why a run cannot be continued here, field by field; empty if it can."""
-    found = []
-    for name in sorted({*run.environment.facts, *environment.facts} - {*MAY_DIFFER}):
-        if name.endswith(STATE):
-            continue
-        before, now = run.environment.get(name), environment.get(name)
-        if before != now:
-            found.append(f"{name} was {before!r}, is {now!r}")
-    alike = replace(settings, **{name: getattr(run.settings, name) for name in FREE_SETTINGS})
-    for name in Settings.__dataclass_fields__:
-        before, now = getattr(run.settings, name), getattr(alike, name)
-        if before != now:
-            found.append(f"{name} was {before!r}, is {now!r}")
-    gone, new = set(run.cases) - set(cases), set(cases) - set(run.cases)
-    found += [f"case {case.id} was planned and is not selected" for case in sorted(gone)]
-    found += [f"case {case.id} is selected and was not planned" for case in sorted(new)]
-    return found

@@ -13,15 +13,13 @@ from time import monotonic
 
 from bench.host.clocks import ClockReadings
 from bench.processes.supervisor import Operator, StoppedError, Workers
-from bench.record.case import Case
+from bench.record.case import Case, Group
 from bench.record.conditions import Settings
 from bench.record.observations import Ceiling, Preparation
 from bench.record.run import Finish, Measurement, Outcome
 from bench.run.measurement_builder import Gathered
 from bench.run.pace import WARM_COMPILE_SECONDS, Pace
 from bench.run.resume import Resumption
-
-Group = tuple[str, str, int, str]
 
 SINGLES = 10
 """Iterations after each slice on an accelerator that are waited for one by one, at most: their mean is the latency."""
@@ -275,7 +273,7 @@ class Schedule:
         found: dict[str, list[Group]] = defaultdict(list)
         for group, cases in self._groups.items():
             if cases:
-                found[group[3]].append(group)
+                found[group.device].append(group)
         return list(found.items())
 
     def _forecast(self) -> dict[str, float]:
@@ -289,7 +287,7 @@ class Schedule:
 
 def _singles(case: Case, iterations: int) -> int:
     """Return how many iterations are waited for one by one: backward always is, and a CPU queues nothing."""
-    queues = case.device.partition(":")[0] != "cpu" and case.step != "backward"
+    queues = not case.on_cpu and case.step != "backward"
     return min(SINGLES, iterations) if queues else 0
 
 

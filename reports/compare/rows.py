@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.record.conditions import is_state
 from bench.record.run import Outcome
 from reports.compare.contenders import Contender, Point
 from reports.compare.crossings import (
@@ -20,9 +21,6 @@ from reports.figures.frame import figures
 from reports.figures.reference import variant_label
 from reports.show.units import ABSENT
 from reports.stats.intervals import Summary
-
-VOLATILE = ("run.started", "commit.dirty")
-"""Facts that differ between any two runs and explain nothing; so do those that end in ``_at_start``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +138,7 @@ def environment_rows(match: Match) -> list[dict[str, Any]]:
     rows = []
     names = dict.fromkeys(name for one in match.contenders for name in one.facts)
     for name in sorted(names):
-        if name in VOLATILE or name.endswith(("_at_start", ".reason")):
+        if is_state(name) or name.endswith(".reason"):
             continue
         who: dict[str, list[str]] = {}
         for one in match.contenders:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from statistics import median
 
-from bench.record.case import Case
+from bench.record.case import Case, Group
 from bench.record.observations import Preparation, Slices
 from bench.record.run import Measurement, Outcome, Run
 from reports.figures.kept_slices import Kept, keep
@@ -83,7 +83,7 @@ def examine(run: Run) -> dict[Case, Evidence]:
     nothing = Kept(seconds={}, slices=0, dropped_sets=0, warnings=())
     timed = {case for case, (outcome, _) in outcomes.items() if outcome is Outcome.MEASURED and not run.settings.quick}
     seconds = {case: summarize(kept[case].launch_seconds) for case in run.cases if case in timed and kept[case].seconds}
-    best: dict[tuple[str, str, int, str], float] = {}
+    best: dict[Group, float] = {}
     for case, summary in seconds.items():
         best[case.group] = min(summary.centre, best.get(case.group, summary.centre))
     found = {}
@@ -136,7 +136,7 @@ def _doubts_about_the_clock(case: Case, timed: list[Slices]) -> Iterable[str]:
     share = clock_share(case, timed)
     if share is not None and share > CLOCK_LIMIT:
         yield CLOCK_COSTS
-    if case.step == "backward" and case.device.partition(":")[0] != "cpu":
+    if case.step == "backward" and not case.on_cpu:
         yield CLOCKED_ONE_BY_ONE
     if (share := event_share(timed)) is not None and abs(share - 1) > EVENT_LIMIT:
         yield f"device events read {percent(share)} of what the host's clock reads: believe neither"

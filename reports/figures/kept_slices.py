@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.record.case import Case
+from bench.record.case import Case, Group
 from bench.record.observations import Slices
 from bench.record.run import Run
 
@@ -17,7 +17,7 @@ difference that a report should show."""
 
 UNKNOWN_STEAL = "this system does not tell how much time the hypervisor took: no disturbed set could be dropped"
 
-SetKey = tuple[tuple[str, str, int, str], int, int]
+SetKey = tuple[Group, int, int]
 """Group, launch and set index: all variants that were timed within seconds of each other."""
 
 
@@ -68,7 +68,7 @@ def _timed(run: Run) -> dict[Case, Timed]:
 
 def _disturbed(timed: Mapping[Case, Timed]) -> tuple[set[SetKey], set[SetKey]]:
     """Return the sets to drop, and those that are spared because nothing of their launch would be left."""
-    by_group: dict[tuple[tuple[str, str, int, str], int], list[Slices]] = defaultdict(list)
+    by_group: dict[tuple[Group, int], list[Slices]] = defaultdict(list)
     for case, some in timed.items():
         group = case.group
         for launch, slices in some:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
+from bench.record.case import on_cpu
 from bench.record.run import Finish, Run
 from reports.figures.evidence import QUICK
 from reports.figures.provenance import provenance
@@ -57,7 +58,7 @@ def _at_best(run: Run, device: str) -> str:
     parts = [f"products {', '.join(rates)}"] if rates else []
     parts += [f"copies {text(Unit.BYTES_PER_SECOND, roof.bytes_per_second)}" for roof in [*found.values()][:1]]
     waits = [one.slices.clock_seconds for one in run.measurements if one.slices and one.case.device == device]
-    if waits and device.partition(":")[0] != "cpu":
+    if waits and not on_cpu(device):
         parts.append(f"waiting for it takes {seconds(median(waits))}")
     return "".join(f"; {part}" for part in parts)
 

@@ -1,4 +1,4 @@
-"""Which parts belong to one comparison."""
+"""Which parts belong to one gate."""
 
 from __future__ import annotations
 
@@ -8,58 +8,57 @@ import pytest
 
 from bench.gate.measure import check_continuable
 from bench.record.arm import Arm, Side
-from bench.record.conditions import Environment, Scalar
+from bench.record.conditions import Environment
 from bench.record.gate import Job
+from bench.record.looks import LOOK_EVERY, LOOKS, MOST_LOOKS
 from bench.request import SetupError
 from tests.makers.jobs import made_job
-
-CARD: dict[str, Scalar] = {
-    "arm.base.commit": "1" * 40,
-    "arm.base.models": "abc",
-    "arm.base.device.cuda.celsius_at_start": 41,
-    "arm.base.device.cuda.clock_hertz_at_start": 1.1e9,
-    "arm.base.device.cuda.driver": "580.1",
-    "code.bench": "def",
-    "commit.id": "2" * 40,
-    "commit.dirty": False,
-    "machine.load_at_start": 0.3,
-    "run.started": "2026-11-25T10:00:00+00:00",
-}
-"""What a machine with an NVIDIA card tells."""
+from tests.makers.runs import FACTS
 
 
-def job(**facts: Scalar) -> Job:
-    """Return a comparison that was made where these facts hold."""
-    return replace(made_job(blocks=8, looks=(8,)), environment=Environment(facts=CARD | facts), source="gate.json")
+def stored() -> Job:
+    """Return a gate that was stored."""
+    return replace(made_job(blocks=8, looks=(8,)), source="gate.json")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("arm.base.device.cuda.celsius_at_start", 44),
-        ("arm.base.device.cuda.clock_hertz_at_start", 1.4e9),
-        ("machine.load_at_start", 2.1),
-        ("run.started", "2026-11-25T11:00:00+00:00"),
-        ("commit.id", "3" * 40),
-        ("commit.dirty", True),
-        ("arm.base.commit", "3" * 40),
-    ],
-)
-def test_a_state_and_a_commit_keep_no_comparison_from_going_on(name: str, value: Scalar) -> None:
-    """A card is warmer by now, and a new commit of an unchanged network is the same network."""
-    check_continuable(job(), job(**{name: value}))
+def warmed(gate: Job, **facts: str | int) -> Job:
+    """Return a gate that was made where these facts hold, too."""
+    return replace(gate, environment=Environment(facts=FACTS | facts))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("arm.base.models", "abd"), ("arm.base.device.cuda.driver", "590.0"), ("code.bench", "deg")]
-)
-def test_other_code_or_another_driver_is_another_comparison(name: str, value: Scalar) -> None:
-    """It is named with both values."""
-    with pytest.raises(SetupError, match=f"gate.json cannot be continued here: {name} was {CARD[name]}, is {value}$"):
-        check_continuable(job(), job(**{name: value}))
+def test_a_warmer_card_keeps_no_gate_from_going_on() -> None:
+    """Its temperature is a state; with the extra for NVIDIA every gate was refused once."""
+    name = "arm.base.device.cuda.celsius_at_start"
+    check_continuable(warmed(stored(), **{name: 41}), warmed(stored(), **{name: 44}))
 
 
-def test_other_arms_are_another_comparison() -> None:
+def test_every_difference_is_named_with_both_values() -> None:
     """The blocks so far answer another question."""
-    with pytest.raises(SetupError, match="the arms differ"):
-        check_continuable(job(), replace(job(), arms={Side.BASE: Arm(ref="main"), Side.HEAD: Arm(dtype="bfloat16")}))
+    other = replace(
+        warmed(stored(), **{"machine.cpu": "Other Processor"}),
+        arms={Side.BASE: Arm(ref="main"), Side.HEAD: Arm(dtype="bfloat16")},
+        floors={**stored().floors, stored().cases[0].id: 0.05},
+        settings=replace(stored().settings, seed=1),
+    )
+    with pytest.raises(SetupError) as refused:
+        check_continuable(stored(), other)
+    assert str(refused.value) == (
+        "--add-blocks: gate.json cannot be continued here: "
+        "machine.cpu was 'Imaginary Processor', is 'Other Processor'; seed was 0, is 1; "
+        f"floor of {stored().cases[0].id} was 0.02, is 0.05; "
+        "arm head was the working tree, is the working tree, dtype=bfloat16"
+    )
+
+
+def test_a_gate_whose_looks_are_spent_is_not_continued() -> None:
+    """A further look could find nothing."""
+    added = [LOOKS[-1].blocks + number * LOOK_EVERY for number in range(1, MOST_LOOKS - len(LOOKS) + 1)]
+    spent = replace(made_job(blocks=added[-1], looks=(*(look.blocks for look in LOOKS), *added)), source="gate.json")
+    with pytest.raises(SetupError, match="its 9 looks have spent all the error there is"):
+        check_continuable(spent, spent)
+
+
+def test_a_gate_that_never_came_to_a_block_is_begun_again() -> None:
+    """There is no plan to go on with."""
+    with pytest.raises(SetupError, match="it never came to a block"):
+        check_continuable(replace(stored(), plan=None, blocks=(), looks=()), stored())

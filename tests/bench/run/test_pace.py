@@ -13,8 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bench.record.case import DTYPES, Case
-from bench.record.conditions import Settings
-from bench.run.pace import BUDGET_SLACK, CLOCK_SHARE, MIN_SETS, Pace, expected_seconds
+from bench.record.conditions import CLOCK_SHARE, Settings
+from bench.run.pace import BUDGET_SLACK, MIN_SETS, Pace, expected_seconds
 from tests.makers.runs import preparation
 
 CASES = [

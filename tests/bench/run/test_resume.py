@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from itertools import chain, islice
 
 import pytest
 
 from bench.processes.local import WorkerDiedError
-from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.run import Measurement, Outcome, Run
 from bench.run import schedule as schedule_module
-from bench.run.resume import Resumption, differences, resumption
+from bench.run.resume import Resumption, resumption
 from bench.run.schedule import Event, Schedule, Started
 from tests.makers.doubles import FakeCrew, FakeWorker, Reply, Script, as_planned, breaks
 from tests.makers.runs import TWO, hole, made_run, matrix, measured, slices
@@ -132,31 +130,3 @@ def test_fault_is_tried_again_only_if_asked(*, retry: bool, kept: bool) -> None:
     assert (OTHER in found.ended) is kept
     assert (found.dropped == ()) is kept
     assert (CASE in found.pilot) is kept
-
-
-BEFORE = Run(environment=Environment(facts={"machine.cpu": "A", "run.started": "1"}), settings=SETTINGS, cases=CASES)
-
-
-@pytest.mark.parametrize(
-    ("facts", "settings", "cases", "expected"),
-    [
-        ({"machine.cpu": "A", "run.started": "2"}, SETTINGS, CASES, []),
-        ({"machine.cpu": "A"}, replace(SETTINGS, budget_seconds=60.0, timeout_seconds=1.0), CASES, []),
-        ({"machine.cpu": "B"}, SETTINGS, CASES, ["machine.cpu was 'A', is 'B'"]),
-        ({"machine.cpu": "A", "new": 1}, SETTINGS, CASES, ["new was None, is 1"]),
-        ({"machine.cpu": "A"}, replace(SETTINGS, seed=1), CASES, ["seed was 0, is 1"]),
-        ({"machine.cpu": "A"}, SETTINGS, CASES[1:], [f"case {CASES[0].id} was planned and is not selected"]),
-    ],
-    ids=["another-time", "another-budget", "another-machine", "unknown-fact", "another-seed", "fewer-cases"],
-)
-def test_run_is_continued_only_where_and_as_it_was_made(
-    facts: dict[str, str | int], settings: Settings, cases: tuple[Case, ...], expected: list[str]
-) -> None:
-    """Refused field by field, since figures of two machines are not one run."""
-    assert differences(BEFORE, Environment(facts=facts), settings, cases) == expected
-
-
-def test_new_case_is_named() -> None:
-    """The matrix has another meaning now."""
-    found = differences(replace(BEFORE, cases=CASES[1:]), BEFORE.environment, SETTINGS, CASES)
-    assert found == [f"case {CASES[0].id} is selected and was not planned"]
