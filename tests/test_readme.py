@@ -1,0 +1,291 @@
+"""Every command of README.md is carried out in a short form, or parsed where it needs what is not here.
+
+They run one after the other in a copy of the checkout, exactly as they stand there, with what makes them short added
+at the end, so that each finds the files that the one before it wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from bench.gate.tolerance import read_tolerance
+from bench.host.folders import ROOT
+from bench.record.conditions import Environment
+from bench.record.run import Run
+from tests.field.runs import copy_of_checkout
+from tests.makers.contenders import on_card, on_cpu, run_on, stored
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCED = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`((?:python -m |pip install |pytest bench|reports\.load\()[^`]*)`")
+"""Spans that begin so are commands; other spans are names, options and files."""
+
+SMALLEST = ("--batch", "1", "--step", "forward", "--dtype", "float32", "--compile", "off", "--data", "random")
+"""This leaves one case of the matrix."""
+
+
+def on_both() -> Run:
+    """Return a run on a card and on a processor."""
+    card, processor = run_on("cuda", on_card), run_on("cpu", on_cpu)
+    return replace(
+        card,
+        environment=Environment(facts={**card.environment.facts, **processor.environment.facts}),
+        cases=(*processor.cases, *card.cases),
+        measurements=(*processor.measurements, *card.measurements),
+        ceilings=(*processor.ceilings, *card.ceilings),
+    )
+
+
+Maker = Callable[[Path], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """A command that is carried out.
+
+    Attributes:
+        adds: arguments that make it short.
+        given: files that a longer or another machine's command would have written, and what makes them.
+        codes: how it may end, by the table of exit codes.
+        shows: a regular expression that its output has.
+        writes: files that are there afterwards.
+    """
+
+    adds: Sequence[str] = ()
+    given: Mapping[str, Maker] = field(default_factory=dict)
+    codes: Sequence[int] = (0,)
+    shows: str
+    writes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A command that is read by its program and not carried out.
+
+    Attributes:
+        adds: the argument that has it read only.
+        shows: a regular expression that the program's output has.
+        why: what it needs that is not here.
+    """
+
+    adds: Sequence[str]
+    shows: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A command that changes the environment it runs in; `where` says who carries it out."""
+
+    where: str
+
+
+CLEAN_CLONE = Elsewhere(where="the first steps of .ci/run, in a clean clone")
+
+ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
+    "python3 -m venv .venv": CLEAN_CLONE,
+    "pip install .": CLEAN_CLONE,
+    "pip install '.[test]'": CLEAN_CLONE,
+    "pip install '.[vulkan]'": Elsewhere(where=".ci/run, before the tests of a real accelerator"),
+    "pip install '.[nvidia]'": Elsewhere(where="a machine with such a card"),
+    "pytest": Elsewhere(where="it is what runs this test"),
+    "pytest bench --benchmark-json out.json": Executed(
+        adds=(*SMALLEST, "--launches", "1", "--benchmark-max-time", "0.02"),
+        shows=r"mlp-forward-b1-cpu-float32-eager(?s:.*)1 passed",
+        writes=("out.json", "out.jsonl", "reports/out/out/summary.csv", "reports/out/out/throughput.png"),
+    ),
+    "python -m reports table out.json --table summary": Executed(shows=r"forward +1 +cpu +float32"),
+    "python -m reports plot out.jsonl --out pictures": Executed(
+        shows=r"pictures/throughput\.svg", writes=("pictures/throughput.svg", "pictures/throughput.png")
+    ),
+    'reports.load("out.json")': Executed(shows=r"mlp +forward +1 +cpu +float32 +off +measured"),
+    "python -m models": Executed(shows=r"669,706"),
+    "pytest bench --device cuda --benchmark-json h100.json": Parsed(
+        adds=("--collect-only", "-q"), shows=r"mlp-forward-b1-cuda-float16-eager", why="an NVIDIA card"
+    ),
+    "pytest bench --device cpu --benchmark-json xeon.json": Executed(
+        adds=(*SMALLEST, "--quick"), shows=r"1 passed", writes=("xeon.json", "xeon.jsonl")
+    ),
+    "python -m reports compare h100.json xeon.json --reference xeon --price h100=2.50 --out page": Executed(
+        given={
+            "h100.json": lambda path: stored(run_on("cuda", on_card), path),
+            "xeon.json": lambda path: stored(run_on("cpu", on_cpu), path),
+        },
+        shows=r"page/compare\.md",
+        writes=("page/compare.md",),
+    ),
+    "pytest bench --device cpu,vulkan --batch 1,64,1024 --dtype float32 --benchmark-json out.json": Executed(
+        adds=(*SMALLEST, "--quick"), shows=r"mlp-forward-b1-vulkan-float32-eager|vulkan is not usable here|1 skipped"
+    ),
+    "python -m reports compare out.json": Executed(
+        given={"out.json": lambda path: stored(on_both(), path)}, shows=r"float32 +cuda +overtakes"
+    ),
+    "pytest bench --against main --benchmark-json gate.json": Executed(
+        adds=(*SMALLEST, "--launches", "8", "--budget", "2m"),
+        codes=(0, 6),
+        shows=r"control: base again",
+        writes=("gate.json", "gate.jsonl"),
+    ),
+    "python -m reports gate gate.json": Executed(codes=(0, 4), shows=r"control: slowed on purpose"),
+    "python -m reports gate base.json head.json": Executed(
+        given={
+            "base.json": lambda path: stored(run_on("cpu", on_cpu), path),
+            "head.json": lambda path: stored(run_on("cpu", on_cpu), path),
+        },
+        shows="INCONCLUSIVE · 0 regressed",
+    ),
+    "python -m reports table out.jsonl": Executed(shows="forward"),
+    "pytest bench": Parsed(adds=("--collect-only", "-q"), shows=r"\d+ tests collected", why="four minutes"),
+    "python -m reports": Parsed(adds=("--help",), shows="usage: python -m reports", why="it is a name only"),
+    "python -m tests.field.calibrate tape": Parsed(adds=("--help",), shows=r"\{tape,", why="an hour"),
+    "python -m tests.field.calibrate table": Parsed(adds=("--help",), shows=r",table\}", why="a tape of an hour"),
+}
+
+
+def commands_of(text: str) -> list[str]:
+    """Return every command of a page in its order, each once, without comments and the folder `.venv/bin/`."""
+    pieces: list[tuple[int, str]] = []
+    for block in FENCED.finditer(text):
+        for line in block[1].splitlines():
+            whole = line.partition(" #")[0]
+            pieces += [(block.start(), command) for command in whole.split("&&")]
+    pieces += [(span.start(), span[1]) for span in INLINE.finditer(FENCED.sub(_blank, text))]
+    ordered = (command.strip().removeprefix(".venv/bin/") for _, command in sorted(pieces, key=lambda piece: piece[0]))
+    return list(dict.fromkeys(filter(None, ordered)))
+
+
+def _blank(block: re.Match[str]) -> str:
+    return " " * len(block[0])
+
+
+def test_commands_are_found_in_blocks_and_in_sentences() -> None:
+    """A command that nobody finds is a command that nobody tries."""
+    text = """Give `python -m models`, not `models`.
+
+```sh
+python3 -m venv .venv && .venv/bin/pytest bench   # a comment
+.venv/bin/python -m reports table out.json
+```
+
+```text
+python -m nothing
+```
+
+Then `pip install '.[test]'` and, again, `python -m models`; `--plan` is an option."""
+    assert commands_of(text) == [
+        "python -m models",
+        "python3 -m venv .venv",
+        "pytest bench",
+        "python -m reports table out.json",
+        "pip install '.[test]'",
+    ]
+
+
+def test_every_command_has_its_row_and_every_row_its_command() -> None:
+    """Whoever writes a command into the page decides here how it is tried, and whoever removes one removes its row."""
+    assert set(commands_of(README)) == set(ROWS)
+
+
+def arguments_of(command: str) -> list[str]:
+    """Return a command of the page as this interpreter carries it out."""
+    if command.startswith("reports."):
+        return [sys.executable, "-c", f"import reports; print({command}.to_string())"]
+    program, *arguments = shlex.split(command)
+    assert program in {"python", "pytest"}, f"{command}: nobody knows how to carry it out"
+    return [sys.executable, *(["-m", "pytest"] if program == "pytest" else []), *arguments]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of what a reader has checked out, on a branch named main."""
+    tree = copy_of_checkout(tmp_path_factory.mktemp("readme") / "accelbench")
+    author = ("-c", "user.name=n", "-c", "user.email=e")
+    for command in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "all")):
+        subprocess.run(["git", *author, *command], cwd=tree, check=True)
+    return tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a command ended: its exit code, what it printed, and which of the files that it should write were there."""
+
+    code: int
+    printed: str
+    wrote: Sequence[str]
+
+
+@pytest.fixture(scope="module")
+def ended(checkout: Path) -> Mapping[str, Ended]:
+    """Return how each command ended, carried out or parsed in the order of the page."""
+    ends = {}
+    # Lines that are run in a copy are no lines of the program under test.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    for command in commands_of(README):
+        row = ROWS.get(command)
+        if not isinstance(row, Executed | Parsed):
+            continue
+        expected = row.writes if isinstance(row, Executed) else ()
+        for name in expected:
+            (checkout / name).unlink(missing_ok=True)
+        for name, make in row.given.items() if isinstance(row, Executed) else ():
+            make(checkout / name)
+        done = subprocess.run(
+            [*arguments_of(command), *row.adds],
+            cwd=ROOT if "tests." in command else checkout,
+            env={**environment, "PYTEST_ADDOPTS": "", "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        wrote = [name for name in expected if (checkout / name).is_file()]
+        ends[command] = Ended(code=done.returncode, printed=done.stdout, wrote=wrote)
+    return ends
+
+
+@pytest.mark.parametrize("command", [command for command, row in ROWS.items() if isinstance(row, Executed)])
+def test_command_does_what_the_page_says(command: str, ended: Mapping[str, Ended]) -> None:
+    """It ends well, shows what the page says, and leaves the files that the page names."""
+    row, end = ROWS[command], ended[command]
+    assert isinstance(row, Executed)
+    assert end.code in row.codes, end.printed
+    assert "Traceback" not in end.printed
+    assert re.search(row.shows, end.printed), end.printed
+    assert end.wrote == list(row.writes)
+
+
+@pytest.mark.parametrize("command", [command for command, row in ROWS.items() if isinstance(row, Parsed)])
+def test_command_that_needs_what_is_not_here_is_understood(command: str, ended: Mapping[str, Ended]) -> None:
+    """Its program knows every option of it."""
+    row, end = ROWS[command], ended[command]
+    assert isinstance(row, Parsed)
+    assert end.code == 0, end.printed
+    assert re.search(row.shows, end.printed), end.printed
+
+
+def test_extras_that_the_page_installs_exist() -> None:
+    """An extra that does not exist is a warning of pip and no error."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = set(re.findall(r"pip install '\.\[(\w+)\]'", README))
+    assert {"nvidia", "test", "vulkan"} <= named <= project["optional-dependencies"].keys()
+
+
+def test_configuration_of_the_page_is_read(tmp_path: Path) -> None:
+    """What a reader pastes into pyproject.toml is understood."""
+    (block,) = re.findall(r"^```toml\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    path = tmp_path / "pyproject.toml"
+    path.write_text(block, encoding="utf-8")
+    tolerance = read_tolerance(path)
+    assert tolerance.floors == {"mlp-forward-b1-*": 0.05}
+    assert [accepted.reason for accepted in tolerance.accepted] == ["the new loss is stabler"]
