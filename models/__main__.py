@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from models import MODELS, dataset
-from models.inputs import download, random_images
+from models import MODELS, cross_entropy, dataset
+from models.inputs import download
 from models.mlp import predict
 
+if TYPE_CHECKING:
+    from models import Tensors
+
 BATCH = 3
+"""The tutorial shows three images."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,57 +50,56 @@ def fetch(root: Path) -> int:
 def walk(name: str) -> str:
     """Return one network's description: layers with shapes for a batch of 3, then its parameters."""
     torch.manual_seed(0)
-    model = MODELS[name].build()
-    images, _ = random_images(BATCH, seed=0)
-    rows = layers(model, images)
-    total = sum(parameter.numel() for parameter in model.parameters())
+    model = MODELS[name]
+    network = model.build()
+    inputs, _ = model.inputs(BATCH, 0, None)
+    rows = layers(network, inputs if isinstance(inputs, tuple) else (inputs,))
+    total = sum(parameter.numel() for parameter in network.parameters())
     parameters = [
         [key, shape(parameter), " ".join(f"{value:+.4f}" for value in parameter.flatten()[:3].tolist())]
-        for key, parameter in model.named_parameters()
+        for key, parameter in network.named_parameters()
     ]
-    classes = predict(model, images).tolist()
-    return "\n".join(
-        [
-            f"{name}: {MODELS[name].summary}",
-            str(model),
-            "",
-            *align([["layer", "input", "output", "parameters"], *rows, ["total", "", "", f"{total:,}"]]),
-            "",
-            *align([["parameter", "shape", "first values"], *parameters]),
-            "",
-            f"predicted classes of {BATCH} random images: {classes}",
-        ]
-    )
+    lines = [
+        f"{name}: {model.summary}",
+        str(network),
+        "",
+        *align([["layer", "input", "output", "parameters"], *rows, ["total", "", "", f"{total:,}"]]),
+        "",
+        *align([["parameter", "shape", "first values"], *parameters]),
+    ]
+    if model.loss is cross_entropy and isinstance(inputs, Tensor):  # it tells classes apart
+        lines += ["", f"predicted classes of {BATCH} random images: {predict(network, inputs).tolist()}"]
+    return "\n".join(lines)
 
 
-def layers(model: nn.Module, images: Tensor) -> list[list[str]]:
+def layers(network: nn.Module, inputs: tuple[Tensor, ...]) -> list[list[str]]:
     """Return one row a layer that has no layers inside it: name and kind, input and output shape, parameters."""
     rows: list[list[str]] = []
 
-    def note(label: str) -> object:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def note(label: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensors], None]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensors) -> None:
             count = sum(parameter.numel() for parameter in module.parameters())
-            rows.append([f"{label} {type(module).__name__}", shape(inputs[0]), shape(output), f"{count:,}"])
+            rows.append([f"{label} {type(module).__name__}", shape(inputs), shape(output), f"{count:,}"])
 
         return hook
 
     hooks = [
         module.register_forward_hook(note(label))
-        for label, module in model.named_modules()
+        for label, module in network.named_modules()
         if not list(module.children())
     ]
     try:
         with torch.inference_mode():
-            model(images)
+            network(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
     return rows
 
 
-def shape(tensor: Tensor) -> str:
-    """Return a tensor's shape as text: ``(3, 784)``."""
-    return str(tuple(tensor.shape))
+def shape(tensors: Tensors) -> str:
+    """Return the shape of a tensor, or of each of several, as text: ``(3, 784)``."""
+    return " ".join(map(shape, tensors)) if isinstance(tensors, tuple) else str(tuple(tensors.shape))
 
 
 def align(rows: list[list[str]]) -> list[str]:

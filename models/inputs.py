@@ -1,4 +1,4 @@
-"""What a network is fed: FashionMNIST's test images through torchvision, or random images of the same shape."""
+"""What a network of images is fed: FashionMNIST's test images through torchvision, or random ones of their shape."""
 
 from __future__ import annotations
 

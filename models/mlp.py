@@ -5,7 +5,6 @@ Source: https://docs.pytorch.org/tutorials/beginner/basics/buildmodel_tutorial.h
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 IMAGE = (1, 28, 28)
@@ -40,11 +39,3 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
     probabilities = nn.Softmax(dim=1)(logits)  # (B, 10), rows sum to 1
     classes: Tensor = probabilities.argmax(1)  # (B,)
     return classes
-
-
-def default_device() -> str:
-    """Return the tutorial's choice: the current accelerator's name, else ``cpu``."""
-    accelerator = torch.accelerator.current_accelerator()
-    if accelerator is None or not torch.accelerator.is_available():
-        return "cpu"
-    return accelerator.type

@@ -83,8 +83,7 @@ def _read_json(path: Path, content: bytes) -> Run:
         settings=decode(Settings, ours.get("settings"), "settings"),
         cases=_cases(ours),
         measurements=[
-            decode(Measurement, one, f"measurements[{index}]")
-            for index, one in enumerate(entries(ours, "measurements"))
+            _measurement(one, f"measurements[{index}]") for index, one in enumerate(entries(ours, "measurements"))
         ],
         started=started,
         ceilings=[decode(Ceiling, one, f"ceilings[{index}]") for index, one in enumerate(entries(ours, "ceilings"))],
@@ -128,7 +127,7 @@ class _Events:
                 self.started += _started(mark, where)
             case {"event": "measured", "measurements": list(some)}:
                 for index, one in enumerate(some):
-                    self._add(decode(Measurement, one, f"{where}: measurements[{index}]"), where)
+                    self._add(_measurement(one, f"{where}: measurements[{index}]"), where)
             case {"event": "ceilings", "ceilings": list(some)}:
                 self.ceilings += [decode(Ceiling, one, f"{where}: ceilings[{index}]") for index, one in enumerate(some)]
             case {"event": "resumed", "dropped": list(some)}:
@@ -171,6 +170,27 @@ def _run(
         )
     except ValueError as error:
         raise DecodeError(str(error)) from error
+
+
+def _measurement(content: object, where: str) -> Measurement:
+    return decode(Measurement, complete_preparation(content), where)
+
+
+CLOCK_PAIRS_OF_OLD_STEPS = {"forward": 0, "backward": 1, "train": 0}
+"""Files that do not record it hold these steps; of them backward alone read the clock, and so waited, each time."""
+
+
+def complete_preparation(content: object) -> object:
+    """Return a parsed measurement with what its step's name alone said before a preparation recorded it."""
+    match content:
+        case {"case": {"step": str(step)} as case, "preparation": dict(preparation), **rest} if (
+            step in CLOCK_PAIRS_OF_OLD_STEPS and not preparation.keys() & {"queued", "clock_pairs_per_iteration"}
+        ):
+            pairs = CLOCK_PAIRS_OF_OLD_STEPS[step]
+            recorded = {"queued": pairs == 0, "clock_pairs_per_iteration": pairs}
+            return {"case": case, "preparation": {**preparation, **recorded}, **rest}
+        case _:
+            return content
 
 
 def _cases(holder: dict[str, Any]) -> list[Case]:

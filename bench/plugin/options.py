@@ -22,6 +22,7 @@ from bench.plugin.gate_options import (
     read_gate_question,
 )
 from bench.record.case import (
+    BUILTIN_STEPS,
     COMPILE_MODES,
     DEFAULT_BATCHES,
     DEFAULT_COMPILES,
@@ -29,7 +30,6 @@ from bench.record.case import (
     DEFAULT_MODELS,
     DEFAULT_STEPS,
     DTYPES,
-    STEPS,
     check_compile,
     unknown,
 )
@@ -58,7 +58,10 @@ def add_options(parser: pytest.Parser) -> None:
         help=f"of {', '.join(MODELS)} (default: %(default)s)",
     )
     add(
-        "--step", metavar="NAMES", default=",".join(DEFAULT_STEPS), help=f"of {', '.join(STEPS)} (default: %(default)s)"
+        "--step",
+        metavar="NAMES",
+        default=",".join(DEFAULT_STEPS),
+        help=f"of {', '.join(BUILTIN_STEPS)} (default: %(default)s)",
     )
     add(
         "--batch",
@@ -157,7 +160,7 @@ def read_request(config: pytest.Config) -> Request:
     ungated = _run_or_plan(config, quick=quick)
     request = Request(
         models=_names("--model", get("model"), MODELS),
-        steps=_names("--step", get("step"), STEPS),
+        steps=_names("--step", get("step"), BUILTIN_STEPS),
         batches=tuple(dict.fromkeys(_whole("--batch", entry, least=1) for entry in _list("--batch", get("batch")))),
         devices=_devices("--device", get("device")),
         dtypes=None if get("dtype") is None else _names("--dtype", get("dtype"), DTYPES),

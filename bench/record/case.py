@@ -5,15 +5,20 @@ Standard library only, so that tables are made where torch is not installed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from typing import NamedTuple
 
-STEPS = ("forward", "backward", "train")
+BUILTIN_STEPS = ("forward", "backward", "train")
+"""The steps that come with this program, for help texts and options; a record may hold any other."""
+
 DTYPES = ("float32", "bfloat16", "float16", "float64", "amp-bfloat16", "amp-float16")
 COMPILE_MODES = ("off", "on", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 BACKEND_PREFIX = "backend:"
+WORD = re.compile(r"\w+")
+"""A step is a word, so that an id, which joins the axes with hyphens, belongs to one case only."""
 
 DEFAULT_MODELS = ("mlp",)
 DEFAULT_STEPS = ("forward", "backward")
@@ -41,7 +46,7 @@ class Case:
 
     Attributes:
         model: a name in ``models.MODELS``.
-        step: one of `STEPS`.
+        step: a word of letters, digits and ``_``: one of `BUILTIN_STEPS`, or whatever the worker knows by it.
         batch: images per iteration, at least 1.
         device: a name as torch knows it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``vulkan``.
         dtype: one of `DTYPES`; ``amp-`` is autocast over float32 weights.
@@ -61,8 +66,8 @@ class Case:
     def __post_init__(self) -> None:
         if not self.model:
             raise ValueError("case: model is empty")
-        if self.step not in STEPS:
-            raise ValueError(unknown("step", self.step, STEPS))
+        if not WORD.fullmatch(self.step):
+            raise ValueError(f"case: step is {self.step[:80]!r}; it must be one word of letters, digits and _")
         if type(self.batch) is not int or self.batch < 1:
             raise ValueError(f"case: batch is {self.batch!r}; it must be a whole number of at least 1")
         if not self.device:

@@ -46,7 +46,7 @@ class Slices:
         involuntary_switches: times the worker was taken off its core while the slice ran.
         clock_seconds: what one pair of clock reads costs by itself, synchronising included.
         latency_seconds: of single iterations right after each slice, every one of them waited for before the next
-            begins; None where slices are not queued: on a CPU, and for backward.
+            begins; None where slices are not queued: on a CPU, and for steps that wait for every iteration.
         event_seconds: the slices once more, per iteration, by the device's own events; None where it has none that
             can be trusted.
     """
@@ -112,6 +112,9 @@ class Preparation:
         relative_errors: norm of the difference over norm of the reference, by quantity.
         estimate_seconds: per iteration, when warm-up ended; the pilot's fixes the iterations of a slice.
         clock_seconds: cost of one pair of clock reads in this process.
+        queued: whether the step hands an accelerator an iteration before the one before it has ended.
+        clock_pairs_per_iteration: pairs of clock reads in each of the step's iterations; 0 where one pair stands
+            around a whole slice.
         flops: floating-point operations of one iteration, counted on the eager network; None if not countable.
         minimal_bytes: that one iteration must read and write at least, whatever the caches hold, counted on the eager
             network; None if not countable. Like `flops` and `peak_bytes` it is found in the pilot only.
@@ -129,6 +132,8 @@ class Preparation:
     relative_errors: Mapping[str, float]
     estimate_seconds: float
     clock_seconds: float
+    queued: bool
+    clock_pairs_per_iteration: int
     flops: int | None
     minimal_bytes: int | None
     peak_bytes: int | None
@@ -148,6 +153,7 @@ PREPARATION_AMOUNTS = (
     "verify_seconds",
     "total_seconds",
     "clock_seconds",
+    "clock_pairs_per_iteration",
     "flops",
 )
 

@@ -246,7 +246,8 @@ class Schedule:
                     return yardstick
                 reading, current = yardstick, index
             iterations = self._pace.iterations[case]
-            timing = self._operator.slice(case, launch, iterations, singles=_singles(case, iterations))
+            singles = _singles(case, gathered[case].preparation, iterations)
+            timing = self._operator.slice(case, launch, iterations, singles=singles)
             if isinstance(timing, Measurement):
                 return timing
             self._slice_seconds += timing.wall_seconds
@@ -285,9 +286,9 @@ class Schedule:
         }
 
 
-def _singles(case: Case, iterations: int) -> int:
-    """Return how many iterations are waited for one by one: backward always is, and a CPU queues nothing."""
-    queues = not case.on_cpu and case.step != "backward"
+def _singles(case: Case, preparation: Preparation, iterations: int) -> int:
+    """Return how many iterations are waited for one by one: none where each is anyway, and a CPU queues nothing."""
+    queues = preparation.queued and not case.on_cpu
     return min(SINGLES, iterations) if queues else 0
 
 

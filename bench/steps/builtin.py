@@ -3,55 +3,65 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from itertools import repeat
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
 
 from bench.devices.clock import Clock
-from bench.steps.step import Step, Subject, size
-from bench.steps.verify import LEARNING_RATE, Answer, collect, exact
+from bench.record.case import unknown
+from bench.steps.step import Step, count_bytes, watch_saved
+from bench.steps.subject import Subject, UnknownNameError
+from bench.steps.verify import LEARNING_RATE, Answer, Tensors, collect
 
 
 class Forward(Step):
-    """Logits from images, in inference mode; n iterations are queued and the clock waits for the last."""
+    """Output from inputs, in inference mode; n iterations are queued and the clock waits for the last."""
 
-    def iterate(self) -> tuple[Tensor, Tensor]:
+    def iterate(self) -> tuple[Tensors, Tensor]:
         with torch.inference_mode():
-            logits = self.subject.call(self.subject.images)
-            return logits, self.subject.loss(logits, self.subject.labels)
+            output = self.subject.call(self.subject.inputs)
+            return output, self.subject.loss(output, self.subject.target)
 
     def timed(self, iterations: int) -> float:
-        call, images, clock = self.subject.call, self.subject.images, self.clock
+        call, inputs, clock = self.subject.call, self.subject.inputs, self.clock
         with torch.inference_mode():
-            call(images)
+            call(inputs)
             begin = clock()
             for _ in repeat(None, iterations):
-                call(images)
+                call(inputs)
             return clock() - begin
+
+    @staticmethod
+    def reference(subject: Subject) -> Answer:
+        output = subject.call(subject.inputs)
+        return Answer.exactly(output, subject.loss(output, subject.target))
 
     def isolated(self, watch: AbstractContextManager[object]) -> None:
         with torch.inference_mode(), watch:
-            self.subject.call(self.subject.images)
+            self.subject.call(self.subject.inputs)
 
     def minimal_bytes(self) -> int:
         subject = self.subject
         with torch.inference_mode():
-            logits = subject.call(subject.images)
-        return size(*subject.network.parameters(), *subject.network.buffers(), subject.images, logits)
+            output = subject.call(subject.inputs)
+        return count_bytes(*subject.network.parameters(), *subject.network.buffers(), subject.inputs, output)
 
 
 class Backward(Step):
     """Gradients of the loss; each backward has a fresh graph, built untimed, and no gradient before it."""
 
-    def iterate(self) -> tuple[Tensor, Tensor]:
+    queued = False
+    clock_pairs_per_iteration = 1
+
+    def iterate(self) -> tuple[Tensors, Tensor]:
         subject = self.subject
         subject.network.zero_grad(set_to_none=True)
-        logits = subject.call(subject.images)
-        loss = subject.loss(logits, subject.labels)
+        output = subject.call(subject.inputs)
+        loss = subject.loss(output, subject.target)
         loss.backward()  # type: ignore[no-untyped-call]
-        return logits, loss
+        return output, loss
 
     def timed(self, iterations: int) -> float:
         subject, clock = self.subject, self.clock
@@ -60,35 +70,38 @@ class Backward(Step):
         seconds = 0.0
         for _ in repeat(None, iterations):
             clear(set_to_none=True)
-            loss = subject.loss(subject.call(subject.images), subject.labels)
+            loss = subject.loss(subject.call(subject.inputs), subject.target)
             begin = clock()
             loss.backward()  # type: ignore[no-untyped-call]
             seconds += clock() - begin
         clear(set_to_none=True)
         return seconds
 
-    def answer(self, logits: Tensor, loss: Tensor) -> Answer:
-        return Answer(logits=exact(logits), loss=exact(loss), gradients=collect(self.subject.network, gradients=True))
+    @staticmethod
+    def reference(subject: Subject) -> Answer:
+        output = subject.call(subject.inputs)
+        loss = subject.loss(output, subject.target)
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = collect(subject.network, gradients=True)
+        return Answer.exactly(output, loss, gradients=gradients)
+
+    def answer(self, output: Tensors, loss: Tensor) -> Answer:
+        gradients = collect(self.subject.network, gradients=True)
+        return Answer.exactly(output, loss, gradients=gradients)
 
     def isolated(self, watch: AbstractContextManager[object]) -> None:
         subject = self.subject
         subject.network.zero_grad(set_to_none=True)
-        loss = subject.loss(subject.call(subject.images), subject.labels)
+        loss = subject.loss(subject.call(subject.inputs), subject.target)
         with watch:
             loss.backward()  # type: ignore[no-untyped-call]
 
     def minimal_bytes(self) -> int:
-        kept: dict[int, int] = {}
-
-        def pack(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            kept[storage._cdata] = storage.nbytes()  # noqa: SLF001  not every backend has addresses
-            return tensor
-
-        with saved_tensors_hooks(pack, lambda tensor: tensor):
-            loss = self.subject.loss(self.subject.call(self.subject.images), self.subject.labels)
+        subject = self.subject
+        with watch_saved() as kept:
+            loss = subject.loss(subject.call(subject.inputs), subject.target)
         del loss
-        return sum(kept.values()) + size(*self.subject.network.parameters())
+        return sum(kept.values()) + count_bytes(*subject.network.parameters())
 
 
 class Train(Step):
@@ -99,14 +112,14 @@ class Train(Step):
         self.optimizer = torch.optim.SGD(subject.network.parameters(), lr=LEARNING_RATE)
         self.initial = [parameter.detach().clone() for parameter in subject.network.parameters()]
 
-    def iterate(self) -> tuple[Tensor, Tensor]:
+    def iterate(self) -> tuple[Tensors, Tensor]:
         subject = self.subject
         self.optimizer.zero_grad(set_to_none=True)
-        logits = subject.call(subject.images)
-        loss = subject.loss(logits, subject.labels)
+        output = subject.call(subject.inputs)
+        loss = subject.loss(output, subject.target)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        return logits, loss
+        return output, loss
 
     def timed(self, iterations: int) -> float:
         self.restore()
@@ -117,6 +130,16 @@ class Train(Step):
             iterate()
         return clock() - begin
 
+    @staticmethod
+    def reference(subject: Subject) -> Answer:
+        right = Backward.reference(subject)
+        assert right.gradients is not None, "a backward has gradients"
+        weights = {
+            name: parameter.detach() - LEARNING_RATE * right.gradients[name]
+            for name, parameter in subject.network.named_parameters()
+        }
+        return replace(right, weights=weights)
+
     def isolated(self, watch: AbstractContextManager[object]) -> None:
         self.restore()
         with watch:
@@ -124,14 +147,14 @@ class Train(Step):
 
     def minimal_bytes(self) -> int:
         subject = self.subject
-        weights = size(*subject.network.parameters())
-        return 3 * weights + size(*subject.network.buffers(), subject.images, subject.labels)
+        weights = count_bytes(*subject.network.parameters())
+        return 3 * weights + count_bytes(*subject.network.buffers(), subject.inputs, subject.target)
 
-    def answer(self, logits: Tensor, loss: Tensor) -> Answer:
+    def answer(self, output: Tensors, loss: Tensor) -> Answer:
         network = self.subject.network
-        return Answer(
-            logits=exact(logits),
-            loss=exact(loss),
+        return Answer.exactly(
+            output,
+            loss,
             gradients=collect(network, gradients=True),
             weights=collect(network, gradients=False),
         )
@@ -142,4 +165,16 @@ class Train(Step):
                 parameter.copy_(initial)
 
 
-STEP_CLASSES: dict[str, type[Step]] = {"forward": Forward, "backward": Backward, "train": Train}
+STEPS: dict[str, type[Step]] = {"forward": Forward, "backward": Backward, "train": Train}
+"""Names every step that a worker knows; `BUILTIN_STEPS` of the record lists the same names where torch is absent."""
+
+
+def find_step(name: str) -> type[Step]:
+    """Return a step by its name.
+
+    Raises:
+        UnknownNameError: if there is none.
+    """
+    if name not in STEPS:
+        raise UnknownNameError(unknown("step", name, STEPS))
+    return STEPS[name]

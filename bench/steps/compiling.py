@@ -5,22 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.record.case import BACKEND_PREFIX
 
+RECOMPILE_LIMIT = 64
+"""So many compiled variants may live in one process; torch's default of 8 would silently run the ninth eagerly."""
 
-def compiled_by(compile_: str, network: nn.Module) -> Callable[[Tensor], Tensor]:
+
+def compile_network(network: nn.Module, compile_: str) -> Callable[..., Any]:
     """Return a network compiled as a value of the compile axis says."""
     if compile_.startswith(BACKEND_PREFIX):
         return torch.compile(network, dynamic=False, backend=compile_.removeprefix(BACKEND_PREFIX))
     return torch.compile(network, dynamic=False, mode=None if compile_ == "on" else compile_)
-
-
-RECOMPILE_LIMIT = 64
-"""Compiled variants that may live in one process; torch's default of 8 would silently run the ninth eagerly."""
 
 
 def allow_variants() -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.steps.step import Step
+from bench.steps.step import Step, watch_saved
 
 ITERATIONS = 3
-"""Compiled iterations after which every graph that this case ever needs has been compiled."""
+"""After so many compiled iterations every graph that a case ever needs has been compiled."""
 
 
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -39,21 +37,14 @@ def eager_counts(step: Step) -> dict[str, int]:
     """
     step.iterate()  # the first one may dispatch what later ones do not
     operators, flops = _Operators(), FlopCounterMode(display=False)
-    saved: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
+    with watch_saved() as saved:
         step.isolated(flops)
     step.isolated(operators)
     counts = {
         "flops": int(flops.get_total_flops()),
         "operators": operators.names.total(),
         "saved_bytes": sum(saved.values()),
-        "parameters": sum(one.numel() for one in step.subject.network.parameters()),
+        "parameters": sum(parameter.numel() for parameter in step.subject.network.parameters()),
         **dict(sorted(operators.names.items())),
     }
     return {name: count for name, count in counts.items() if count}

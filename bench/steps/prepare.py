@@ -10,27 +10,26 @@ import torch
 from torch import Tensor
 
 from bench.devices.clock import Clock
-from bench.devices.dtypes import TORCH_DTYPES
 from bench.devices.memory import allocated_bytes, peak_bytes
 from bench.record.case import Case
 from bench.record.observations import Preparation
-from bench.steps.builtin import STEP_CLASSES
+from bench.steps.builtin import find_step
 from bench.steps.compiling import CompileCounts, SilentEagerError
-from bench.steps.step import Step, build
-from bench.steps.verify import Answer, check, reference, worse
-from models import MODELS
+from bench.steps.step import Step
+from bench.steps.subject import Fed, build, build_reference, find_model, find_tolerance
+from bench.steps.verify import Answer, Tensors, check, keep_worse
 
 WARM_SLICE_SECONDS = 0.005
-"""Length of a warm-up slice."""
+"""A warm-up slice is so long: far above the clock's cost, and short enough for many of them within the limit."""
 
 WARM_SLICES = 3
-"""Slices whose median is compared with the median of as many before."""
+"""The median of so many slices is compared with the median of as many before."""
 
 SLOW_SLICE_SECONDS = 0.05
 """From here on a single slice is compared with the one before: it holds the warm-up of many short ones."""
 
 SETTLED_WITHIN = 0.02
-"""Relative difference of the two medians below which a case counts as warm."""
+"""A case counts as warm once the two medians differ by less than this share of the earlier one."""
 
 WARM_LIMIT_SECONDS = 0.3
 """No slice is begun after this once there are two medians; if they still move, the case is marked as not settled."""
@@ -54,7 +53,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     device: torch.device,
     clock: Clock,
     clock_seconds: float,
-    data: tuple[Tensor, Tensor],
+    fed: Fed,
     right: Answer,
     *,
     seed: int,
@@ -69,7 +68,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         device: where.
         clock: its clock.
         clock_seconds: what one pair of its reads costs.
-        data: images (B, 1, 28, 28) and labels (B,) on the CPU.
+        fed: what the network is fed and what its loss compares with, on the CPU.
         right: the reference's answer.
         seed: of the weights.
         warm: whether to warm up; a quick pass does not.
@@ -82,30 +81,30 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     """
     begin = perf_counter()
     held = allocated_bytes(device) if counted else None
-    model, step_class = MODELS[case.model], STEP_CLASSES[case.step]
-    step = step_class(build(case, model, device, *data, seed=seed, compiled=True), clock)
+    model, step_class = find_model(case.model), find_step(case.step)
+    step = step_class(build(case, model, device, *fed, seed=seed, compiled=True), clock)
     before = CompileCounts.now()
-    (logits, loss), first_seconds = _clocked(step, clock)
-    answer = step.answer(logits, loss)
-    _, second_seconds = _clocked(step, clock)
+    (output, loss), first_seconds = _time_iteration(step, clock)
+    answer = step.answer(output, loss)
+    _, second_seconds = _time_iteration(step, clock)
     counts = CompileCounts.now().since(before)
     if case.compiled and counts.graphs == 0:
         raise SilentEagerError("torch.compile compiled no graph for this case: it ran eagerly")
     verify_begin = perf_counter()
-    dtype = TORCH_DTYPES[case.dtype]
-    errors = check(answer, right, dtype)
+    tolerance = find_tolerance(model, case)
+    errors = check(answer, right, tolerance)
     warm_begin = perf_counter()
     estimate, settled = warm_up(step, settled_within) if warm else (second_seconds, False)
     warm_end = perf_counter()
     if warm:  # once more, as it will be timed: a replayed graph is another program than the first call
         step.restore()
-        errors = worse(errors, check(step.answer(*step.iterate()), right, dtype))
+        errors = keep_worse(errors, check(step.answer(*step.iterate()), right, tolerance))
     verify_end = perf_counter()
     flops = minimal = peak = why_no_peak = None
     if counted:
         peak, why_no_peak = peak_bytes(device, step.iterate, held)
         step.restore()
-        twin = step_class(build(case, model, device, *data, seed=seed, compiled=False), clock)
+        twin = step_class(build(case, model, device, *fed, seed=seed, compiled=False), clock)
         flops, minimal = twin.flops(), twin.minimal_bytes()
     return Prepared(
         step=step,
@@ -120,6 +119,8 @@ def prepare(  # noqa: PLR0913  everything that makes a case
             relative_errors=errors,
             estimate_seconds=estimate,
             clock_seconds=clock_seconds,
+            queued=step.queued,
+            clock_pairs_per_iteration=step.clock_pairs_per_iteration,
             flops=flops or None,
             minimal_bytes=minimal or None,
             peak_bytes=peak,
@@ -128,14 +129,12 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     )
 
 
-def right_answer(case: Case, data: tuple[Tensor, Tensor], *, seed: int) -> Answer:
-    """Return the reference's answer for a case; it is the same for every device, dtype and compile mode."""
-    torch.manual_seed(seed)
-    model = MODELS[case.model]
-    return reference(model.build(), *data, model.loss, step=case.step)
+def compute_reference(case: Case, fed: Fed, *, seed: int) -> Answer:
+    """Return the right answer of a case; it is the same for every device, dtype and compile mode."""
+    return find_step(case.step).reference(build_reference(case, *fed, seed=seed))
 
 
-def _clocked(step: Step, clock: Clock) -> tuple[tuple[Tensor, Tensor], float]:
+def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Tensors, Tensor], float]:
     begin = clock()
     result = step.iterate()
     return result, clock() - begin

@@ -1,108 +1,58 @@
-"""What every step has in common: a network on its device with what it is fed, and how its iterations are asked for."""
+"""What every step has in common: how its iterations are asked for, and what it says of itself."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.devices.clock import Clock
-from bench.devices.dtypes import TORCH_DTYPES, Dtype
-from bench.record.case import Case
-from bench.steps.compiling import compiled_by
-from bench.steps.verify import Answer, exact
-from models import Model
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """A network on its device, in its dtype, compiled or not, with what it is fed.
-
-    Attributes:
-        network: the module that owns the weights.
-        call: what is timed: the module itself, its compiled form, or either under autocast.
-        images: (B, 1, 28, 28), in the storage dtype, on the device.
-        labels: (B,), int64, on the device.
-        loss: of logits and labels.
-    """
-
-    network: nn.Module
-    call: Callable[[Tensor], Tensor]
-    images: Tensor
-    labels: Tensor
-    loss: Loss
-
-
-def build(
-    case: Case, model: Model, device: torch.device, images: Tensor, labels: Tensor, *, seed: int, compiled: bool
-) -> Subject:
-    """Return the subject of a case.
-
-    Args:
-        case: what to build.
-        model: its entry in the registry.
-        device: where.
-        images: (B, 1, 28, 28), float32, on the CPU.
-        labels: (B,), int64, on the CPU.
-        seed: of the weights: the same for every case, so that all compute the same function.
-        compiled: whether to honour the case's compile mode; an eager twin serves to count operations.
-    """
-    dtype = TORCH_DTYPES[case.dtype]
-    torch.manual_seed(seed)
-    network = model.build().to(device=device, dtype=dtype.storage)
-    call: Callable[[Tensor], Tensor] = network
-    if compiled and case.compiled:
-        call = compiled_by(case.compile, network)
-    if dtype.amp:
-        call = _under_autocast(call, device, dtype)
-    return Subject(
-        network=network,
-        call=call,
-        images=images.to(device=device, dtype=dtype.storage),
-        labels=labels.to(device),
-        loss=_under_autocast(model.loss, device, dtype) if dtype.amp else model.loss,
-    )
-
-
-def _under_autocast(call: Callable[..., Tensor], device: torch.device, dtype: Dtype) -> Callable[..., Tensor]:
-    def cast(*arguments: Tensor) -> Tensor:
-        with torch.autocast(device.type, dtype=dtype.compute):
-            return call(*arguments)
-
-    return cast
+from bench.steps.subject import Subject
+from bench.steps.verify import Answer, Tensors, list_tensors
 
 
 class Step(ABC):
     """One way to use a network, and how its iterations are timed.
 
     `iterate` runs one iteration, `timed` runs n of them and returns their seconds.
+
+    Attributes:
+        queued: whether an accelerator is given an iteration before the one before it has ended; only then do the
+            rate of many iterations and the latency of one differ.
+        clock_pairs_per_iteration: pairs of clock reads in each iteration; 0 where one pair stands around all of them.
     """
+
+    queued: ClassVar[bool] = True
+    clock_pairs_per_iteration: ClassVar[int] = 0
 
     def __init__(self, subject: Subject, clock: Clock) -> None:
         self.subject = subject
         self.clock = clock
 
     @abstractmethod
-    def iterate(self) -> tuple[Tensor, Tensor]:
-        """Run one whole iteration; return logits and loss, still on the device."""
+    def iterate(self) -> tuple[Tensors, Tensor]:
+        """Run one whole iteration; return output and loss, still on the device."""
 
     @abstractmethod
     def timed(self, iterations: int) -> float:
         """Return the seconds of `iterations` iterations, after one that is not timed."""
 
+    @staticmethod
+    @abstractmethod
+    def reference(subject: Subject) -> Answer:
+        """Return the right answer of one iteration, written out by hand; the subject is in float64 and used up."""
+
     def restore(self) -> None:  # noqa: B027  most steps change nothing
         """Undo what iterations changed, so that the next one computes what the first did."""
 
-    def answer(self, logits: Tensor, loss: Tensor) -> Answer:
+    def answer(self, output: Tensors, loss: Tensor) -> Answer:
         """Return what the latest iteration computed, given what `iterate` returned."""
-        return Answer(logits=exact(logits), loss=exact(loss))
+        return Answer.exactly(output, loss)
 
     @abstractmethod
     def isolated(self, watch: AbstractContextManager[object]) -> None:
@@ -123,6 +73,20 @@ class Step(ABC):
         return int(counter.get_total_flops())
 
 
-def size(*tensors: Tensor) -> int:
+def count_bytes(*values: Tensors) -> int:
     """Return the bytes that tensors' elements take."""
-    return sum(one.numel() * one.element_size() for one in tensors)
+    return sum(tensor.numel() * tensor.element_size() for value in values for tensor in list_tensors(value))
+
+
+@contextmanager
+def watch_saved() -> Iterator[dict[int, int]]:
+    """Collect the bytes of every storage that is kept for a backward while the block runs, each storage once."""
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage.nbytes()  # noqa: SLF001  not every backend has addresses
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield kept

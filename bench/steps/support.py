@@ -1,4 +1,4 @@
-"""Does a dtype, or a compile mode, work on a device at all? Found by trying a tiny network, never by a table."""
+"""Does a dtype, or a compile mode, work on a device at all? It is found by trying a tiny network, never by a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 from bench.devices.backend import first_line
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import Case
-from bench.steps.compiling import CompileCounts, compiled_by
+from bench.steps.compiling import CompileCounts, compile_network
 
 
 class SkipError(Exception):
@@ -35,7 +35,7 @@ def _refusal(dtype_name: str, compile_: str, device: torch.device) -> str | None
     dtype = TORCH_DTYPES[dtype_name]
     try:
         network = nn.Linear(2, 2).to(device=device, dtype=dtype.storage)
-        call = network if compile_ == "off" else compiled_by(compile_, network)
+        call = network if compile_ == "off" else compile_network(network, compile_)
         graphs = CompileCounts.now().graphs
         with torch.autocast(device.type, dtype=dtype.compute, enabled=dtype.amp):
             out = call(torch.ones(2, 2, device=device, dtype=dtype.storage))

@@ -1,17 +1,57 @@
-"""Is the answer right? Every case is held against float64 eager on the CPU before it is timed."""
+"""Is the answer right? Every case is held against float64 eager on the CPU before it is timed.
+
+The reference is the same network with the same weights in float64. What follows is derived for a perceptron of three
+layers; a model whose rounding is another's says so in its `tolerance`.
+With unit roundoff u of the dtype that the products are computed in:
+
+- Output (logits), loss. Every layer rounds its weights and its activations once, each a random relative error of
+  about u / 2; products accumulate in float32 or better, so a sum of K terms adds at most about sqrt(K) * 2**-24.
+  Three layers and a softmax give a relative error in norm of about 3 u for the 16-bit types, whose own rounding
+  dominates, and up to sqrt(784) u / 3, about 10 u, for float32 and float64, which accumulate in themselves.
+  We allow 16 u and 64 u.
+- Updated weights. A step moves them by the learning rate times the gradient, so they may be off by that much of the
+  gradient's allowance, and by the rounding of the dtype they are kept in, before and after: 2 u of it. In float32 and
+  float64, amp included, a step that is not taken is beyond that; in 16 bits a step of 1e-3 is below the rounding.
+- Gradients. Rounding also flips the ReLU of units that are nearly zero: a relative error e of a pre-activation
+  flips a share of about e of the units, and each flipped unit contributes wholly wrong entries, so the error in
+  norm is about sqrt(e), with e about u for random signs. We allow 5 sqrt(u). Flips are whole numbers, though:
+  where few are expected, one of them weighs 1 / sqrt(batch * active units), with at least 256 active units in the
+  networks here. We allow two more of them.
+
+A wrong answer (a missing layer, a transposed weight, garbage memory) is off by the order of 1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 
 import torch
 from torch import Tensor, nn
 
 from bench.devices.dtypes import Dtype
 
+Tensors = Tensor | tuple[Tensor, ...]
+"""A network takes one tensor or several, and answers one or several."""
+
+OUTPUT = "logits"
+"""The record names a network's output so, because the first networks here answer with logits and files say it."""
+
 LEARNING_RATE = 1e-3
-"""The tutorial's; SGD as in its optimisation chapter."""
+"""SGD moves the weights by this share of the gradient, as in the tutorial's chapter on optimisation."""
+
+ACCUMULATOR_ROUNDOFF = torch.finfo(torch.float32).eps / 2
+"""Products of coarser types are summed in float32 or better; float32 and float64 sum in themselves."""
+
+ROUNDINGS_OF_COARSE_TYPES = 16
+"""Output and loss may be off by so many roundoffs where the sum is finer than the type: five times what is derived."""
+
+ROUNDINGS_OF_FINE_TYPES = 64
+"""They may be off by so many where a type sums in itself: six times what is derived."""
+
+ACTIVE_UNITS = 256
+"""Half of the 512 hidden units of the smallest network pass its ReLU."""
 
 
 class WrongResultError(Exception):
@@ -23,58 +63,34 @@ class Answer:
     """What one iteration computed, on the CPU in float64; None where the step does not compute it.
 
     Attributes:
-        logits: (B, 10).
+        output: what the network answered: the logits (B, 10) alone.
         loss: scalar.
         gradients: by parameter name, each of its parameter's shape.
         weights: by parameter name, after the optimiser's step.
     """
 
-    logits: Tensor
+    output: tuple[Tensor, ...]
     loss: Tensor
     gradients: Mapping[str, Tensor] | None = None
     weights: Mapping[str, Tensor] | None = None
 
-
-def reference(
-    model: nn.Module, images: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor], *, step: str
-) -> Answer:
-    """Return the right answer of one iteration.
-
-    Args:
-        model: float32 weights on the CPU; converted to float64 in place.
-        images: (B, 1, 28, 28), float32.
-        labels: (B,), int64.
-        loss: of logits and labels.
-        step: forward, backward or train.
-    """
-    model = model.double()
-    logits = model(images.double())
-    value = loss(logits, labels)
-    if step == "forward":
-        return Answer(logits=logits.detach(), loss=value.detach())
-    value.backward()  # type: ignore[no-untyped-call]
-    gradients = collect(model, gradients=True)
-    weights = None
-    if step == "train":
-        weights = {
-            name: parameter.detach() - LEARNING_RATE * gradients[name] for name, parameter in model.named_parameters()
-        }
-    return Answer(logits=logits.detach(), loss=value.detach(), gradients=gradients, weights=weights)
+    @classmethod
+    def exactly(
+        cls,
+        output: Tensors,
+        loss: Tensor,
+        *,
+        gradients: Mapping[str, Tensor] | None = None,
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> Answer:
+        """Return an answer that holds copies in float64 on the CPU of an output and a loss on the device."""
+        copies = tuple(exact(tensor) for tensor in list_tensors(output))
+        return cls(output=copies, loss=exact(loss), gradients=gradients, weights=weights)
 
 
-def collect(model: nn.Module, *, gradients: bool) -> dict[str, Tensor]:
-    """Return the parameters, or their gradients, by name, as float64 on the CPU.
-
-    Raises:
-        WrongResultError: if a gradient is missing.
-    """
-    found = {}
-    for name, parameter in model.named_parameters():
-        tensor = parameter.grad if gradients else parameter
-        if tensor is None:
-            raise WrongResultError(f"{name} has no gradient after backward")
-        found[name] = exact(tensor)
-    return found
+def list_tensors(tensors: Tensors) -> tuple[Tensor, ...]:
+    """Return one tensor, or several, as several."""
+    return tensors if isinstance(tensors, tuple) else (tensors,)
 
 
 def exact(tensor: Tensor) -> Tensor:
@@ -82,35 +98,92 @@ def exact(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu").to(torch.float64).clone()
 
 
-def check(answer: Answer, right: Answer, dtype: Dtype) -> dict[str, float]:
-    """Return the relative error in norm of each quantity: the worst one over the parameters.
+def collect(network: nn.Module, *, gradients: bool) -> dict[str, Tensor]:
+    """Return the parameters, or their gradients, by name, as float64 on the CPU.
 
     Raises:
-        WrongResultError: if one of them is beyond the dtype's tolerance, or of another shape.
+        WrongResultError: if a gradient is missing.
+    """
+    collected = {}
+    for name, parameter in network.named_parameters():
+        tensor = parameter.grad if gradients else parameter
+        if tensor is None:
+            raise WrongResultError(f"{name} has no gradient after backward")
+        collected[name] = exact(tensor)
+    return collected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How far an answer may be off, by quantity: the relative error in norm that is allowed.
+
+    Attributes:
+        output: of each tensor of the output.
+        loss: of the loss.
+        gradients: of each parameter's gradient.
+        storage_roundoff: unit roundoff of the dtype that weights are kept in; a training step rounds them to it twice.
+    """
+
+    output: float
+    loss: float
+    gradients: float
+    storage_roundoff: float
+
+
+def derive_tolerance(dtype: Dtype, batch: int) -> Tolerance:
+    """Return what a perceptron of three layers is allowed over so many inputs; the derivation is at the top."""
+    coarse = dtype.roundoff > ACCUMULATOR_ROUNDOFF
+    answers = (ROUNDINGS_OF_COARSE_TYPES if coarse else ROUNDINGS_OF_FINE_TYPES) * dtype.roundoff
+    return Tolerance(
+        output=answers,
+        loss=answers,
+        gradients=5 * sqrt(dtype.roundoff) + 2 / sqrt(batch * ACTIVE_UNITS),
+        storage_roundoff=dtype.storage_roundoff,
+    )
+
+
+def check(answer: Answer, right: Answer, tolerance: Tolerance) -> dict[str, float]:
+    """Return the relative error in norm of each quantity: the worst one over an output's tensors, or the parameters.
+
+    Raises:
+        WrongResultError: if one of them is beyond its tolerance, or of another shape.
     """
     errors = {
-        "logits": relative_error("logits", answer.logits, right.logits, dtype.tolerance),
-        "loss": relative_error("loss", answer.loss, right.loss, dtype.tolerance),
+        OUTPUT: _check_output(answer.output, right.output, tolerance.output),
+        "loss": relative_error("loss", answer.loss, right.loss, tolerance.loss),
     }
     if right.gradients is not None:
-        limit = dtype.gradient_tolerance(len(right.logits))
-        limits = dict.fromkeys(right.gradients, limit)
-        errors["gradients"] = _worst("gradients of", answer.gradients, right.gradients, limits)
+        limits = dict.fromkeys(right.gradients, tolerance.gradients)
+        errors["gradients"] = _check_parameters("gradients of", answer.gradients, right.gradients, limits)
         if right.weights is not None:
             limits = {
-                name: limit * LEARNING_RATE * _ratio(right.gradients[name], weight) + 2 * dtype.storage_roundoff
+                name: tolerance.gradients * LEARNING_RATE * _ratio(right.gradients[name], weight)
+                + 2 * tolerance.storage_roundoff
                 for name, weight in right.weights.items()
             }
-            errors["weights"] = _worst("weights of", answer.weights, right.weights, limits)
+            errors["weights"] = _check_parameters("weights of", answer.weights, right.weights, limits)
     return errors
 
 
-def worse(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+def keep_worse(errors: Mapping[str, float], later_errors: Mapping[str, float]) -> dict[str, float]:
     """Return the larger error of each quantity."""
-    return {quantity: max(error, other[quantity]) for quantity, error in one.items()}
+    return {quantity: max(error, later_errors[quantity]) for quantity, error in errors.items()}
 
 
-def _worst(
+def _check_output(actual: tuple[Tensor, ...], expected: tuple[Tensor, ...], limit: float) -> float:
+    """Return the worst relative error over the tensors of an output.
+
+    Raises:
+        WrongResultError: if there are more or fewer of them, or one is beyond the limit.
+    """
+    if len(actual) != len(expected):
+        raise WrongResultError(f"{OUTPUT}: {len(actual)} tensors instead of {len(expected)}")
+    names = [OUTPUT] if len(expected) == 1 else [f"{OUTPUT}[{index}]" for index in range(len(expected))]
+    triples = zip(names, actual, expected, strict=True)
+    return max(relative_error(name, tensor, right, limit) for name, tensor, right in triples)
+
+
+def _check_parameters(
     quantity: str, actual: Mapping[str, Tensor] | None, expected: Mapping[str, Tensor], limits: Mapping[str, float]
 ) -> float:
     """Return the worst relative error over the parameters.

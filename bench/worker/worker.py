@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from bench.devices.backend import load, release_memory
 from bench.devices.ceilings import ceilings
@@ -23,15 +22,14 @@ from bench.devices.yardstick import Yardstick
 from bench.host.lifetime import limit_memory
 from bench.host.steadiness import disturbance, no_gc
 from bench.record.case import Case
-from bench.steps.builtin import STEP_CLASSES
+from bench.steps.builtin import find_step
 from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
 from bench.steps.counts import compiled_counts, eager_counts
-from bench.steps.prepare import SETTLED_WITHIN, Prepared, prepare, right_answer
-from bench.steps.step import Step, build
+from bench.steps.prepare import SETTLED_WITHIN, Prepared, compute_reference, prepare
+from bench.steps.step import Step
+from bench.steps.subject import Fed, Feed, build, find_feed, find_model, list_models
 from bench.steps.support import try_case
 from bench.steps.verify import Answer
-from models import MODELS
-from models.inputs import fashion_mnist, random_images
 
 Reply = dict[str, Any]
 
@@ -59,7 +57,7 @@ class Worker:
         self._data_root = None if data_root is None else Path(data_root)
         self._gc_off = "no-gc" not in left_out
         self._ready: dict[str, Prepared] = {}
-        self._data: dict[int, tuple[Tensor, Tensor]] = {}
+        self._fed: dict[tuple[Feed, int], Fed] = {}
         self._right: dict[tuple[str, str, int], Answer] = {}
         self._yardstick: Yardstick | None = None
 
@@ -72,16 +70,16 @@ class Worker:
             allow_variants()
         if probe:
             try_case(wanted, self._device)
-        data = self._images(wanted.batch)
+        fed = self._feed(wanted)
         key = (wanted.model, wanted.step, wanted.batch)
         if key not in self._right:
-            self._right[key] = right_answer(wanted, data, seed=self._seed)
+            self._right[key] = compute_reference(wanted, fed, seed=self._seed)
         ready = prepare(
             wanted,
             self._device,
             self._clock,
             self._clock_seconds,
-            data,
+            fed,
             self._right[key],
             seed=self._seed,
             warm=warm,
@@ -99,13 +97,11 @@ class Worker:
     def counts(self, case: dict[str, Any]) -> Reply:
         """Answer the exact counts of a case, made for this and dropped again."""
         wanted = Case(**case)
-        model, step_class = MODELS[wanted.model], STEP_CLASSES[wanted.step]
+        model, step_class = find_model(wanted.model), find_step(wanted.step)
 
         def step(*, compiled: bool) -> Step:
-            data = self._images(wanted.batch)
-            return step_class(
-                build(wanted, model, self._device, *data, seed=self._seed, compiled=compiled), self._clock
-            )
+            fed = self._feed(wanted)
+            return step_class(build(wanted, model, self._device, *fed, seed=self._seed, compiled=compiled), self._clock)
 
         held = allocated_bytes(self._device)
         eager = step(compiled=False)
@@ -185,15 +181,16 @@ class Worker:
 
     def models(self) -> Reply:
         """Answer the models that this process can build."""
-        return {"models": list(MODELS)}
+        return {"models": list_models()}
 
     def facts(self) -> Reply:
         """Answer what this process knows about torch and its device."""
         return {"facts": torch_facts(self._device)}
 
-    def _images(self, count: int) -> tuple[Tensor, Tensor]:
-        if count not in self._data:
-            self._data[count] = (
-                random_images(count, self._seed) if self._data_root is None else fashion_mnist(self._data_root, count)
-            )
-        return self._data[count]
+    def _feed(self, case: Case) -> Fed:
+        """Return what a case is fed; variants, and models that are fed alike, share it."""
+        feed = find_feed(find_model(case.model))
+        key = (feed, case.batch)
+        if key not in self._fed:
+            self._fed[key] = feed(case.batch, self._seed, self._data_root)
+        return self._fed[key]

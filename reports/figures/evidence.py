@@ -27,7 +27,7 @@ ABOVE_CEILING = "it reaches more than the ceiling that was measured: the machine
 
 QUICK = "quick run: every case ran once as a test; nothing was timed and no claim about time is made"
 CLOCK_COSTS = f"reading the clock costs more than {percent(CLOCK_LIMIT)} of what it times (clock_share in the CSV)"
-CLOCKED_ONE_BY_ONE = "backward is clocked one by one on an accelerator: its rates are those of latency, no pipeline"
+CLOCKED_ONE_BY_ONE = "{step} is clocked one by one on an accelerator: its rates are those of latency, no pipeline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ def _warnings(
     timed = [one for one in measurements if one.launch > 0]
     if any(one.preparation and not one.preparation.settled for one in timed):
         yield "warm-up did not settle in some launches: the figure may include it"
-    yield from _doubts_about_the_clock(case, _slices(measurements))
+    yield from _doubts_about_the_clock(case, measurements)
     flops, least = count_of(measurements, "flops"), count_of(measurements, "minimal_bytes")
     if roof and flops and least and seconds and attained(flops, least, seconds.centre, roof) > 1 + CEILING_SLACK:
         yield ABOVE_CEILING
@@ -132,22 +132,27 @@ def _warnings(
         yield note if count == len(timed) else f"{note} (in some launches)"
 
 
-def _doubts_about_the_clock(case: Case, timed: list[Slices]) -> Iterable[str]:
-    share = clock_share(case, timed)
+def _doubts_about_the_clock(case: Case, measurements: tuple[Measurement, ...]) -> Iterable[str]:
+    share = clock_share(measurements)
     if share is not None and share > CLOCK_LIMIT:
         yield CLOCK_COSTS
-    if case.step == "backward" and not case.on_cpu:
-        yield CLOCKED_ONE_BY_ONE
-    if (share := event_share(timed)) is not None and abs(share - 1) > EVENT_LIMIT:
+    if count_of(measurements, "clock_pairs_per_iteration") and not case.on_cpu:
+        yield CLOCKED_ONE_BY_ONE.format(step=case.step)
+    if (share := event_share(_slices(measurements))) is not None and abs(share - 1) > EVENT_LIMIT:
         yield f"device events read {percent(share)} of what the host's clock reads: believe neither"
 
 
-def clock_share(case: Case, timed: list[Slices]) -> float | None:
-    """Return the clock's cost over a slice's seconds: a backward slice reads the clock in every iteration."""
+def clock_share(measurements: Iterable[Measurement]) -> float | None:
+    """Return the clock's cost over a slice's seconds, the median of the launches; None where it is not known.
+
+    One pair of reads stands around a slice, unless the step reads the clock in every iteration.
+    """
     shares = []
-    for one in timed:
-        reads_per_iteration = 1.0 if case.step == "backward" else 1 / one.iterations
-        shares.append(one.clock_seconds * reads_per_iteration / median(one.seconds))
+    for measurement in measurements:
+        slices, preparation = measurement.slices, measurement.preparation
+        if slices and preparation and measurement.launch > 0:
+            pairs_per_iteration = preparation.clock_pairs_per_iteration or 1 / slices.iterations
+            shares.append(slices.clock_seconds * pairs_per_iteration / median(slices.seconds))
     return median(shares) if shares else None
 
 

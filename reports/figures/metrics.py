@@ -170,7 +170,7 @@ def _yardstick_launch_spread(evidence: Evidence) -> Summary | None:
 
 
 def _clock(evidence: Evidence) -> Summary | None:
-    return _point(clock_share(evidence.case, evidence.timed), len(evidence.timed))
+    return _point(clock_share(evidence.measurements), len(evidence.timed))
 
 
 _SECONDS, _SHARE = Unit.SECONDS, Unit.SHARE

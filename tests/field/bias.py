@@ -21,9 +21,9 @@ from bench.devices.clock import clock as clock_of
 from bench.devices.clock import clock_cost
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import Case
-from bench.steps.builtin import STEP_CLASSES
+from bench.steps.builtin import STEPS
 from bench.steps.prepare import warm_up
-from bench.steps.step import build
+from bench.steps.subject import build
 from models import MODELS
 from models.inputs import random_images
 from reports.stats.intervals import summarize_logs
@@ -41,12 +41,12 @@ def main(argv: Sequence[str]) -> int:
     device = load(case.device)
     clock = clock_of(device)
     subject = build(case, MODELS[case.model], device, *random_images(case.batch, 0), seed=0, compiled=True)
-    step = STEP_CLASSES[case.step](subject, clock)
+    step = STEPS[case.step](subject, clock)
     estimate, _ = warm_up(step)
     iterations = max(1, round(0.01 / estimate))
 
     def bare(count: int) -> float:
-        model, x = subject.network, subject.images
+        model, x = subject.network, subject.inputs
         with torch.inference_mode():
             model(x)
             begin = perf_counter()

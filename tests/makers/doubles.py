@@ -54,7 +54,7 @@ class FakeWorker:
         match request:
             case {"do": "prepare", "case": case}:
                 self.ready.add(Case(**case).id)
-                return asdict(replace(preparation(), estimate_seconds=0.001, clock_seconds=1e-9))
+                return asdict(replace(preparation(step=case["step"]), estimate_seconds=0.001, clock_seconds=1e-9))
             case {"do": "slice", "case_id": name, "iterations": iterations}:
                 assert name in self.ready, "a case that was not prepared in this worker was timed"
                 return {

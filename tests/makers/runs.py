@@ -90,6 +90,7 @@ def slices(
 
 def preparation(
     *,
+    step: str = "forward",
     warm: bool | None = None,
     compile_seconds: float | None = None,
     settled: bool = True,
@@ -109,6 +110,8 @@ def preparation(
         relative_errors={"logits": 1e-7},
         estimate_seconds=1e-3,
         clock_seconds=1e-7,
+        queued=step != "backward",
+        clock_pairs_per_iteration=int(step == "backward"),
         flops=flops,
         minimal_bytes=minimal_bytes,
         peak_bytes=peak_bytes,
@@ -118,7 +121,7 @@ def preparation(
 
 def measured(case: Case, launch: int, timed: Slices | None, **changes: object) -> Measurement:
     """Return a measured case."""
-    made = preparation(**changes)  # type: ignore[arg-type]
+    made = preparation(step=case.step, **changes)  # type: ignore[arg-type]
     return Measurement(case=case, launch=launch, outcome=Outcome.MEASURED, preparation=made, slices=timed)
 
 

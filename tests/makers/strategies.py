@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from bench.record.case import COMPILE_MODES, DTYPES, STEPS, Case
+from bench.record.case import BUILTIN_STEPS, COMPILE_MODES, DTYPES, Case
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, Ceiling, Limit, Preparation, Slices
 from bench.record.run import Finish, Measurement, Outcome, Run
@@ -22,7 +22,7 @@ scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | finite | te
 cases = st.builds(
     Case,
     model=names,
-    step=st.sampled_from(STEPS),
+    step=st.sampled_from(BUILTIN_STEPS) | st.from_regex(r"\w{1,10}", fullmatch=True),
     batch=st.integers(1, 2**31),
     device=names,
     dtype=st.sampled_from(DTYPES),
@@ -65,6 +65,8 @@ preparations = st.builds(
     relative_errors=st.dictionaries(texts, lengths, max_size=3),
     estimate_seconds=sane,
     clock_seconds=lengths,
+    queued=st.booleans(),
+    clock_pairs_per_iteration=counts,
     flops=st.none() | counts,
     minimal_bytes=st.none() | above_zero,
     peak_bytes=st.none() | above_zero,

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from bench.devices.clock import Clock
 from bench.record.case import Case
-from bench.steps.builtin import STEP_CLASSES
-from bench.steps.step import Step, build
-from bench.steps.verify import Answer, reference
+from bench.steps.builtin import STEPS
+from bench.steps.prepare import compute_reference
+from bench.steps.step import Step
+from bench.steps.subject import build
+from bench.steps.verify import Answer
 from models import MODELS, Model
 from models.inputs import random_images
 
@@ -49,14 +51,13 @@ def step_of(
     case: Case, *, seed: int = 0, clock: Clock = no_clock, break_it: Callable[[nn.Module], None] | None = None
 ) -> Step:
     """Return the step of a case, on random images."""
-    data = random_images(case.batch, seed)
-    return STEP_CLASSES[case.step](build(case, broken_model(break_it), CPU, *data, seed=seed, compiled=False), clock)
+    fed = random_images(case.batch, seed)
+    return STEPS[case.step](build(case, broken_model(break_it), CPU, *fed, seed=seed, compiled=False), clock)
 
 
 def right_of(case: Case, *, seed: int = 0) -> Answer:
     """Return the reference's answer."""
-    torch.manual_seed(seed)
-    return reference(MODELS["mlp"].build(), *random_images(case.batch, seed), MODELS["mlp"].loss, step=case.step)
+    return compute_reference(case, random_images(case.batch, seed), seed=seed)
 
 
 def answer_of(step: Step) -> Answer:

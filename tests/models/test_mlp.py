@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from models import MODELS
-from models.mlp import NeuralNetwork, default_device, predict
+from models.mlp import NeuralNetwork, predict
 
 TUTORIAL = """\
 NeuralNetwork(
@@ -80,17 +80,3 @@ def test_predict_is_the_most_probable_class() -> None:
     logits = torch.tensor([[0.0, 3.0, 1.0], [2.0, -1.0, 1.0]])
     assert predict(Echo(), logits).tolist() == [1, 0]
     assert predict(NeuralNetwork(), torch.rand(3, 28, 28)).shape == (3,)
-
-
-@pytest.mark.parametrize(
-    ("current", "available", "expected"),
-    [(None, False, "cpu"), (torch.device("cuda"), True, "cuda"), (torch.device("cuda"), False, "cpu")],
-    ids=["none", "there", "built-in-but-absent"],
-)
-def test_default_device_is_the_tutorials(
-    current: torch.device | None, expected: str, monkeypatch: pytest.MonkeyPatch, *, available: bool
-) -> None:
-    """The current accelerator, else the CPU."""
-    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: current)
-    monkeypatch.setattr(torch.accelerator, "is_available", lambda: available)
-    assert default_device() == expected

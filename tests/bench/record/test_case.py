@@ -18,7 +18,8 @@ CASE = Case(model="mlp", step="forward", batch=64, device="cpu", dtype="float32"
     [
         pytest.param("model", "", "model is empty", id="empty-model"),
         pytest.param("device", "", "device is empty", id="empty-device"),
-        pytest.param("step", "sideways", "unknown step 'sideways'; known: forward, backward, train", id="step"),
+        pytest.param("step", "", "step is ''; it must be one word", id="empty-step"),
+        pytest.param("step", "a-b1", "step is 'a-b1'; it must be one word", id="step-of-two-words"),
         pytest.param("dtype", "float8", "unknown dtype 'float8'; known: float32, bfloat16, float16", id="dtype"),
         pytest.param("compile", "fast", "unknown compile 'fast'; known: off, on, .*backend:NAME", id="compile"),
         pytest.param("compile", "backend:", "unknown compile 'backend:'", id="nameless-backend"),

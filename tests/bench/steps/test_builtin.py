@@ -10,14 +10,37 @@ import torch
 from torch import Tensor
 
 from bench.devices.clock import Clock
-from bench.record.case import STEPS
-from bench.steps.compiling import compiled_by
+from bench.record.case import BUILTIN_STEPS
+from bench.steps.builtin import STEPS, find_step
+from bench.steps.compiling import compile_network
 from bench.steps.step import Step
+from bench.steps.subject import UnknownNameError
 from tests.makers.subjects import BATCH, case_of, step_of
 
 FORWARD_FLOPS = 2 * BATCH * (784 * 512 + 512 * 512 + 512 * 10)
 BACKWARD_FLOPS = 2 * BATCH * (784 * 512 + 2 * 512 * 512 + 2 * 512 * 10)
 """The first layer's input, the images, needs no gradient."""
+
+
+def test_every_step_that_the_options_name_is_known() -> None:
+    """The record lists the names, since it is read where torch is absent, and here is where a forgotten one shows."""
+    assert tuple(STEPS) == BUILTIN_STEPS
+
+
+def test_unknown_step_lists_the_known_ones() -> None:
+    """A record may hold any step, so it is the worker that refuses what it cannot do."""
+    with pytest.raises(UnknownNameError, match="unknown step 'sideways'; known: forward, backward, train"):
+        find_step("sideways")
+
+
+@pytest.mark.parametrize("name", BUILTIN_STEPS)
+def test_step_says_itself_how_often_it_reads_the_clock(name: str) -> None:
+    """Reports and the driver learn it from what the step says, so that has to be what the step does."""
+    stamps = iter(range(100))
+    step = step_of(case_of(name), clock=lambda: float(next(stamps)))
+    step.timed(5)
+    assert next(stamps) == 2 * max(1, 5 * step.clock_pairs_per_iteration)
+    assert step.queued == (step.clock_pairs_per_iteration == 0)
 
 
 def tape(*stamps: float) -> tuple[Clock, Iterator[float]]:
@@ -196,13 +219,13 @@ def test_flops_are_those_of_the_matrix_products(step: str, expected: int, dtype:
         ("amp-float16", torch.float32, torch.float16),
     ],
 )
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", BUILTIN_STEPS)
 def test_dtype_axis_means_what_it_says(step: str, dtype: str, storage: torch.dtype, compute: torch.dtype) -> None:
     """A cast holds weights and images in the dtype, autocast only computes in it."""
     mine = step_of(case_of(step, dtype))
     logits, _ = mine.iterate()
     assert logits.dtype == compute
-    assert mine.subject.images.dtype == storage
+    assert mine.subject.inputs.dtype == storage
     assert {parameter.dtype for parameter in mine.subject.network.parameters()} == {storage}
 
 
@@ -221,7 +244,7 @@ def test_compile_axis_means_what_it_says(
     """The words of torch.compile's own documentation, and never a dynamic shape."""
     monkeypatch.setattr(torch, "compile", lambda network, **given: (network, given))
     network = torch.nn.Linear(1, 1)
-    assert compiled_by(value, network) == (network, {"dynamic": False, **arguments})  # type: ignore[comparison-overlap]
+    assert compile_network(network, value) == (network, {"dynamic": False, **arguments})  # type: ignore[comparison-overlap]
 
 
 def test_every_case_computes_the_same_function() -> None:

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from bench.record.case import Case
-from bench.steps.builtin import STEP_CLASSES
+from bench.steps.builtin import STEPS
 from bench.steps.counts import compiled_counts, eager_counts
-from bench.steps.step import Step, build
+from bench.steps.step import Step
+from bench.steps.subject import build
 from models import MODELS
 from models.inputs import random_images
 
@@ -22,7 +23,7 @@ def step(name: str, batch: int = 4, compile_: str = "off") -> Step:
     """Return a step of the tutorial's network."""
     case = Case(model="mlp", step=name, batch=batch, device="cpu", dtype="float32", compile=compile_)
     subject = build(case, MODELS["mlp"], torch.device("cpu"), *random_images(batch, 0), seed=0, compiled=case.compiled)
-    return STEP_CLASSES[name](subject, perf_counter)
+    return STEPS[name](subject, perf_counter)
 
 
 @pytest.mark.parametrize("batch", [1, 4])

@@ -14,11 +14,12 @@ from torch import nn
 
 from bench.devices.clock import clock
 from bench.devices.memory import NO_ALLOCATOR
-from bench.record.case import STEPS, Case
+from bench.record.case import BUILTIN_STEPS, Case
 from bench.steps import prepare as prepare_module
-from bench.steps.builtin import STEP_CLASSES, Forward
+from bench.steps import subject as subject_module
+from bench.steps.builtin import STEPS, Forward
 from bench.steps.compiling import CompileCounts, SilentEagerError
-from bench.steps.prepare import WARM_LIMIT_SECONDS, Prepared, prepare, right_answer, warm_up
+from bench.steps.prepare import WARM_LIMIT_SECONDS, Prepared, compute_reference, prepare, warm_up
 from bench.steps.support import SkipError, try_case
 from bench.steps.verify import WrongResultError
 from models.inputs import random_images
@@ -36,15 +37,15 @@ def fresh_compiler() -> Iterator[None]:
 def ready(case: Case, *, warm: bool = False) -> Prepared:
     """Return a case made ready on random images."""
     data = random_images(case.batch, 0)
-    right = right_answer(case, data, seed=0)
+    right = compute_reference(case, data, seed=0)
     return prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=warm, counted=True)
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", BUILTIN_STEPS)
 def test_eager_case_is_ready_with_what_preparing_it_showed(step: str) -> None:
     """Errors, operations and lengths are on record; nothing is claimed about compiling."""
     found = ready(case_of(step))
-    assert isinstance(found.step, STEP_CLASSES[step])
+    assert isinstance(found.step, STEPS[step])
     preparation = found.preparation
     assert {"logits", "loss"} <= preparation.relative_errors.keys()
     assert preparation.compile_seconds is None
@@ -73,8 +74,8 @@ def test_wrong_answer_is_found_before_anything_is_timed(monkeypatch: pytest.Monk
     """A fast wrong answer is a wrong result, and has no time."""
     case = case_of("backward")
     data = random_images(BATCH, 0)
-    right = right_answer(case, data, seed=0)
-    monkeypatch.setattr(prepare_module, "MODELS", {"mlp": broken_model(missing_relu)})
+    right = compute_reference(case, data, seed=0)
+    monkeypatch.setattr(subject_module, "MODELS", {"mlp": broken_model(missing_relu)})
     monkeypatch.setattr(prepare_module, "warm_up", lambda *_: pytest.fail("timed"))
     with pytest.raises(WrongResultError, match="relative error"):
         prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=True, counted=True)
@@ -146,11 +147,11 @@ def test_processor_has_no_peak_memory_and_says_why() -> None:
 def test_right_answer_depends_on_model_step_batch_and_seed_only() -> None:
     """It is computed once for all variants of a group."""
     data = random_images(BATCH, 0)
-    first = right_answer(case_of(dtype="float32"), data, seed=0)
-    second = right_answer(case_of(dtype="bfloat16", compile_="on"), data, seed=0)
-    other = right_answer(case_of(), data, seed=1)
-    assert torch.equal(first.logits, second.logits)
-    assert not torch.equal(first.logits, other.logits)
+    first = compute_reference(case_of(dtype="float32"), data, seed=0)
+    second = compute_reference(case_of(dtype="bfloat16", compile_="on"), data, seed=0)
+    other = compute_reference(case_of(), data, seed=1)
+    assert torch.equal(first.output[0], second.output[0])
+    assert not torch.equal(first.output[0], other.output[0])
 
 
 class Pretended(Forward):
@@ -158,7 +159,7 @@ class Pretended(Forward):
 
     def __init__(self, seconds: Callable[[float], float]) -> None:
         nothing = torch.zeros(1)
-        super().__init__(SimpleNamespace(images=nothing), lambda: 0.0)  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(inputs=nothing), lambda: 0.0)  # type: ignore[arg-type]
         self.now = 0.0
         self.seconds = seconds
 
@@ -279,7 +280,7 @@ def test_answer_that_turns_wrong_later_is_wrong(monkeypatch: pytest.MonkeyPatch)
 def test_operations_are_counted_only_when_asked() -> None:
     """They are the same in every launch, and an eager twin costs memory and time."""
     case, data = case_of(), random_images(BATCH, 0)
-    right = right_answer(case, data, seed=0)
+    right = compute_reference(case, data, seed=0)
     found = prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=False, counted=False)
     assert found.preparation.flops is None
 

@@ -167,6 +167,26 @@ def test_case_that_compiles_again_inside_a_slice_is_an_error(worker: Worker, mon
         worker.slice(case_of().id, iterations=1)
 
 
+@pytest.mark.parametrize(
+    ("axes", "sentence"),
+    [
+        ({"step": "sideways"}, "unknown step 'sideways'; known: forward, backward, train"),
+        ({"model": "nothing"}, "unknown model 'nothing'; known: mlp, mlp-wide"),
+    ],
+    ids=["step", "model"],
+)
+def test_step_or_model_that_the_worker_lacks_is_a_failure_that_lists_what_it_has(
+    axes: dict[str, str], sentence: str
+) -> None:
+    """The models of another commit, or a record made elsewhere, may name what is not here."""
+    case = replace(case_of(), **axes)  # type: ignore[arg-type]
+    _, answer = conversation(
+        {"do": "open", **OPEN}, {"do": "prepare", "case": as_params(case), "warm": False, "probe": False}
+    )
+    assert answer["outcome"] == "failed"
+    assert sentence in answer["reason"]
+
+
 def test_dropped_cases_are_gone(worker: Worker) -> None:
     """Memory of one group must not weigh on the next."""
     prepare(worker)
@@ -178,9 +198,9 @@ def test_dropped_cases_are_gone(worker: Worker) -> None:
 def test_variants_share_images_and_reference(worker: Worker) -> None:
     """They are compared, so they are fed the same; the reference in float64 is dear."""
     prepare(worker, dtype="float32")
-    data, right = dict(worker._data), dict(worker._right)
+    fed, right = dict(worker._fed), dict(worker._right)
     prepare(worker, dtype="bfloat16")
-    assert {key: id(value) for key, value in worker._data.items()} == {key: id(value) for key, value in data.items()}
+    assert {key: id(value) for key, value in worker._fed.items()} == {key: id(value) for key, value in fed.items()}
     assert list(worker._right) == list(right)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.record.case import Case
 from bench.record.run import Outcome, Run
-from reports.figures.evidence import CLOCK_COSTS, CLOCKED_ONE_BY_ONE, QUICK, examine
+from reports.figures.evidence import CLOCK_COSTS, QUICK, examine
 from reports.figures.metrics import METRICS, Direction
 from reports.stats.intervals import Summary
 from tests.makers.runs import TWO, hole, made_run, matrix, measured, slices, steady_run
@@ -152,7 +152,7 @@ def test_what_a_reader_must_know_is_a_warning() -> None:
     assert examine(made_run([case], some))[case].warnings == (
         "measured in 6 of the 8 launches asked for",
         "warm-up did not settle in some launches: the figure may include it",
-        CLOCKED_ONE_BY_ONE,
+        "backward is clocked one by one on an accelerator: its rates are those of latency, no pipeline",
         "odd (in some launches)",
         "all (in some launches)",
     )
