@@ -12,7 +12,6 @@ import pytest
 
 from bench.files.gate import JobLog, job_section, read_job
 from bench.files.parse import GATE_SECTION, UnreadableError
-from bench.files.whole import write_whole
 from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
 from bench.gate.tolerance import Tolerance, share_of
@@ -178,9 +177,10 @@ class GatePlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say the answer, its first line first, and where it lies."""
-        from reports.gate.text import as_text
+        from reports.gate.text import render_answer
+        from reports.show.table import Format
 
-        lines = [] if self.measured is None else as_text(self.measured.answer).splitlines()
+        lines = [] if self.measured is None else render_answer(self.measured.answer, Format.TEXT).splitlines()
         self._publication.show(terminalreporter, lines)
 
 
@@ -201,10 +201,9 @@ def exit_code(state: State, *, strict: bool) -> int:
 
 def write_answer(answer: Answer, folder: Path) -> str:
     """Write an answer as text, Markdown and CSV into a folder, and say so."""
-    from reports.gate.text import as_csv, as_markdown, as_text
+    from reports.gate import write
 
-    for name, form in {"gate.txt": as_text, "gate.md": as_markdown, "gate.csv": as_csv}.items():
-        write_whole(folder / name, form(answer).encode())
+    write.write_answer(answer, folder)
     return "the same as Markdown and CSV"
 
 

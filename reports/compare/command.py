@@ -12,7 +12,7 @@ from bench.files.parse import UnreadableError
 from reports.compare.contenders import Contender, load_contenders
 from reports.compare.page import render_comparison, write_comparison
 from reports.compare.rows import Match
-from reports.compare.tables import SHEETS
+from reports.compare.tables import COMPARE_TABLES
 from reports.show.escape import plain
 from reports.show.table import Format
 
@@ -31,7 +31,7 @@ def configure_compare(parser: ArgumentParser) -> None:
         metavar="NAME=USD",
         help="price of a contender per hour: adds what a million images cost; can be given for each",
     )
-    parser.add_argument("--table", choices=[*SHEETS, ALL], help="which table (default: all; matched for csv)")
+    parser.add_argument("--table", choices=[*COMPARE_TABLES, ALL], help="which table (default: all; matched for csv)")
     parser.add_argument("--format", type=Format, choices=list(Format), default=Format.TEXT, help="(default: text)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write a page with pictures and CSVs there instead")
 
@@ -67,7 +67,7 @@ def _names(options: Namespace) -> Sequence[str]:
         if options.table == ALL:
             raise UnreadableError("--format csv prints one table: name it with --table, or give --out for all of them")
         return [options.table or "matched"]
-    return list(SHEETS) if options.table in (None, ALL) else [options.table]
+    return list(COMPARE_TABLES) if options.table in (None, ALL) else [options.table]
 
 
 def _contender(named: dict[str, Contender], option: str, name: str) -> Contender:

@@ -9,8 +9,8 @@ from pandas import DataFrame
 
 from bench.files.whole import write_whole
 from reports.compare.rows import Match, headline
-from reports.compare.tables import SHEETS, Sheet
-from reports.show.table import MARKDOWN, TERMINAL, Format, Look, as_csv, sheet
+from reports.compare.tables import COMPARE_TABLES, CompareTable
+from reports.show.table import LOOKS, MARKDOWN, Format, Look, as_csv, render_table, stack
 
 PAGE = "compare.md"
 
@@ -18,24 +18,21 @@ PAGE = "compare.md"
 def render_comparison(match: Match, names: Sequence[str], form: Format) -> str:
     """Return tables of a comparison by name, under what was compared."""
     if form is Format.CSV:
-        return "\n".join(as_csv(DataFrame(SHEETS[name].rows(match))) for name in names)
-    look = TERMINAL if form is Format.TEXT else MARKDOWN
-    parts = [look.escape(headline(match)), _who(match, look)]
-    parts += [_sheet(match, SHEETS[name], look) for name in names]
-    return "\n\n".join(parts) + "\n"
+        return "\n".join(as_csv(DataFrame(COMPARE_TABLES[name].rows(match))) for name in names)
+    look = LOOKS[form]
+    tables = [_render_table(match, COMPARE_TABLES[name], look) for name in names]
+    return stack(look.say(headline(match)), _list_contenders(match, look), *tables) + "\n"
 
 
-def _who(match: Match, look: Look) -> str:
-    lines = [f"{one.name}: {one.description} ({one.source}, {one.device})" for one in match.contenders]
-    return "\n".join(f"{look.bullet}{look.escape(line)}" for line in lines)
+def _list_contenders(match: Match, look: Look) -> str:
+    return look.enumerate(
+        f"{contender.name}: {contender.description} ({contender.source}, {contender.device})"
+        for contender in match.contenders
+    )
 
 
-def _sheet(match: Match, what: Sheet, look: Look) -> str:
-    title = what.title.format(reference=match.reference.name)
-    rows = what.rows(match)
-    if not rows:
-        return f"{look.heading.format(look.escape(title))}\n\n{what.empty}"
-    return sheet(title, rows, what.columns, look, marked=what.marked)
+def _render_table(match: Match, table: CompareTable, look: Look) -> str:
+    return render_table(table, table.rows(match), look, reference=match.reference.name)
 
 
 def write_comparison(match: Match, folder: Path) -> tuple[list[Path], list[str]]:
@@ -60,9 +57,9 @@ def write_comparison(match: Match, folder: Path) -> tuple[list[Path], list[str]]
             write_whole(folder / f"{name}{suffix}", content)
             written.append(folder / f"{name}{suffix}")
         drawn.append(name)
-    for name, what in SHEETS.items():
+    for name, table in COMPARE_TABLES.items():
         path = folder / f"{name}.csv"
-        write_whole(path, as_csv(DataFrame(what.rows(match))).encode())
+        write_whole(path, as_csv(DataFrame(table.rows(match))).encode())
         written.append(path)
     path = folder / PAGE
     write_whole(path, page(match, drawn).encode())
@@ -71,8 +68,8 @@ def write_comparison(match: Match, folder: Path) -> tuple[list[Path], list[str]]
 
 def page(match: Match, pictures: Iterable[str]) -> str:
     """Return the whole comparison as one Markdown page, each table with what its figures mean."""
-    parts = ["# Accelerators compared", MARKDOWN.escape(headline(match)), _who(match, MARKDOWN)]
+    parts = ["# Accelerators compared", MARKDOWN.escape(headline(match)), _list_contenders(match, MARKDOWN)]
     parts += [f"![{name}]({name}.svg)" for name in pictures]
-    for what in SHEETS.values():
-        parts += [_sheet(match, what, MARKDOWN), what.meaning]
+    for table in COMPARE_TABLES.values():
+        parts += [_render_table(match, table, MARKDOWN), table.meaning]
     return "\n\n".join(parts) + "\n"

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pandas import DataFrame, Series
+from pandas import DataFrame, Series, isna
 
 from bench.record.case import AXES, Case
 from bench.record.run import Outcome, Run
-from reports.figures.evidence import Evidence, examine
+from reports.figures.evidence import QUICK, Evidence, examine
 from reports.figures.kept_slices import is_dropped
 from reports.figures.metrics import METRICS, Metric
 from reports.figures.provenance import provenance
@@ -214,6 +214,18 @@ def figures(name: str, summary: Summary | None, *, interval: bool) -> dict[str, 
     """Return a figure under its column, with its interval under two more where asked for."""
     centre, low, high = (summary.centre, summary.low, summary.high) if summary else (None, None, None)
     return {name: centre, f"{name}_low": low, f"{name}_high": high} if interval else {name: centre}
+
+
+def list_notes(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what must stand under a table for a row: why it is a hole, and its warnings.
+
+    That a run was quick is left out: the line above all tables says it.
+    """
+    why = row.get("reason")
+    reasons: tuple[str, ...] = ()
+    if why is not None and not isna(why):
+        reasons = (str(why) if row["outcome"] == Outcome.MEASURED.value else f"{row['outcome']}: {why}",)
+    return tuple(note for note in (*reasons, *row.get("warnings", ())) if note != QUICK)
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> DataFrame:

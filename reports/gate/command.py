@@ -10,8 +10,8 @@ from bench.files.gate import read_job
 from bench.files.run import read
 from reports.gate.answer import Answer, State, answer
 from reports.gate.stored import DRIFT, compare_stored
-from reports.gate.stored_text import stored_csv, stored_text
-from reports.gate.text import as_csv, as_markdown, as_text
+from reports.gate.stored_text import render_stored
+from reports.gate.text import render_answer
 from reports.show.table import Format
 from reports.stats.verdict import Verdict
 
@@ -49,8 +49,7 @@ def run_gate(options: Namespace) -> int:
     if options.head is not None:
         return _stored(options)
     found: Answer = answer(read_job(options.file)[0])
-    forms = {Format.TEXT: as_text, Format.MARKDOWN: as_markdown, Format.CSV: as_csv}
-    sys.stdout.write(forms[options.format](found))
+    sys.stdout.write(render_answer(found, options.format))
     if found.state is State.INCONCLUSIVE and options.strict:
         return INCONCLUSIVE_STRICTLY
     return CODES[found.state]
@@ -58,8 +57,7 @@ def run_gate(options: Namespace) -> int:
 
 def _stored(options: Namespace) -> int:
     found = compare_stored(read(options.file), read(options.head), options.drift)
-    markdown = options.format is Format.MARKDOWN
-    sys.stdout.write(stored_csv(found) if options.format is Format.CSV else stored_text(found, markdown=markdown))
+    sys.stdout.write(render_stored(found, options.format))
     if found.faults or found.count(Verdict.REGRESSED):
         return 1
     if not found.changes:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pandas import DataFrame
-from tabulate import tabulate  # type: ignore[import-untyped]
 
 from reports.gate.stored import StoredAnswer
-from reports.show import escape
-from reports.show.units import ABSENT, percent, signed_percent
+from reports.show.table import (
+    LOOKS,
+    Column,
+    Format,
+    Row,
+    Table,
+    as_csv,
+    list_rows,
+    read_word,
+    render_table,
+    stack,
+)
+from reports.show.units import ABSENT, percent, present, signed_percent
 from reports.stats.verdict import Verdict
 
 UNSEPARATED = (
@@ -34,46 +44,57 @@ def stored_headline(found: StoredAnswer) -> str:
     return " · ".join(parts)
 
 
-def stored_text(found: StoredAnswer, *, markdown: bool) -> str:
-    """Return the answer as text or Markdown: the headline first, then what it cannot know."""
-    clean = escape.markdown if markdown else escape.plain
-    rows = [
-        [
-            clean(one.case.id),
-            signed_percent(one.change, one.low, one.high),
-            f"{one.p:.4f}",
-            f"{one.launches[0]} / {one.launches[1]}",
-            one.verdict.value,
-        ]
-        for one in found.changes
-    ]
-    rows += [[clean(name), ABSENT, ABSENT, ABSENT, clean(reason)] for name, reason in found.faults.items()]
-    rows += [[clean(name), ABSENT, ABSENT, ABSENT, clean(reason)] for name, reason in found.missing.items()]
-    grid = tabulate(
-        rows,
-        headers=["case", "change", "adjusted p", "launches", "verdict"],
-        tablefmt="pipe" if markdown else "simple",
-        colalign=["left", "right", "right", "right", "left"] if rows else None,
-        disable_numparse=True,
+def _read_change(row: Row) -> str:
+    change = row.get("change")
+    return signed_percent(change, row["change_low"], row["change_high"]) if present(change) else ABSENT
+
+
+def _read_p(row: Row) -> str:
+    return f"{row['p']:.4f}" if present(row.get("p")) else ABSENT
+
+
+def _read_launches(row: Row) -> str:
+    counts = row.get("base_launches"), row.get("head_launches")
+    return " / ".join(f"{count:.0f}" for count in counts if present(count)) or ABSENT
+
+
+CHANGES = Table(
+    columns=(
+        Column(header="case", read=read_word("case"), right=False),
+        Column(header="change", read=_read_change),
+        Column(header="adjusted p", read=_read_p),
+        Column(header="launches", read=_read_launches),
+        Column(header="verdict", read=read_word("verdict"), right=False),
     )
-    return "\n\n".join([clean(stored_headline(found)), clean(UNSEPARATED), str(grid)]) + "\n"
+)
+"""How the rows of two stored runs read, one for each case that either run has."""
 
 
-def stored_csv(found: StoredAnswer) -> str:
-    """Return the rows in full precision and base units."""
+def render_stored(found: StoredAnswer, form: Format) -> str:
+    """Return the answer in a format: the headline first and what it cannot know, or the rows in full precision."""
+    rows = DataFrame(stored_rows(found))
+    if form is Format.CSV:
+        return as_csv(rows)
+    look = LOOKS[form]
+    table = render_table(CHANGES, list_rows(rows), look)
+    return stack(look.say(stored_headline(found)), look.say(UNSEPARATED), table) + "\n"
+
+
+def stored_rows(found: StoredAnswer) -> list[dict[str, object]]:
+    """Return one row for each case, in base units and full precision; a case without a change has the reason."""
     rows: list[dict[str, object]] = [
         {
-            "case": escape.csv_cell(one.case.id),
-            "verdict": one.verdict.value,
-            "change": one.change,
-            "change_low": one.low,
-            "change_high": one.high,
-            "p": one.p,
-            "base_launches": one.launches[0],
-            "head_launches": one.launches[1],
+            "case": change.case.id,
+            "verdict": change.verdict.value,
+            "change": change.change,
+            "change_low": change.low,
+            "change_high": change.high,
+            "p": change.p,
+            "base_launches": change.launches[0],
+            "head_launches": change.launches[1],
         }
-        for one in found.changes
+        for change in found.changes
     ]
     for holes in (found.faults, found.missing):
-        rows += [{"case": escape.csv_cell(name), "verdict": escape.csv_cell(why)} for name, why in holes.items()]
-    return str(DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+        rows += [{"case": name, "verdict": reason} for name, reason in holes.items()]
+    return rows

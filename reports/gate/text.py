@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from statistics import median
 
-from pandas import DataFrame
-from tabulate import tabulate  # type: ignore[import-untyped]
+from pandas import DataFrame, isna
 
 from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import Contest, Job
 from reports.gate.answer import Answer, pairings
-from reports.show import escape
-from reports.show.units import ABSENT, duration, percent, seconds, signed_percent
+from reports.show.table import (
+    LOOKS,
+    TERMINAL,
+    Column,
+    Format,
+    Look,
+    Row,
+    Table,
+    as_csv,
+    list_rows,
+    read_figure,
+    read_word,
+    render_table,
+    stack,
+)
+from reports.show.units import ABSENT, Unit, duration, percent, present, signed_percent
 from reports.stats.verdict import Ruling, Verdict
 
 CONTROLS = {
@@ -201,54 +215,43 @@ def _row(name: str, ruling: Ruling, job: Job, case: Case | None) -> dict[str, ob
     }
 
 
-def as_text(answer: Answer) -> str:
-    """Return the answer for a terminal: the headline first."""
-    lines = [escape.plain(line) for line in remarks(answer)]
-    return "\n".join([escape.plain(headline(answer)), "", _table(answer, "simple"), "", *lines]) + "\n"
+def _read_change(row: Row) -> str:
+    change = row["change"]
+    return signed_percent(change, row["change_low"], row["change_high"]) if present(change) else ABSENT
 
 
-def as_markdown(answer: Answer) -> str:
-    """Return the answer for a job summary or a comment: the headline first."""
-    lines = [f"- {escape.markdown(line)}" for line in remarks(answer)]
-    parts = [f"**{escape.markdown(headline(answer))}**", "", _table(answer, "pipe"), "", *lines]
-    return "\n".join(parts) + "\n"
+def _read_number(name: str, form: str) -> Callable[[Row], str]:
+    return lambda row: format(row[name], form) if present(row[name]) else ABSENT
 
 
-def as_csv(answer: Answer) -> str:
-    """Return the rows in full precision and base units."""
-    safe = frame(answer)
-    for name in ("case", "verdict", "why"):
-        safe[name] = safe[name].map(escape.csv_cell, na_action="ignore")
-    return str(safe.to_csv(index=False, lineterminator="\n"))
+def _read_why(row: Row) -> str:
+    return "" if isna(row["why"]) else str(row["why"])
 
 
-def _table(answer: Answer, style: str) -> str:
-    clean = escape.markdown if style == "pipe" else escape.plain
-    rows = [[clean(cell) for cell in _cells(row)] for row in _records(frame(answer))]
-    headers = ["case", "base", "head", "change", "adjusted p", "blocks", "could see", "verdict", "why"]
-    align = ["left", *["right"] * 6, "left", "left"]
-    return str(tabulate(rows, headers=headers, tablefmt=style, colalign=align if rows else None, disable_numparse=True))
+VERDICTS = Table(
+    columns=(
+        Column(header="case", read=read_word("case"), right=False),
+        Column(header="base", read=read_figure("base_seconds", Unit.SECONDS)),
+        Column(header="head", read=read_figure("head_seconds", Unit.SECONDS)),
+        Column(header="change", read=_read_change),
+        Column(header="adjusted p", read=_read_number("p", ".4f")),
+        Column(header="blocks", read=_read_number("blocks", ".0f")),
+        Column(header="could see", read=lambda row: percent(row["visible"])),
+        Column(header="verdict", read=read_word("verdict"), right=False),
+        Column(header="why", read=_read_why, right=False),
+    )
+)
+"""How the rows of an answer read, one for each planned case and control."""
+
+ANSWER_LOOKS: Mapping[Format, Look] = {**LOOKS, Format.TEXT: replace(TERMINAL, item="{}")}
+"""On a terminal the remarks of an answer begin at the margin, where a search for a case's name finds them."""
 
 
-def _records(rows: DataFrame) -> Iterable[Mapping[str, object]]:
-    for row in rows.astype(object).where(rows.notna(), None).to_dict(orient="records"):
-        yield {str(name): value for name, value in row.items()}
-
-
-def _cells(row: Mapping[str, object]) -> list[str]:
-    def number(name: str) -> float | None:
-        value = row[name]
-        return float(value) if isinstance(value, int | float) else None
-
-    p, blocks, change = number("p"), number("blocks"), number("change")
-    return [
-        str(row["case"]),
-        seconds(number("base_seconds")),
-        seconds(number("head_seconds")),
-        ABSENT if change is None else signed_percent(change, number("change_low"), number("change_high")),
-        ABSENT if p is None else f"{p:.4f}",
-        ABSENT if blocks is None else f"{blocks:.0f}",
-        percent(number("visible")),
-        str(row["verdict"]),
-        str(row["why"] or ""),
-    ]
+def render_answer(answer: Answer, form: Format) -> str:
+    """Return the answer in a format: the headline first, or the rows in full precision and base units."""
+    rows = frame(answer)
+    if form is Format.CSV:
+        return as_csv(rows)
+    look = ANSWER_LOOKS[form]
+    table = render_table(VERDICTS, list_rows(rows), look)
+    return stack(look.stress(headline(answer)), table, look.enumerate(remarks(answer))) + "\n"

@@ -7,32 +7,25 @@ from dataclasses import dataclass
 
 from pandas import DataFrame, isna
 
+from bench.record.case import compile_label
 from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.reference import Reference
-from reports.show.table import Column, Row, figure
+from reports.show.table import Column, Row, Table, axis_column, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class RunTable(Table):
     """One question about a run, and its answer in rows.
 
     Attributes:
-        title: above the table.
         rows: the numbers, in base units and full precision: what the CSV holds.
-        columns: how they read, the six axes left out: those stand in front of every table.
-        empty: the sentence in place of a table without rows.
         timed: whether it has nothing to say of a run in which nothing was timed.
-        marked: after how many of its columns the marks of footnotes stand; 0 for a table without footnotes.
     """
 
-    title: str
     rows: Callable[[Run, Reference], DataFrame]
-    columns: tuple[Column, ...]
-    empty: str
     timed: bool = True
-    marked: int = 0
 
 
 def _yardstick(row: Row) -> str:
@@ -71,16 +64,8 @@ def _memory(row: Row) -> str:
     return data_size(row["peak_bytes"])
 
 
-def _outcome(row: Row) -> str:
-    return str(row["outcome"])
-
-
 def _reason(row: Row) -> str:
     return ABSENT if isna(row["reason"]) else str(row["reason"])
-
-
-def _reference(row: Row) -> str:
-    return f"{text(Unit.SECONDS, row['reference_seconds'])}"
 
 
 def _all_cases(run: Run, _: Reference) -> DataFrame:
@@ -89,22 +74,16 @@ def _all_cases(run: Run, _: Reference) -> DataFrame:
 
 def _holes(run: Run, _: Reference) -> DataFrame:
     """Every case that was not measured, with its outcome and reason."""
-    every = frame.cases(run)
+    cases = frame.cases(run)
     columns = [*frame.CASE_COLUMNS, "outcome", "reason", "warnings"]
-    return every.loc[every["outcome"] != Outcome.MEASURED.value, columns]
+    return cases.loc[cases["outcome"] != Outcome.MEASURED.value, columns]
 
 
 def _compile(run: Run, _: Reference) -> DataFrame:
     """Cold and warm compile and the first call, which are never inside a slice."""
-    every = frame.cases(run)
+    cases = frame.cases(run)
     figures = ["compile_cold_seconds", "compile_warm_seconds", "first_call_seconds", "seconds"]
-    return every.loc[every["first_call_seconds"].notna(), [*frame.CASE_COLUMNS, *figures]]
-
-
-def _against_limits(run: Run, _: Reference) -> DataFrame:
-    """Every case whose operations were counted, with what its device allows."""
-    every = frame.cases(run)
-    return every.loc[every["flops"].notna(), [*frame.CASE_COLUMNS, *LIMIT_COLUMNS]]
+    return cases.loc[cases["first_call_seconds"].notna(), [*frame.CASE_COLUMNS, *figures]]
 
 
 LIMIT_COLUMNS = (
@@ -117,70 +96,90 @@ LIMIT_COLUMNS = (
     *("share_of_attainable", "share_of_attainable_low", "share_of_attainable_high"),
     "peak_bytes",
 )
+"""What the table of the roofline reads of a case."""
 
 
-_TIME = Column(header="time", read=figure("seconds", Unit.SECONDS, interval=True))
+def _against_limits(run: Run, _: Reference) -> DataFrame:
+    """Every case whose operations were counted, with what its device allows."""
+    cases = frame.cases(run)
+    return cases.loc[cases["flops"].notna(), [*frame.CASE_COLUMNS, *LIMIT_COLUMNS]]
 
-TABLES: dict[str, Table] = {
-    "summary": Table(
+
+_AXES = (
+    *(axis_column(name) for name in ("model", "step")),
+    axis_column("batch", right=True),
+    *(axis_column(name) for name in ("device", "dtype")),
+    axis_column("compile", label=compile_label),
+)
+_TIME = Column(header="time", read=read_figure("seconds", Unit.SECONDS, interval=True))
+
+TABLES: dict[str, RunTable] = {
+    "summary": RunTable(
         title="Summary",
         rows=_all_cases,
         columns=(
+            *_AXES,
             _TIME,
             Column(header="latency", read=_latency, optional=True),
-            Column(header="images/s", read=figure("images_per_second", Unit.IMAGES_PER_SECOND)),
-            Column(header="FLOP rate", read=figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
+            Column(header="images/s", read=read_figure("images_per_second", Unit.IMAGES_PER_SECOND)),
+            Column(header="FLOP rate", read=read_figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
             Column(header="of best", read=_share),
             Column(header="yardstick, spread", read=_yardstick),
-            Column(header="dropped sets", read=lambda row: str(row["dropped_sets"])),
-            Column(header="outcome", read=_outcome, right=False),
+            Column(header="dropped sets", read=read_word("dropped_sets")),
+            Column(header="outcome", read=read_word("outcome"), right=False),
         ),
         empty="The plan holds no case.",
         timed=False,
+        notes=frame.list_notes,
         marked=1,
     ),
-    "speedup": Table(
+    "speedup": RunTable(
         title="Speed-up over {reference}",
         rows=frame.speedups,
         columns=(
-            Column(header="time", read=figure("seconds", Unit.SECONDS)),
-            Column(header="reference", read=_reference),
-            Column(header="speed-up", read=figure("speedup", Unit.RATIO, interval=True)),
+            *_AXES,
+            Column(header="time", read=read_figure("seconds", Unit.SECONDS)),
+            Column(header="reference", read=read_figure("reference_seconds", Unit.SECONDS)),
+            Column(header="speed-up", read=read_figure("speedup", Unit.RATIO, interval=True)),
         ),
         empty="No case differs from the reference: there is nothing to compare.",
+        notes=frame.list_notes,
         marked=3,
     ),
-    "roofline": Table(
+    "roofline": RunTable(
         title="Against what the device allows",
         rows=_against_limits,
         columns=(
-            Column(header="FLOP", read=figure("flops", Unit.FLOPS)),
+            *_AXES,
+            Column(header="FLOP", read=read_figure("flops", Unit.FLOPS)),
             Column(header="least traffic", read=lambda row: data_size(row["minimal_bytes"])),
-            Column(header="intensity", read=figure("intensity", Unit.INTENSITY)),
-            Column(header="FLOP rate", read=figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
-            Column(header="attainable", read=figure("attainable_flops_per_second", Unit.FLOPS_PER_SECOND)),
+            Column(header="intensity", read=read_figure("intensity", Unit.INTENSITY)),
+            Column(header="FLOP rate", read=read_figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
+            Column(header="attainable", read=read_figure("attainable_flops_per_second", Unit.FLOPS_PER_SECOND)),
             Column(header="limited by", read=_limited_by, right=False),
             Column(header="share", read=_share_of_attainable),
             Column(header="peak memory", read=_memory, optional=True),
         ),
         empty="No operation was counted.",
     ),
-    "compile": Table(
+    "compile": RunTable(
         title="Compiling and first call",
         rows=_compile,
         columns=(
-            Column(header="cold compile", read=figure("compile_cold_seconds", Unit.SECONDS)),
-            Column(header="warm compile", read=figure("compile_warm_seconds", Unit.SECONDS)),
-            Column(header="first call", read=figure("first_call_seconds", Unit.SECONDS)),
-            Column(header="then", read=figure("seconds", Unit.SECONDS)),
+            *_AXES,
+            Column(header="cold compile", read=read_figure("compile_cold_seconds", Unit.SECONDS)),
+            Column(header="warm compile", read=read_figure("compile_warm_seconds", Unit.SECONDS)),
+            Column(header="first call", read=read_figure("first_call_seconds", Unit.SECONDS)),
+            Column(header="then", read=read_figure("seconds", Unit.SECONDS)),
         ),
         empty="No case was prepared.",
     ),
-    "holes": Table(
+    "holes": RunTable(
         title="Not measured",
         rows=_holes,
         columns=(
-            Column(header="outcome", read=_outcome, right=False),
+            *_AXES,
+            Column(header="outcome", read=read_word("outcome"), right=False),
             Column(header="reason", read=_reason, right=False),
         ),
         empty="Every case was measured.",

@@ -6,18 +6,9 @@ from collections.abc import Sequence
 
 from bench.record.run import Run
 from reports.figures.reference import Reference
-from reports.run.tables import TABLES, Table
+from reports.run.tables import TABLES, RunTable
 from reports.run.words import footer, headlines
-from reports.show.table import (
-    MARKDOWN,
-    TERMINAL,
-    Format,
-    Look,
-    _stack,
-    as_csv,
-    records,
-    sheet,
-)
+from reports.show.table import LOOKS, Format, Look, as_csv, list_rows, render_table, stack
 
 
 def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -> str:
@@ -28,18 +19,13 @@ def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -
     """
     if form is Format.CSV:
         return "\n".join(as_csv(TABLES[name].rows(run, reference)) for name in names)
-    look = TERMINAL if form is Format.TEXT else MARKDOWN
-    parts = [look.strong.format(look.escape(line)) for line in headlines(run)]
-    parts += [_table(run, TABLES[name], look, reference) for name in names]
-    parts.append("\n".join(f"{look.bullet}{look.escape(line)}" for line in footer(run)))
-    return "\n\n".join(parts) + "\n"
+    look = LOOKS[form]
+    lines = [look.stress(line) for line in headlines(run)]
+    tables = [_render_table(run, TABLES[name], look, reference) for name in names]
+    return stack(*lines, *tables, look.enumerate(footer(run))) + "\n"
 
 
-def _table(run: Run, table: Table, look: Look, reference: Reference) -> str:
-    title = table.title.format(reference=reference)
+def _render_table(run: Run, table: RunTable, look: Look, reference: Reference) -> str:
     if table.timed and run.settings.quick:
-        return _stack(look, title, "Nothing was timed.")
-    rows = records(table.rows(run, reference))
-    if not rows:
-        return _stack(look, title, table.empty)
-    return sheet(title, rows, table.columns, look, marked=table.marked)
+        return stack(look.head(table.title.format(reference=reference)), look.say("Nothing was timed."))
+    return render_table(table, list_rows(table.rows(run, reference)), look, reference=reference)

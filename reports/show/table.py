@@ -1,4 +1,4 @@
-"""A table as text for the terminal, as Markdown and as CSV."""
+"""One table for every question: rows and columns as text for the terminal, as Markdown and as CSV."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pandas import DataFrame, isna
+from pandas import DataFrame
 from pandas.api.types import is_numeric_dtype
 from tabulate import tabulate  # type: ignore[import-untyped]
 
-from bench.record.case import AXES, compile_label
-from bench.record.run import Outcome
-from reports.figures.evidence import QUICK
 from reports.show import escape
 from reports.show.units import ABSENT, Unit, text
 
 Row = Mapping[str, Any]
+"""One row of numbers by the names of its columns, in base units and full precision."""
+
+SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""The small raised digits are what nobody takes for a digit of a figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,43 +30,31 @@ class Column:
         read: from a row of numbers to a cell's text.
         right: whether it is aligned to the right, as numbers are.
         optional: whether it is left out where no row has anything in it.
+        axis: whether it goes into the title where all of several rows have the same in it.
     """
 
     header: str
     read: Callable[[Row], str]
     right: bool = True
     optional: bool = False
+    axis: bool = False
 
 
-def figure(name: str, unit: Unit, *, interval: bool = False) -> Callable[[Row], str]:
-    """Return how to read a column of the frame, with its interval where asked for."""
+def axis_column(name: str, *, label: Callable[[Any], str] = str, right: bool = False) -> Column:
+    """Return the column of an axis; `label` says how a value of it reads."""
+    return Column(header=name, read=lambda row: label(row[name]), right=right, axis=True)
+
+
+def read_figure(name: str, unit: Unit, *, interval: bool = False) -> Callable[[Row], str]:
+    """Return how to read a figure of a row, with its interval where asked for."""
     if interval:
         return lambda row: text(unit, row[name], row[f"{name}_low"], row[f"{name}_high"])
     return lambda row: text(unit, row[name])
 
 
-def axis(name: str) -> Column:
-    """Return the column of an axis; ``compile`` reads as it does in a case's id."""
-    if name == "compile":
-        return Column(header="compile", read=lambda row: compile_label(row["compile"]), right=False)
-    return Column(header=name, read=lambda row: str(row[name]), right=name == "batch")
-
-
-AXIS_COLUMNS = {name: axis(name) for name in AXES}
-
-
-def footnotes(row: Row) -> tuple[str, ...]:
-    """Return what must stand under the table for this row: why it is a hole, and its warnings."""
-    why = row.get("reason")
-    reason = () if why is None or isna(why) else (_hole(row, str(why)),)
-    return (*reason, *row.get("warnings", ()))
-
-
-def _hole(row: Row, reason: str) -> str:
-    return reason if row["outcome"] == Outcome.MEASURED.value else f"{row['outcome']}: {reason}"
-
-
-SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+def read_word(name: str) -> Callable[[Row], str]:
+    """Return how to read a value that is a word already."""
+    return lambda row: str(row[name])
 
 
 class Format(StrEnum):
@@ -83,85 +72,156 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What differs between the terminal and Markdown."""
+    """How the parts of a report are written where they are read: a value for each such place.
+
+    Attributes:
+        escape: makes any text harmless there.
+        grid: what tabulate calls a table there.
+        heading: around the title of a table; ``{}`` stands for the text here and below.
+        strong: around what must be read first.
+        sentence: around a sentence that stands alone.
+        item: around each line of a list.
+        items: around the list.
+    """
 
     escape: Callable[[str], str]
-    style: str
-    heading: str
-    strong: str
-    bullet: str
+    grid: str
+    heading: str = "{}"
+    strong: str = "{}"
+    sentence: str = "{}"
+    item: str = "{}"
+    items: str = "{}"
+
+    def head(self, title: str) -> str:
+        """Return the title of a table."""
+        return self.heading.format(self.escape(title))
+
+    def stress(self, sentence: str) -> str:
+        """Return what must be read first."""
+        return self.strong.format(self.escape(sentence))
+
+    def say(self, sentence: str) -> str:
+        """Return a sentence that stands alone."""
+        return self.sentence.format(self.escape(sentence))
+
+    def enumerate(self, lines: Iterable[str]) -> str:
+        """Return lines as a list; an empty text if there are none."""
+        items = [self.item.format(self.escape(line)) for line in lines]
+        return self.items.format("\n".join(items)) if items else ""
 
 
-TERMINAL = Look(escape=escape.plain, style="simple", heading="{}", strong="{}", bullet="  ")
-MARKDOWN = Look(escape=escape.markdown, style="pipe", heading="## {}", strong="**{}**", bullet="- ")
+TERMINAL = Look(escape=escape.plain, grid="simple", item="  {}")
+"""Plain text; a list is indented, so that its lines are told from sentences."""
+
+MARKDOWN = Look(escape=escape.markdown, grid="pipe", heading="## {}", strong="**{}**", item="- {}")
+"""Markdown as GitHub reads it."""
+
+LOOKS: Mapping[Format, Look] = {Format.TEXT: TERMINAL, Format.MARKDOWN: MARKDOWN}
+"""The look of each format that is read by people; a CSV has none, it holds numbers."""
 
 
-def sheet(title: str, rows: Sequence[Row], columns: Sequence[Column], look: Look, *, marked: int = 0) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table whose rows are still to come.
+
+    Attributes:
+        title: above it, with the names in braces that `render_table` is given; empty for none.
+        columns: in display order.
+        empty: the sentence in place of a table without rows; the headings alone stand there if it is empty too.
+        notes: what must be said of a row below the table; each different note is numbered once.
+        marked: after how many of the columns that are no axis the numbers of a row's notes stand.
+    """
+
+    title: str = ""
+    columns: tuple[Column, ...]
+    empty: str = ""
+    notes: Callable[[Row], Iterable[str]] | None = None
+    marked: int = 0
+
+
+def render_table(table: Table, rows: Sequence[Row], look: Look, **names: object) -> str:
     """Return rows as a table under its title, into which the axes go that have one value only.
 
     Args:
-        title: above the table.
-        rows: at least one, with the six axes or some of them.
-        columns: that follow the axes.
-        look: of the terminal or of Markdown.
-        marked: after how many of the columns the marks of footnotes stand; 0 for a table without footnotes.
+        table: what its columns are.
+        rows: in display order.
+        look: of the place where it is read.
+        names: what stands for the names in the title.
     """
-    axes = [name for name in AXES if name in rows[0]]
-    fixed = [name for name in axes if len(rows) > 1 and len({row[name] for row in rows}) == 1]
+    title = table.title.format(**names)
+    if not rows and table.empty:
+        return stack(look.head(title), look.say(table.empty))
+    axes = [column for column in table.columns if column.axis]
+    fixed = [column for column in axes if len(rows) > 1 and len({column.read(row) for row in rows}) == 1]
     if fixed:
-        title += ": " + ", ".join(f"{name} {AXIS_COLUMNS[name].read(rows[0])}" for name in fixed)
-    notes = _number(rows) if marked else {}
-    shown = list(columns)
-    if notes:
-        shown.insert(marked, _marks(notes))
-    shown = [*(AXIS_COLUMNS[name] for name in axes if name not in fixed), *shown]
+        title += ": " + ", ".join(f"{column.header} {column.read(rows[0])}" for column in fixed)
+    numbers = _number_notes(table, rows)
+    shown = [column for column in table.columns if not column.axis]
+    if numbers:
+        shown.insert(table.marked, _marks_column(table, numbers))
+    shown = [*(column for column in axes if column not in fixed), *shown]
     cells = [[look.escape(column.read(row)) for row in rows] for column in shown]
-    kept = [index for index, column in enumerate(shown) if not column.optional or set(cells[index]) != {ABSENT}]
+    filled = [index for index, column in enumerate(shown) if not column.optional or set(cells[index]) != {ABSENT}]
     grid = tabulate(
-        list(zip(*(cells[index] for index in kept), strict=True)),
-        headers=[shown[index].header for index in kept],
-        tablefmt=look.style,
-        colalign=["right" if shown[index].right else "left" for index in kept],
+        list(zip(*(cells[index] for index in filled), strict=True)),
+        headers=[shown[index].header for index in filled],
+        tablefmt=look.grid,
+        colalign=["right" if shown[index].right else "left" for index in filled] if rows else None,
         disable_numparse=True,
     )
-    listed = [f"{look.bullet}{_mark(number)} {look.escape(note)}" for note, number in notes.items()]
-    return _stack(look, title, grid, "\n".join(listed))
+    notes = look.enumerate(f"{_superscript(number)} {note}" for note, number in numbers.items())
+    return stack(look.head(title) if title else "", str(grid), notes)
 
 
-def _stack(look: Look, title: str, *parts: str) -> str:
-    return "\n\n".join(filter(None, (look.heading.format(look.escape(title)), *parts)))
+def stack(*parts: str) -> str:
+    """Return the parts that are not empty, one below the other."""
+    return "\n\n".join(filter(None, parts))
 
 
-def _marks(notes: dict[str, int]) -> Column:
-    """Return the column of footnote marks, one of its own so that the figures stay aligned."""
-    return Column(
-        header="",
-        read=lambda row: " ".join(_mark(notes[note]) for note in footnotes(row) if note in notes),
-        right=False,
-    )
+def _number_notes(table: Table, rows: Iterable[Row]) -> dict[str, int]:
+    """Return the notes of all rows, numbered from 1 in the order in which a reader meets them."""
+    if table.notes is None:
+        return {}
+    notes = dict.fromkeys(note for row in rows for note in table.notes(row))
+    return {note: number for number, note in enumerate(notes, start=1)}
 
 
-def _number(rows: Iterable[Row]) -> dict[str, int]:
-    """Return the footnotes of all rows, numbered from 1 in the order in which a reader meets them."""
-    found = dict.fromkeys(note for row in rows for note in footnotes(row) if note != QUICK)  # a headline says that
-    return {note: number for number, note in enumerate(found, start=1)}
+def _marks_column(table: Table, numbers: Mapping[str, int]) -> Column:
+    """Return the column of the notes' numbers, one of its own so that the figures stay aligned."""
+
+    def read(row: Row) -> str:
+        return " ".join(_superscript(numbers[note]) for note in table.notes(row)) if table.notes else ""
+
+    return Column(header="", read=read, right=False)
 
 
-def _mark(number: int) -> str:
+def _superscript(number: int) -> str:
     return str(number).translate(SUPERSCRIPT)
 
 
-def records(rows: DataFrame) -> list[Row]:
+def list_rows(frame: DataFrame) -> list[Row]:
     """Return the rows of a frame, each as a mapping from its columns."""
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict(orient="records")]
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict(orient="records")]
 
 
-def as_csv(rows: DataFrame) -> str:
-    """Return numbers in full precision and base units; absent is an empty cell, warnings are joined by a bar."""
-    safe = rows.copy()
+def as_csv(frame: DataFrame) -> str:
+    """Return numbers in full precision and base units; absent is an empty cell, several sentences are joined by a bar.
+
+    Text is made harmless for a spreadsheet.
+    """
+    safe = frame.copy()
     for name in safe.columns:
-        if name == "warnings":
-            safe[name] = [escape.csv_cell(" | ".join(warnings)) for warnings in safe[name]]
-        elif not is_numeric_dtype(safe[name]):
-            safe[name] = safe[name].map(escape.csv_cell, na_action="ignore")
+        if not is_numeric_dtype(safe[name]):
+            safe[name] = safe[name].map(_clean_cell, na_action="ignore")
     return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _clean_cell(value: Any) -> Any:
+    """Return a cell of a CSV: text and sentences escaped, numbers as they are."""
+    match value:
+        case tuple():
+            return escape.csv_cell(" | ".join(value))
+        case str():
+            return escape.csv_cell(value)
+        case _:
+            return value

@@ -25,7 +25,7 @@ from reports.compare.crossings import (
     zero_crossings,
 )
 from reports.compare.rows import Match, all_crossings, best_rows, environment_rows, matched_rows
-from reports.compare.tables import SHEETS
+from reports.compare.tables import COMPARE_TABLES
 from reports.show.table import Format
 from reports.stats.intervals import Summary
 from tests.makers.contenders import on_card, on_cpu, run_on, stored
@@ -298,7 +298,7 @@ def test_what_cannot_be_compared_is_one_line(
 
 
 @pytest.mark.parametrize("form", list(Format))
-@pytest.mark.parametrize("name", list(SHEETS))
+@pytest.mark.parametrize("name", list(COMPARE_TABLES))
 def test_every_table_in_every_format(
     name: str, form: Format, files: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -317,7 +317,7 @@ def test_page_explains_its_figures(files: list[Path], tmp_path: Path, capsys: py
     paths = printed(capsys, *files, "--out", folder).splitlines()
     text = (folder / "compare.md").read_text()
     assert paths[0] == str(folder / "compare.md")
-    assert all(sheet.meaning in text for sheet in SHEETS.values())
+    assert all(table.meaning in text for table in COMPARE_TABLES.values())
     assert all(Path(path).stat().st_size > 100 for path in paths)
     assert {Path(path).name for path in paths} >= {"throughput.svg", "roofline.png", "matched.csv"}
     assert "![throughput](throughput.svg)" in text

@@ -16,7 +16,8 @@ from bench.record.case import Case
 from bench.record.run import Outcome, Run
 from reports.__main__ import main
 from reports.gate.stored import compare_stored
-from reports.gate.stored_text import stored_headline, stored_text
+from reports.gate.stored_text import render_stored, stored_headline
+from reports.show.table import Format
 from reports.stats.intervals import rank_sum, shift_interval
 from reports.stats.verdict import Verdict
 from tests.makers.runs import TWO, hole, made_run, measured, slices, steady_run
@@ -205,6 +206,6 @@ def test_drift_that_is_no_share_is_refused(share: str, capsys: pytest.CaptureFix
 
 def test_markdown_is_a_table() -> None:
     """For a job summary."""
-    text = stored_text(compare_stored(run(1), run(2)), markdown=True)
+    text = render_stored(compare_stored(run(1), run(2)), Format.MARKDOWN)
     assert "| case" in text
     assert text.startswith("INCONCLUSIVE · 0 regressed")

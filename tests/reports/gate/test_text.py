@@ -13,7 +13,8 @@ from bench.record.gate import Acceptance, Fault
 from bench.record.run import Outcome
 from reports.__main__ import main
 from reports.gate.answer import answer
-from reports.gate.text import as_csv, as_markdown, as_text, headline, reasons, verdict_line
+from reports.gate.text import headline, reasons, render_answer, verdict_line
+from reports.show.table import Format
 from tests.bench.files.test_gate import document
 from tests.makers.jobs import CASES, COUNTS, made_job
 
@@ -43,8 +44,8 @@ def test_headline_names_everything_that_is_not_a_verdict() -> None:
 def test_first_line_of_every_form_is_the_headline() -> None:
     """A job summary shows the top."""
     found = answer(made_job(slower={SLOW: 0.06}))
-    assert as_text(found).splitlines()[0] == headline(found)
-    assert as_markdown(found).splitlines()[0] == f"**{headline(found)}**"
+    assert render_answer(found, Format.TEXT).splitlines()[0] == headline(found)
+    assert render_answer(found, Format.MARKDOWN).splitlines()[0] == f"**{headline(found)}**"
 
 
 def test_changed_count_stands_next_to_the_change() -> None:
@@ -58,7 +59,7 @@ def test_changed_count_stands_next_to_the_change() -> None:
 
 def test_changed_count_is_shown_where_time_did_not_change() -> None:
     """It will cost somebody else."""
-    text = as_text(answer(made_job(counts=MORE)))
+    text = render_answer(answer(made_job(counts=MORE)), Format.TEXT)
     assert text.count("+1 aten::clone") == len(CASES)
 
 
@@ -80,8 +81,10 @@ def test_inconclusive_says_what_would_settle_it() -> None:
 def test_unproven_says_why_first() -> None:
     """Before any table."""
     found = answer(made_job(caught=False))
-    assert as_text(found).startswith("UNPROVEN · ")
-    assert "nothing is proved: the control that was slowed on purpose was not caught" in as_text(found)
+    assert render_answer(found, Format.TEXT).startswith("UNPROVEN · ")
+    assert "nothing is proved: the control that was slowed on purpose was not caught" in render_answer(
+        found, Format.TEXT
+    )
 
 
 def test_accepted_regression_says_until_when_and_why() -> None:
@@ -102,14 +105,14 @@ def test_expired_acceptance_is_named() -> None:
 
 def test_controls_are_rows_of_the_table() -> None:
     """Whoever reads the verdicts sees what they rest on."""
-    rows = [line.split("  ")[0] for line in as_text(answer(made_job())).splitlines()]
+    rows = [line.split("  ")[0] for line in render_answer(answer(made_job()), Format.TEXT).splitlines()]
     assert "control: base again" in rows
     assert "control: slowed on purpose" in rows
 
 
 def test_csv_has_full_precision_and_every_planned_case() -> None:
     """For whoever computes with it."""
-    rows = list(DictReader(StringIO(as_csv(answer(made_job(slower={SLOW: 0.06}))))))
+    rows = list(DictReader(StringIO(render_answer(answer(made_job(slower={SLOW: 0.06})), Format.CSV))))
     assert [row["case"] for row in rows][: len(CASES)] == [case.id for case in CASES]
     slow = rows[CASES.index(SLOW)]
     assert slow["verdict"] == "regressed"
@@ -121,10 +124,10 @@ def test_text_from_a_file_is_harmless() -> None:
     """A reason may hold anything."""
     nasty = Fault(side=Side.HEAD, case=SLOW, block=1, outcome=Outcome.FAILED, reason="=cmd()|<script>\x1b[31m")
     found = answer(made_job(faults=(nasty,), arms={Side.BASE: Arm(ref="<b>"), Side.HEAD: Arm()}))
-    assert "\x1b" not in as_text(found)
-    assert "<script>" not in as_markdown(found)
-    assert "<b>" not in as_markdown(found)
-    assert any(row["why"].startswith("'=cmd") for row in DictReader(StringIO(as_csv(found))))
+    assert "\x1b" not in render_answer(found, Format.TEXT)
+    assert "<script>" not in render_answer(found, Format.MARKDOWN)
+    assert "<b>" not in render_answer(found, Format.MARKDOWN)
+    assert any(row["why"].startswith("'=cmd") for row in DictReader(StringIO(render_answer(found, Format.CSV))))
 
 
 @pytest.mark.parametrize(
@@ -158,8 +161,7 @@ def test_command_prints_other_forms(form: str, tmp_path: Path, capsys: pytest.Ca
     """For a job summary, and for a spreadsheet."""
     path = document(tmp_path, job=made_job())
     assert main(["gate", str(path), "--format", form]) == 0
-    expected = {"markdown": as_markdown, "csv": as_csv}[form]
-    assert capsys.readouterr().out == expected(answer(made_job()))
+    assert capsys.readouterr().out == render_answer(answer(made_job()), Format(form))
 
 
 def test_command_refuses_what_is_no_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

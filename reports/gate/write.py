@@ -1,0 +1,21 @@
+"""Writes the answer of a gate into a folder."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from reports.gate.answer import Answer
+from reports.gate.text import render_answer
+from reports.show.files import text_output, write_outputs
+from reports.show.table import Format
+
+
+def write_answer(answer: Answer, folder: Path) -> list[Path]:
+    """Write the answer as text, Markdown and CSV; return the files.
+
+    Raises:
+        OSError: if the folder cannot be made or written, or the disk is full.
+    """
+    outputs = [text_output(f"gate{form.suffix}", partial(render_answer, answer, form)) for form in Format]
+    return write_outputs(folder, outputs)
