@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.gate.checkout import ExportError, Slots, export
+from bench.gate.checkout import ArmsCode, ExportError, Slots, export
+from bench.record.arm import Arm, Side
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_commit_is_exported_as_it_was(repository: Path, tmp_path: Path) -> None:
 
 
 def test_working_tree_is_frozen(repository: Path, tmp_path: Path) -> None:
-    """What is edited while the comparison runs does not come into it."""
+    """What is edited while the gate runs does not come into it."""
     assert not export(repository, None, tmp_path / "head")
     (repository / "models" / "__init__.py").write_text("LATER = 1\n")
     assert (tmp_path / "head" / "models" / "__init__.py").read_text() == "NEW = 1\n"
@@ -93,3 +94,27 @@ def test_slots_take_either_arm(repository: Path, tmp_path: Path) -> None:
     assert slots.place(head, base) == (first, second)
     assert (first / "models" / "__init__.py").read_text() == "NEW = 1\n"
     assert (first / "bench").resolve() == (second / "bench").resolve() == (slots.engine / "bench").resolve()
+
+
+def test_code_of_both_arms_is_frozen_and_named(repository: Path, tmp_path: Path) -> None:
+    """An arm is imported from whichever slot the coin gave it, and the other arm from the other."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    code = ArmsCode.freeze(repository, {Side.BASE: Arm(ref="HEAD"), Side.HEAD: Arm()}, folder)
+    assert code.trouble is None
+    assert len(str(code.facts["arm.base.commit"])) == 40
+    assert code.facts["arm.head.commit"] is None
+    assert code.facts["arm.base.models"] != code.facts["arm.head.models"]
+    places = {(side, first): code.place(side, first=first) for side in Side for first in (True, False)}
+    assert places[Side.BASE, True] == places[Side.HEAD, True] != places[Side.BASE, False]
+    assert (code.place(Side.BASE, first=True) / "models" / "__init__.py").read_text() == "OLD = 1\n"
+    assert (places[Side.HEAD, False] / "models" / "__init__.py").read_text() == "NEW = 1\n"
+
+
+def test_arm_that_cannot_be_had_is_the_codes_trouble(repository: Path, tmp_path: Path) -> None:
+    """The gate ends with that sentence; the other arm's facts stay."""
+    code = ArmsCode.freeze(repository, {Side.BASE: Arm(ref="nowhere"), Side.HEAD: Arm()}, tmp_path)
+    assert code.trouble is not None
+    assert code.trouble.startswith("base cannot be exported: git rev-parse")
+    assert "arm.base.models" not in code.facts
+    assert "arm.head.models" in code.facts

@@ -24,7 +24,7 @@ from bench.plugin.output import Output
 from bench.plugin.replay import Tape
 from bench.processes.local import LaunchError
 from bench.record.arm import Arm, Side
-from bench.record.gate import Fault, Job
+from bench.record.gate import Acceptance, Fault, Job
 from bench.record.run import Outcome
 from bench.request import SetupError
 from reports.gate.answer import State, answer
@@ -206,6 +206,25 @@ def test_test_of_an_unchanged_case_passes_with_heads_slices(
     assert [name for name, _ in node.user_properties] == ["verdict"]
 
 
+KNOWN = Acceptance(case=CASE.id, up_to=0.5, reason="the new loss is stabler", until="2999-01-01")
+
+
+@pytest.mark.parametrize(
+    "job",
+    [made_job(slower={CASE: 0.1}, accepted=(KNOWN,)), made_job(slower={CASE: 0.1}, caught=False)],
+    ids=["accepted", "unproven"],
+)
+def test_regression_that_is_known_or_not_proved_fails_no_test(job: Job, plugin: GatePlugin, tmp_path: Path) -> None:
+    """The first is not news, the second may be chance; its verdict is noted all the same."""
+    plugin.measured = measured(job, tmp_path)
+    tape = Tape()
+    node = Node()
+    plugin.replay(CASE, Fixture(tape), node, tape)  # type: ignore[arg-type]
+    ((name, line),) = node.user_properties
+    assert name == "verdict"
+    assert line.startswith("regressed")
+
+
 @dataclass
 class Node:
     """What a verdict is noted on."""
@@ -310,6 +329,39 @@ def test_launcher_that_does_not_come_up_proves_nothing(suite: Suite, tmp_path: P
     assert job.ending.broken
     assert "no torch in" in job.ending.reason
     assert job.environment["arm.head.device.cpu.description.reason"] == "no torch in head, slot False"
+
+
+def test_added_blocks_continue_a_gate(suite: Suite, tmp_path: Path) -> None:
+    """The old blocks stay, to the last digit."""
+    suite(FakeGateWorkers())
+    before = read_job(tmp_path / "out.json")[0]
+    suite(FakeGateWorkers(), "--add-blocks")
+    after = read_job(tmp_path / "out.json")[0]
+    assert after.blocks[:8] == before.blocks
+    assert len(after.blocks) == 16
+    assert not (tmp_path / "out.jsonl.1").exists()
+
+
+def test_gate_with_other_arms_is_not_continued(suite: Suite, tmp_path: Path) -> None:
+    """It would be another question; what is stored stays as it is."""
+    suite(FakeGateWorkers())
+    before = (tmp_path / "out.json").read_bytes()
+    workers = FakeGateWorkers()
+    workers.arms = {Side.BASE: Arm(), Side.HEAD: Arm(variables={"OMP_NUM_THREADS": "1"})}
+    assert suite(workers, "--add-blocks").ret == pytest.ExitCode.USAGE_ERROR
+    assert (tmp_path / "out.json").read_bytes() == before
+    assert not workers.requests("slice")
+
+
+def test_journal_of_a_gate_that_was_killed_is_kept_and_named(
+    suite: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Forgetting --add-blocks must not cost its blocks."""
+    (tmp_path / "out.jsonl").write_text("the only copy")
+    suite(FakeGateWorkers())
+    aside = tmp_path / "out.jsonl.1"
+    assert aside.read_text() == "the only copy"
+    assert f"an earlier journal that is in no JSON is kept as {aside}" in capsys.readouterr().out
 
 
 def test_terminal_that_is_gone_costs_no_block(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

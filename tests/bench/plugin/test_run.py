@@ -236,6 +236,19 @@ def test_journal_of_a_run_that_was_cut_off_is_kept(suite: Suite, tmp_path: Path)
     assert_complete(read(tmp_path / "out.jsonl"))
 
 
+def test_run_that_was_cut_off_is_resumed_from_its_journal(suite: Suite, tmp_path: Path) -> None:
+    """The second launch is measured, the first is not measured again."""
+    assert suite(FakeCrew()).ret == pytest.ExitCode.OK
+    journal = tmp_path / "out.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-3]))
+    (tmp_path / "out.json").unlink()
+    crew = FakeCrew()
+    assert suite(crew, "--resume").ret == pytest.ExitCode.OK
+    assert {worker.launch for worker, _ in crew.requests("slice")} == {2}
+    assert_complete(read(tmp_path / "out.json"))
+    assert not (tmp_path / "out.jsonl.1").exists()
+
+
 def assert_complete(run: Run) -> None:
     """A run has come to its end."""
     assert run.finish is not None
