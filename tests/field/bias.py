@@ -29,7 +29,7 @@ from models.inputs import random_images
 from reports.stats.intervals import summarize_logs
 
 BLOCKS = 20
-"""Pairs are split into so many blocks; each block's median is one replicate."""
+"""Pairs are split into so many blocks, fewer if there are fewer pairs; each block's median is one replicate."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,8 +64,9 @@ def main(argv: Sequence[str]) -> int:
         else:
             theirs = bare(iterations)
             logs.append(log(step.timed(iterations) / theirs))
-    size = max(1, len(logs) // BLOCKS)
-    blocks = [sorted(logs[at : at + size])[size // 2] for at in range(0, size * BLOCKS, size)]
+    count = min(BLOCKS, len(logs))
+    size = len(logs) // count
+    blocks = [sorted(logs[at : at + size])[size // 2] for at in range(0, size * count, size)]
     bias = summarize_logs(blocks)
     low, high = (None, None) if bias.low is None or bias.high is None else (bias.low - 1, bias.high - 1)
     interval = "" if low is None or high is None else f" [{low:+.2%}, {high:+.2%}]"

@@ -37,7 +37,7 @@ from bench.record.gate import Contest, Ending, Job
 from bench.record.looks import LOOKS
 from reports.gate.answer import State, answer, effects
 from reports.stats.verdict import Verdict, judge
-from tests.field.runs import ROOT, copy_of_checkout
+from tests.field.runs import FLATTEN, ROOT, changed_checkout
 
 CASES = ("--device", "cpu", "--batch", "1,64,1024", "--dtype", "float32,bfloat16")
 SLOWDOWNS = (0.01, 0.02, 0.03, 0.05, 0.10)
@@ -46,9 +46,6 @@ WINDOWS = (16, 32, 60)
 
 STRIDE = 8
 """Windows for power begin so many blocks apart: they overlap, and their number is not a sample size."""
-
-FLATTEN = "        x = self.flatten(x)"
-"""The first line of the network's forward, which changes are made around."""
 
 MUTANTS = {
     "clone": (("x = x.clone()",), ()),
@@ -168,17 +165,8 @@ def mutants(options: argparse.Namespace) -> None:
 
 
 def mutant(tree: Path, body: str) -> Path:
-    """Return a copy of the checkout in which the first line of the network's forward is replaced."""
-    if not tree.exists():
-        copy_of_checkout(tree)
-        source = tree / "models" / "mlp.py"
-        text = source.read_text()
-        assert text.count(FLATTEN) == 1
-        text = text.replace(FLATTEN, body).replace(
-            "import torch\n", "from time import perf_counter\n\nimport torch\n", 1
-        )
-        source.write_text(text)
-    return tree
+    """Return a copy of the checkout in which the first line of the network's forward is replaced, made once."""
+    return tree if tree.exists() else changed_checkout(tree, body)
 
 
 def disturbed(options: argparse.Namespace) -> None:

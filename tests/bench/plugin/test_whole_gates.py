@@ -23,7 +23,7 @@ from bench.host.folders import ROOT
 from bench.record.arm import Side
 from bench.record.gate import Contest, Job
 from reports.gate.answer import State, answer
-from tests.field.runs import copy_of_checkout
+from tests.field.runs import FLATTEN, changed_checkout
 from tests.makers.processes import wait_until_gone
 
 SMALL = (
@@ -33,7 +33,6 @@ SMALL = (
 OUT = ROOT / "reports" / "out"
 PREFIX = f"test-gate-{os.getpid()}-"
 SLOW = "mlp-forward-b1-cpu-float32-eager"
-FLATTEN = "        x = self.flatten(x)"
 CHANGES = {
     "slower": "    x = sum(x + 0 for _ in range(40)) / 40 if x.dtype is torch.float32 else x",
     "crashing": "    x.dtype is torch.float32 and __import__('os').abort()",
@@ -68,10 +67,7 @@ class Running:
 
 def changed(folder: Path, line: str) -> Path:
     """Return a checkout whose network does something else first."""
-    tree = copy_of_checkout(folder)
-    source = tree / "models" / "mlp.py"
-    source.write_text(source.read_text().replace(FLATTEN, f"    {line}\n{FLATTEN}"))
-    return tree
+    return changed_checkout(folder, f"    {line}\n{FLATTEN}")
 
 
 def start(path: Path, *arguments: str) -> Running:
