@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
-from bench.files.parse import UnreadableError
 from reports.compare.contenders import Contender, load_contenders
 from reports.compare.page import render_comparison, write_comparison
 from reports.compare.rows import Match
 from reports.compare.tables import COMPARE_TABLES
-from reports.show.escape import plain
-from reports.show.table import Format
+from reports.show.command import OptionError, add_tables, pick_printed, print_paths, print_report, say_not_drawn
 
-ALL = "all"
+SINGLE = "matched"
+"""The table that is printed as CSV unless another is named: it has every case of each contender."""
 
 
 def configure_compare(parser: ArgumentParser) -> None:
@@ -25,14 +22,13 @@ def configure_compare(parser: ArgumentParser) -> None:
     parser.add_argument("--reference", metavar="NAME", help="whom speed-ups are over (default: the first contender)")
     parser.add_argument(
         "--price",
-        type=_price,
+        type=_parse_price,
         action="append",
         default=[],
         metavar="NAME=USD",
         help="price of a contender per hour: adds what a million images cost; can be given for each",
     )
-    parser.add_argument("--table", choices=[*COMPARE_TABLES, ALL], help="which table (default: all; matched for csv)")
-    parser.add_argument("--format", type=Format, choices=list(Format), default=Format.TEXT, help="(default: text)")
+    add_tables(parser, COMPARE_TABLES, single=SINGLE)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write a page with pictures and CSVs there instead")
 
 
@@ -40,43 +36,34 @@ def run_compare(options: Namespace) -> int:
     """Print the tables, or write the page where --out names a folder.
 
     Raises:
-        UnreadableError: if a file cannot be used, the files have nothing in common, or a name is unknown.
+        UnreadableError: if a file cannot be used, or the files have nothing in common.
+        OptionError: if a name is unknown, or several tables are to be one CSV.
         OSError: if the folder cannot be written.
     """
     contenders = load_contenders(options.files)
-    named = {one.name: one for one in contenders}
+    named = {contender.name: contender for contender in contenders}
     match = Match(
         contenders=contenders,
-        reference=contenders[0] if options.reference is None else _contender(named, "--reference", options.reference),
-        prices={_contender(named, "--price", name).name: usd for name, usd in options.price},
+        reference=contenders[0]
+        if options.reference is None
+        else _find_contender(named, "--reference", options.reference),
+        prices={_find_contender(named, "--price", name).name: usd for name, usd in options.price},
     )
     if options.out is not None:
-        written, undrawn = write_comparison(match, options.out)
-        sys.stderr.writelines(f"not drawn: {plain(why)}\n" for why in undrawn)
-        sys.stdout.writelines(f"{path}\n" for path in written)
+        print_paths(write_comparison(match, options.out, say=say_not_drawn))
         return 0
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a dash must not end a report on an old console
-    sys.stdout.write(render_comparison(match, _names(options), options.format))
+    names = pick_printed(options.table, options.format, COMPARE_TABLES, single=SINGLE)
+    print_report(render_comparison(match, names, options.format))
     return 0
 
 
-def _names(options: Namespace) -> Sequence[str]:
-    """Return the tables to print: two are not one CSV."""
-    if options.format is Format.CSV:
-        if options.table == ALL:
-            raise UnreadableError("--format csv prints one table: name it with --table, or give --out for all of them")
-        return [options.table or "matched"]
-    return list(COMPARE_TABLES) if options.table in (None, ALL) else [options.table]
-
-
-def _contender(named: dict[str, Contender], option: str, name: str) -> Contender:
+def _find_contender(named: dict[str, Contender], option: str, name: str) -> Contender:
     if name not in named:
-        raise UnreadableError(f"{option}: no contender {name!r}; there are {', '.join(named)}")
+        raise OptionError(f"{option}: no contender {name!r}; there are {', '.join(named)}")
     return named[name]
 
 
-def _price(text: str) -> tuple[str, float]:
+def _parse_price(text: str) -> tuple[str, float]:
     name, equals, amount = text.rpartition("=")
     try:
         usd = float(amount)

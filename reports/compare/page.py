@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from pandas import DataFrame
 
-from bench.files.whole import write_whole
 from reports.compare.rows import Match, headline
 from reports.compare.tables import COMPARE_TABLES, CompareTable
+from reports.show.files import text_output, write_outputs
 from reports.show.table import LOOKS, MARKDOWN, Format, Look, as_csv, render_table, stack
 
 PAGE = "compare.md"
+"""The page has the name of the command that writes it."""
 
 
 def render_comparison(match: Match, names: Sequence[str], form: Format) -> str:
@@ -35,38 +37,29 @@ def _render_table(match: Match, table: CompareTable, look: Look) -> str:
     return render_table(table, table.rows(match), look, reference=match.reference.name)
 
 
-def write_comparison(match: Match, folder: Path) -> tuple[list[Path], list[str]]:
-    """Write the page, its pictures, and each table as CSV; return the files, and why a picture was not drawn.
+def write_comparison(match: Match, folder: Path, *, say: Callable[[str], None] | None = None) -> list[Path]:
+    """Write the page, its pictures, and each table as CSV; return the files, the page first.
+
+    Args:
+        match: what is compared with what.
+        folder: made if it is not there.
+        say: takes a sentence for each picture that has nothing to draw.
 
     Raises:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written, drawn, undrawn = [], [], []
-    from reports.compare.plots import PICTURES, NothingToDrawError, picture_files
+    from reports.compare.plots import PICTURES, plot_output
 
-    for name in PICTURES:
-        try:
-            contents = picture_files(name, match)
-        except NothingToDrawError as nothing:
-            undrawn.append(f"{name}: {nothing}")
-            for suffix in (".svg", ".png"):
-                (folder / f"{name}{suffix}").unlink(missing_ok=True)  # none stands beside another comparison's tables
-            continue
-        for suffix, content in contents.items():
-            write_whole(folder / f"{name}{suffix}", content)
-            written.append(folder / f"{name}{suffix}")
-        drawn.append(name)
-    for name, table in COMPARE_TABLES.items():
-        path = folder / f"{name}.csv"
-        write_whole(path, as_csv(DataFrame(table.rows(match))).encode())
-        written.append(path)
-    path = folder / PAGE
-    write_whole(path, page(match, drawn).encode())
-    return [path, *written], undrawn
+    pictures = write_outputs(folder, [plot_output(name, match) for name in PICTURES], say=say)
+    drawn = dict.fromkeys(path.stem for path in pictures)
+    tables = [
+        text_output(f"{name}.csv", partial(render_comparison, match, [name], Format.CSV)) for name in COMPARE_TABLES
+    ]
+    written = write_outputs(folder, [*tables, text_output(PAGE, partial(render_page, match, drawn))])
+    return [written[-1], *pictures, *written[:-1]]
 
 
-def page(match: Match, pictures: Iterable[str]) -> str:
+def render_page(match: Match, pictures: Iterable[str]) -> str:
     """Return the whole comparison as one Markdown page, each table with what its figures mean."""
     parts = ["# Accelerators compared", MARKDOWN.escape(headline(match)), _list_contenders(match, MARKDOWN)]
     parts += [f"![{name}]({name}.svg)" for name in pictures]

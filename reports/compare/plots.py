@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -12,28 +13,38 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.compare.contenders import Cell, Contender
+from reports.compare.contenders import Cell
 from reports.compare.crossings import Crossing, best_variants
 from reports.compare.rows import Match, all_crossings
-from reports.show.escape import picture as clean
+from reports.show.files import NothingToDrawError, Output
 from reports.show.picture import (
-    COLOURS,
-    LINES,
     MARKERS,
-    NothingToDrawError,
-    batch_ticks,
-    contents_of,
-    log_ticks,
-    said_below,
-    styled,
+    Mark,
+    assign_colours,
+    assign_lines,
+    draw_curve,
+    draw_styled,
+    label_log_axis,
+    make_panels,
+    picture_output,
+    put_legend,
+    set_up_panel,
+    write_notes,
+    write_title,
 )
 from reports.show.units import Unit, tick
 
 MOST_LINES = 14
-"""More lines in a panel than this, and each contender has one: its best variant at each batch."""
+"""More lines in a panel than this cannot be told apart: each contender then has one, its best variant at each batch."""
 
-PANEL_WIDTH, PANEL_HEIGHT, LEGEND_WIDTH, LEGEND_LINE = 3.9, 3.3, 2.2, 0.19
+LEGEND_WIDTH = 2.2
+"""Inches that the name of a contender takes."""
+
+ROOFLINE_WIDTH, ROOFLINE_HEIGHT = 6.2, 4.6
+"""Inches of the roofline, whose axes span several decades each."""
+
 BEST = ("best variant", "off")
+"""This stands for the dtype and compile mode of a line that is the best at each batch and nothing more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +53,8 @@ class Series:
 
     Attributes:
         contender: whose.
-        variant: dtype and compile mode, or that it is the best at each batch and nothing more.
-        cells: by batch, ascending.
+        variant: dtype and compile mode, or `BEST`.
+        cells: by batch, ascending; all of them were timed.
     """
 
     contender: str
@@ -51,162 +62,123 @@ class Series:
     cells: Mapping[int, Cell]
 
 
-def throughput(match: Match) -> Figure:
+def draw_throughput(match: Match) -> Figure:
     """Return images per second against batch, one panel for each model and step, with all contenders in each."""
-    panels = {panel: _series(match, panel) for panel in _panels(match)}
-    panels = {panel: lines for panel, lines in panels.items() if lines}
+    panels = {panel: series for panel in _list_panels(match) if (series := _list_series(match, panel))}
     if not panels:
         raise NothingToDrawError("no case was measured")
-    marked = all_crossings(match)
-    looks = _looks(match.contenders)
-    variants = list(dict.fromkeys(line.variant for lines in panels.values() for line in lines))
-    dashes: dict[str, Any] = dict(zip(dict.fromkeys(dtype for dtype, _ in variants), cycle(LINES), strict=False))
-    handles = [Line2D([], [], color=looks[name][0], marker=looks[name][1], label=clean(name)) for name in looks]
-    handles += [Line2D([], [], color="black", linestyle=dash, label=clean(name)) for name, dash in dashes.items()]
+    crossings = all_crossings(match)
+    variants = list(dict.fromkeys(line.variant for series in panels.values() for line in series))
+    looks = assign_colours(contender.name for contender in match.contenders)
+    dashes = assign_lines(dtype for dtype, _ in variants)
+    keys = [Mark(colour=colour, marker=marker, label=name).draw_key() for name, (colour, marker) in looks.items()]
+    keys += [Mark(line=dash, label=dtype).draw_key() for dtype, dash in dashes.items()]
     if any(mode != "off" for _, mode in variants):
-        label = "compiled: hollow"
-        handles.append(
-            Line2D([], [], color="black", marker="o", linestyle="none", markerfacecolor="white", label=label)
-        )
-    if any(one.at for one in marked):
-        handles.append(Line2D([], [], color="black", marker="*", linestyle="none", markersize=9, label="crossing"))
-    width = PANEL_WIDTH * len(panels) + LEGEND_WIDTH
-    figure = Figure(figsize=(width, max(PANEL_HEIGHT + 0.9, LEGEND_LINE * (len(handles) + 2))))
-    grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)
-    for axes, ((model, step), lines) in zip(grid.flat, panels.items(), strict=True):
-        for line in lines:
-            _draw(axes, line, looks[line.contender], dashes[line.variant[0]])
-        shown = {line.variant for line in lines}
-        for crossing in marked:
+        keys.append(Mark(marker="o", line="none", filled=False, label="compiled: hollow").draw_key())
+    if any(crossing.at for crossing in crossings):
+        keys.append(Mark(marker="*", line="none", label="crossing").draw_key(markersize=9))
+    figure, grid = make_panels(1, len(panels), legend_width=LEGEND_WIDTH, legend_lines=len(keys))
+    for axes, ((model, step), series) in zip(grid.flat, panels.items(), strict=True):
+        for line in series:
+            colour, marker = looks[line.contender]
+            dtype, mode = line.variant
+            _draw_series(axes, line, Mark(colour=colour, marker=marker, line=dashes[dtype], filled=mode == "off"))
+        shown = {line.variant for line in series}
+        for crossing in crossings:
             if crossing.curve[:2] == (model, step) and (BEST in shown or crossing.curve[2:] in shown):
-                _mark(axes, crossing)
-        axes.set_title(clean(f"{model}, {step}"))
-        batch_ticks(axes, [batch for line in lines for batch in line.cells])
-        axes.set_yscale("log")
+                _mark_crossing(axes, crossing)
+        set_up_panel(axes, f"{model}, {step}", [batch for line in series for batch in line.cells])
     low, high = grid[0, 0].get_ylim()
-    log_ticks(grid[0, 0].yaxis, low, high, tick(Unit.IMAGES_PER_SECOND))
+    label_log_axis(grid[0, 0].yaxis, low, high, tick(Unit.IMAGES_PER_SECOND))
     grid[0, 0].set_ylabel("throughput (images/s)")
-    figure.suptitle("Throughput against batch", x=0.012, ha="left")
-    figure.legend(handles=handles, loc="outside right center", handlelength=3.2)
-    notes = ["Points: median over launches. Bars: 95 % interval over launches. Stars: where one overtakes "]
-    notes[0] += f"{match.reference.name} or falls behind it, with the interval."
-    said_below(figure, [*notes, *_who(match)], width=width)
+    write_title(figure, "Throughput against batch")
+    put_legend(figure, keys)
+    meaning = (
+        "Points: median over launches. Bars: 95 % interval over launches. Stars: where one overtakes "
+        f"{match.reference.name} or falls behind it, with the interval."
+    )
+    write_notes(figure, [meaning, _describe_contenders(match)])
     return figure
 
 
-def roofline(match: Match) -> Figure:
+def draw_roofline(match: Match) -> Figure:
     """Return FLOP rates against arithmetic intensity, with the limits that each contender's device showed."""
-    looks = _looks(match.contenders)
-    width = 6.2 + LEGEND_WIDTH
-    figure = Figure(figsize=(width, 4.6))
+    figure = Figure(figsize=(ROOFLINE_WIDTH + LEGEND_WIDTH, ROOFLINE_HEIGHT))
     axes = figure.subplots()
-    seen: list[float] = []
-    rates: list[float] = []
-    steps = list(dict.fromkeys(point.step for one in match.contenders for point in one.cells))
-    shapes = dict(zip(steps, MARKERS, strict=False))
-    for one in match.contenders:
-        for point, cell in one.cells.items():
-            rate, intensity = cell.figures["flops_per_second"], cell.figures["intensity"]
-            if rate is None or intensity is None:
-                continue
-            seen.append(intensity.centre)
-            rates.append(rate.centre)
-            colour, shape = looks[one.name][0], shapes[point.step]
-            face = colour if point.compile == "off" else "white"
-            axes.plot(intensity.centre, rate.centre, shape, color=colour, markerfacecolor=face, markersize=5)
-    if not seen:
+    colours = {name: colour for name, (colour, _) in assign_colours(one.name for one in match.contenders).items()}
+    steps = dict.fromkeys(point.step for contender in match.contenders for point in contender.cells)
+    shapes = dict(zip(steps, cycle(MARKERS), strict=False))
+    intensities, rates = _draw_cells(axes, match, colours, shapes)
+    if not intensities:
         raise NothingToDrawError("no operation was counted")
-    ends = np.array([min(seen) / 2, max(seen) * 2])
-    dtypes = list(dict.fromkeys(dtype for one in match.contenders for dtype in one.roofs))
-    dashes: dict[str, Any] = dict(zip(dtypes, cycle(LINES), strict=False))
-    for one in match.contenders:
-        for dtype, roof in one.roofs.items():
+    ends = np.array([min(intensities) / 2, max(intensities) * 2])
+    dashes = assign_lines(dtype for contender in match.contenders for dtype in contender.roofs)
+    for contender in match.contenders:
+        for dtype, roof in contender.roofs.items():
             xs = np.unique(np.clip([ends[0], roof.ridge, ends[1]], *ends))
             ys = [roof.attainable(x) for x in xs]
             rates += ys
-            axes.plot(xs, ys, color=looks[one.name][0], linestyle=dashes[dtype], linewidth=1.2)
+            axes.plot(xs, ys, color=colours[contender.name], linestyle=dashes[dtype], linewidth=1.2)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(*ends)
-    log_ticks(axes.xaxis, ends[0], ends[1], lambda value, _: f"{value:g}")
-    log_ticks(axes.yaxis, min(rates) / 2, max(rates) * 2, tick(Unit.FLOPS_PER_SECOND))
+    label_log_axis(axes.xaxis, ends[0], ends[1], lambda value, _: f"{value:g}")
+    label_log_axis(axes.yaxis, min(rates) / 2, max(rates) * 2, tick(Unit.FLOPS_PER_SECOND))
     axes.set_ylim(min(rates) / 2, max(rates) * 2)
     axes.set_xlabel("arithmetic intensity (FLOP per byte that must be read or written)")
     axes.set_ylabel("FLOP rate")
-    handles = [Line2D([], [], color=colour, linewidth=2, label=clean(name)) for name, (colour, _) in looks.items()]
-    handles += [Line2D([], [], color="black", marker=shapes[name], linestyle="none", label=name) for name in steps]
-    handles += [Line2D([], [], color="black", linestyle=dashes[name], label=f"limit, {name}") for name in dtypes]
-    figure.legend(handles=handles, loc="outside right center", handlelength=3.2)
-    figure.suptitle("Roofline: what is reached, and what each device allows", x=0.012, ha="left")
-    said_below(
-        figure, ["Filled: eager. Hollow: compiled. Limits: measured in the same run.", *_who(match)], width=width
-    )
+    put_legend(figure, _make_roofline_keys(colours, shapes, dashes))
+    write_title(figure, "Roofline: what is reached, and what each device allows")
+    meaning = "Filled: eager. Hollow: compiled. Limits: measured in the same run."
+    write_notes(figure, [meaning, _describe_contenders(match)])
     return figure
 
 
-__all__ = ["PICTURES", "NothingToDrawError", "picture_files"]
-
-PICTURES: dict[str, Callable[[Match], Figure]] = {"throughput": throughput, "roofline": roofline}
+PICTURES: dict[str, Callable[[Match], Figure]] = {"throughput": draw_throughput, "roofline": draw_roofline}
 """Every picture of a comparison by name, in display order."""
 
 
-def picture_files(name: str, match: Match) -> dict[str, bytes]:
-    """Return a picture by name as the content of a file for each suffix.
-
-    Raises:
-        NothingToDrawError: if there is nothing that it could show; the message says why.
-    """
-    return contents_of(styled(lambda: PICTURES[name](match)))
+def plot_output(name: str, match: Match) -> Output:
+    """Return a picture by name as what is to be written."""
+    return picture_output(name, partial(draw_styled, partial(PICTURES[name], match)))
 
 
-def _panels(match: Match) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((point.model, point.step) for one in match.contenders for point in one.cells))
+def _list_panels(match: Match) -> list[tuple[str, str]]:
+    """Return every model and step, in display order."""
+    points = (point for contender in match.contenders for point in contender.cells)
+    return list(dict.fromkeys((point.model, point.step) for point in points))
 
 
-def _series(match: Match, panel: tuple[str, str]) -> list[Series]:
+def _list_series(match: Match, panel: tuple[str, str]) -> list[Series]:
     """Return the lines of one panel: every variant of every contender, or the best of each if those are too many."""
     lines: dict[tuple[str, tuple[str, str]], dict[int, Cell]] = {}
-    for one in match.contenders:
-        for point, cell in one.cells.items():
+    for contender in match.contenders:
+        for point, cell in contender.cells.items():
             if (point.model, point.step) == panel and cell.seconds is not None:
-                lines.setdefault((one.name, (point.dtype, point.compile)), {})[point.batch] = cell
+                lines.setdefault((contender.name, (point.dtype, point.compile)), {})[point.batch] = cell
     if len(lines) > MOST_LINES:
         lines = {}
-        for one in match.contenders:
-            for point, cell in best_variants(one).values():
+        for contender in match.contenders:
+            for point, cell in best_variants(contender).values():
                 if (point.model, point.step) == panel:
-                    lines.setdefault((one.name, BEST), {})[point.batch] = cell
+                    lines.setdefault((contender.name, BEST), {})[point.batch] = cell
     return [
         Series(contender=name, variant=variant, cells=dict(sorted(cells.items())))
         for (name, variant), cells in lines.items()
     ]
 
 
-def _looks(contenders: Sequence[Contender]) -> dict[str, tuple[str, str]]:
-    """Return a colour and a marker for each contender."""
-    looks = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
-    return {one.name: look for one, look in zip(contenders, looks, strict=False)}
-
-
-def _draw(axes: Axes, line: Series, look: tuple[str, str], dash: Any) -> None:
-    summaries = [(batch, cell.seconds.per(batch)) for batch, cell in line.cells.items() if cell.seconds]
-    centre = np.array([one.centre for _, one in summaries])
-    low = np.array([one.centre if one.low is None else one.low for _, one in summaries])
-    high = np.array([one.centre if one.high is None else one.high for _, one in summaries])
-    colour, marker = look
-    axes.errorbar(
-        [batch for batch, _ in summaries],
-        centre,
-        yerr=[centre - low, high - centre],
-        color=colour,
-        marker=marker,
-        linestyle=dash,
-        markerfacecolor=colour if line.variant[1] == "off" else "white",
-        capsize=3,
+def _draw_series(axes: Axes, line: Series, mark: Mark) -> None:
+    rates = {batch: cell.seconds.per(batch) for batch, cell in line.cells.items() if cell.seconds}
+    ends = (
+        [rate.centre for rate in rates.values()],
+        [rate.low for rate in rates.values()],
+        [rate.high for rate in rates.values()],
     )
+    draw_curve(axes, list(rates), ends, mark)
 
 
-def _mark(axes: Axes, crossing: Crossing) -> None:
+def _mark_crossing(axes: Axes, crossing: Crossing) -> None:
     """Put a star where two lines cross, with a bar for the interval; an open end reaches the last measured batch."""
     if crossing.at is None or crossing.rate is None:
         return
@@ -216,5 +188,37 @@ def _mark(axes: Axes, crossing: Crossing) -> None:
         axes.plot([low, high], [crossing.rate] * 2, "-", color="black", linewidth=1.4, zorder=5)
 
 
-def _who(match: Match) -> list[str]:
-    return ["; ".join(f"{one.name}: {one.description}" for one in match.contenders)]
+def _draw_cells(
+    axes: Axes, match: Match, colours: Mapping[str, str], shapes: Mapping[str, str]
+) -> tuple[list[float], list[float]]:
+    """Draw every case whose operations were counted; return their intensities and rates."""
+    intensities, rates = [], []
+    for contender in match.contenders:
+        for point, cell in contender.cells.items():
+            rate, intensity = cell.figures["flops_per_second"], cell.figures["intensity"]
+            if rate is None or intensity is None:
+                continue
+            intensities.append(intensity.centre)
+            rates.append(rate.centre)
+            mark = Mark(colour=colours[contender.name], marker=shapes[point.step], filled=point.compile == "off")
+            axes.plot(
+                intensity.centre,
+                rate.centre,
+                mark.marker,
+                color=mark.colour,
+                markerfacecolor=mark.face,
+                markersize=5,
+            )
+    return intensities, rates
+
+
+def _make_roofline_keys(
+    colours: Mapping[str, str], shapes: Mapping[str, str], dashes: Mapping[str, Any]
+) -> list[Line2D]:
+    keys = [Mark(colour=colour, label=name).draw_key(linewidth=2) for name, colour in colours.items()]
+    keys += [Mark(marker=shape, line="none", label=step).draw_key() for step, shape in shapes.items()]
+    return keys + [Mark(line=dash, label=f"limit, {dtype}").draw_key() for dtype, dash in dashes.items()]
+
+
+def _describe_contenders(match: Match) -> str:
+    return "; ".join(f"{contender.name}: {contender.description}" for contender in match.contenders)

@@ -222,10 +222,15 @@ def list_notes(row: Mapping[str, Any]) -> tuple[str, ...]:
     That a run was quick is left out: the line above all tables says it.
     """
     why = row.get("reason")
-    reasons: tuple[str, ...] = ()
-    if why is not None and not isna(why):
-        reasons = (str(why) if row["outcome"] == Outcome.MEASURED.value else f"{row['outcome']}: {why}",)
+    reasons = () if why is None or isna(why) else (explain_hole(row),)
     return tuple(note for note in (*reasons, *row.get("warnings", ())) if note != QUICK)
+
+
+def explain_hole(row: Mapping[str, Any]) -> str:
+    """Return why a row has no figure: its outcome, unless it was measured, and the reason."""
+    outcome = [] if row["outcome"] == Outcome.MEASURED.value else [str(row["outcome"])]
+    reason = [] if isna(row["reason"]) else [str(row["reason"])]
+    return ": ".join(outcome + reason)
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> DataFrame:

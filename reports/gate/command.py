@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from reports.gate.answer import Answer, State, answer
 from reports.gate.stored import DRIFT, compare_stored
 from reports.gate.stored_text import render_stored
 from reports.gate.text import render_answer
-from reports.show.table import Format
+from reports.show.command import add_format, print_report
 from reports.stats.verdict import Verdict
 
 CODES = {State.FAILED: 1, State.REGRESSED: 1, State.UNPROVEN: 4, State.INCONCLUSIVE: 0, State.PASS: 0}
@@ -27,10 +26,10 @@ def configure_gate(parser: ArgumentParser) -> None:
     )
     parser.add_argument("head", type=Path, nargs="?", metavar="HEAD", help="head's run, if FILE is base's run")
     parser.add_argument("--strict", action="store_true", help="exit code 3 if a case is inconclusive")
-    parser.add_argument("--format", type=Format, choices=list(Format), default=Format.TEXT, help="(default: text)")
+    add_format(parser)
     parser.add_argument(
         "--drift",
-        type=_share,
+        type=_parse_share,
         default=DRIFT,
         metavar="SHARE",
         help="of two stored runs: how far the machine may have drifted between them (default: %(default)s)",
@@ -44,12 +43,10 @@ def run_gate(options: Namespace) -> int:
     Raises:
         UnreadableError: if a file cannot be used.
     """
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a dot or a dash must not end as a verdict on an old console
     if options.head is not None:
         return _stored(options)
     found: Answer = answer(read_job(options.file)[0])
-    sys.stdout.write(render_answer(found, options.format))
+    print_report(render_answer(found, options.format))
     if found.state is State.INCONCLUSIVE and options.strict:
         return INCONCLUSIVE_STRICTLY
     return CODES[found.state]
@@ -57,7 +54,7 @@ def run_gate(options: Namespace) -> int:
 
 def _stored(options: Namespace) -> int:
     found = compare_stored(read(options.file), read(options.head), options.drift)
-    sys.stdout.write(render_stored(found, options.format))
+    print_report(render_stored(found, options.format))
     if found.faults or found.count(Verdict.REGRESSED):
         return 1
     if not found.changes:
@@ -65,7 +62,7 @@ def _stored(options: Namespace) -> int:
     return INCONCLUSIVE_STRICTLY if options.strict and found.count(Verdict.INCONCLUSIVE) else 0
 
 
-def _share(text: str) -> float:
+def _parse_share(text: str) -> float:
     try:
         share = float(text)
     except ValueError:

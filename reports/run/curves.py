@@ -2,80 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import product
 from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from pandas import DataFrame
 
 from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.reference import Reference
-from reports.run.marks import Ink, Variant, below, inks
-from reports.show.escape import picture as clean
-from reports.show.picture import HOLE, NothingToDrawError, batch_ticks, hole_notes, log_ticks
+from reports.run.marks import Variant, assign_marks, note_holes, write_below
+from reports.show.files import NothingToDrawError
+from reports.show.picture import (
+    HOLE_MARKER,
+    Mark,
+    draw_curve,
+    label_log_axis,
+    make_panels,
+    put_legend,
+    set_up_panel,
+    write_title,
+)
 from reports.show.units import Unit, tick
 
-PANEL_WIDTH, PANEL_HEIGHT, LEGEND_WIDTH = 3.9, 3.3, 1.7
-LEGEND_LINE = 0.19
-"""Inches that a line of the legend takes."""
+LEGEND_WIDTH = 1.7
+"""Inches that the longest name of a variant takes."""
 
 MEANING = "Points: median over launches of the median over slices. Bars: 95 % interval over launches."
+"""A point and a bar cannot be read without this sentence, which stands below the panels."""
+
 HOLE_STEP = 0.035
-"""Of a panel's height, between holes of the same batch."""
+"""Holes of the same batch stand this share of a panel's height apart, so that each is seen."""
 
 
-def throughput(run: Run, _: Reference) -> Figure:
+def draw_throughput(run: Run, _: Reference) -> Figure:
     """Return images per second against batch."""
-    return _curves(run, "images_per_second", Unit.IMAGES_PER_SECOND, "Throughput", "throughput (images/s)")
+    return _draw_curves(run, "images_per_second", Unit.IMAGES_PER_SECOND, "Throughput", "throughput (images/s)")
 
 
-def latency(run: Run, _: Reference) -> Figure:
+def draw_latency(run: Run, _: Reference) -> Figure:
     """Return seconds of an iteration that is waited for against batch."""
-    return _curves(run, "latency_seconds", Unit.SECONDS, "Latency", "time of an iteration that is waited for")
+    return _draw_curves(run, "latency_seconds", Unit.SECONDS, "Latency", "time of an iteration that is waited for")
 
 
-def _curves(run: Run, column: str, unit: Unit, title: str, label: str) -> Figure:
+def _draw_curves(run: Run, column: str, unit: Unit, title: str, label: str) -> Figure:
     cases = frame.cases(run)
     known = cases[column].to_numpy(dtype=float)
     known = known[np.isfinite(known)]
     if not known.size:
         raise NothingToDrawError("no case was measured")
-    low, high = _limits(cases, column)
+    low, high = _find_limits(cases, column)
     panels = list(dict.fromkeys(zip(cases["model"], cases["step"], strict=True)))
     models = list(dict.fromkeys(cases["model"]))
     steps = list(dict.fromkeys(cases["step"]))
-    styles = inks(cases)
-    width = PANEL_WIDTH * len(steps) + LEGEND_WIDTH
-    height = max(PANEL_HEIGHT * len(models) + 0.9, LEGEND_LINE * (len(styles) + 2))
-    figure = Figure(figsize=(width, height))
-    grid = figure.subplots(len(models), len(steps), squeeze=False, sharey="row")
-    for (model, step), axes in zip([(m, s) for m in models for s in steps], grid.flat, strict=True):
+    marks = assign_marks(cases)
+    figure, grid = make_panels(len(models), len(steps), legend_width=LEGEND_WIDTH, legend_lines=len(marks))
+    for (model, step), axes in zip(product(models, steps), grid.flat, strict=True):
         if (model, step) not in panels:
             axes.set_visible(False)
             continue
-        here = cases[(cases["model"] == model) & (cases["step"] == step)]
-        _panel(axes, here, column, styles)
-        axes.set_title(clean(f"{model}, {step}"))
-        batch_ticks(axes, cases["batch"])
-        axes.set_yscale("log")
+        _draw_panel(axes, cases[(cases["model"] == model) & (cases["step"] == step)], column, marks)
+        set_up_panel(axes, f"{model}, {step}", cases["batch"])
         axes.set_ylim(low, high)
-        log_ticks(axes.yaxis, low, high, tick(unit))
+        label_log_axis(axes.yaxis, low, high, tick(unit))
         if step == steps[0]:
             axes.set_ylabel(label)
-    figure.suptitle(f"{title} against batch", x=0.012, ha="left")
+    write_title(figure, f"{title} against batch")
     holes = cases[cases["outcome"] != Outcome.MEASURED.value]
-    handles = [_handle(ink) for ink in styles.values()]
+    keys = [mark.draw_key() for mark in marks.values()]
     if not holes.empty:
-        handles.append(Line2D([], [], color="black", marker=HOLE, linestyle="none", label="not measured"))
-    figure.legend(handles=handles, loc="outside right center", handlelength=3.2)
-    below(figure, run, [MEANING, *hole_notes(holes, what="not measured")], width=width)
+        keys.append(Mark(marker=HOLE_MARKER, line="none", label="not measured").draw_key())
+    put_legend(figure, keys)
+    write_below(figure, run, [MEANING, *note_holes(holes, what="not measured")])
     return figure
 
 
-def _limits(cases: DataFrame, column: str) -> tuple[float, float]:
+def _find_limits(cases: DataFrame, column: str) -> tuple[float, float]:
     """Return a range that holds every point and interval, with room around them and for holes at the bottom."""
     ends = np.log10(cases[[column, f"{column}_low", f"{column}_high"]].to_numpy(dtype=float))
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
@@ -84,38 +89,22 @@ def _limits(cases: DataFrame, column: str) -> tuple[float, float]:
     return 10 ** (low - under), 10 ** (high + room)
 
 
-def _handle(ink: Ink) -> Line2D:
-    return Line2D(
-        [], [], color=ink.colour, marker=ink.marker, linestyle=ink.line, markerfacecolor=ink.face, label=ink.label
-    )
-
-
-def _panel(axes: Axes, here: DataFrame, column: str, styles: dict[Variant, Ink]) -> None:
+def _draw_panel(axes: Axes, cases: DataFrame, column: str, marks: Mapping[Variant, Mark]) -> None:
     """Draw every variant's line; holes stand as crosses at the bottom, one above the other."""
     holes: dict[int, int] = {}
-    for key, rows in here.groupby(["device", "dtype", "compile"], sort=False):
-        ink = styles[cast("Variant", key)]
+    for variant, rows in cases.groupby(["device", "dtype", "compile"], sort=False):
+        mark = marks[cast("Variant", variant)]
         line = rows.sort_values("batch")
-        centre = line[column].to_numpy(dtype=float)
-        bars = [centre - line[f"{column}_low"], line[f"{column}_high"] - centre]
-        axes.errorbar(
-            line["batch"],
-            centre,
-            yerr=np.nan_to_num(np.asarray(bars, dtype=float)),
-            color=ink.colour,
-            marker=ink.marker,
-            linestyle=ink.line,
-            markerfacecolor=ink.face,
-            capsize=3,
-        )
+        centre, low, high = (line[name].tolist() for name in (column, f"{column}_low", f"{column}_high"))
+        draw_curve(axes, line["batch"].tolist(), (centre, low, high), mark)
         for batch in line.loc[line["outcome"] != Outcome.MEASURED.value, "batch"]:
             height = 0.03 + HOLE_STEP * holes.get(batch, 0)
             holes[batch] = holes.get(batch, 0) + 1
             axes.plot(
                 batch,
                 height,
-                marker=HOLE,
-                color=ink.colour,
+                marker=HOLE_MARKER,
+                color=mark.colour,
                 markersize=7,
                 markeredgecolor="black",
                 markeredgewidth=0.6,

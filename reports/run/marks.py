@@ -1,64 +1,51 @@
-"""How each variant of a run is drawn, the same in all of its pictures."""
+"""How each variant of a run is drawn, the same in all of its pictures, and what stands below them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import cycle
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from bench.record.run import Run
+from reports.figures.frame import explain_hole
 from reports.figures.reference import variant_label
-from reports.run.words import caption, headlines
-from reports.show.escape import picture as clean
-from reports.show.picture import COLOURS, LINES, MARKERS, said_below
+from reports.run.words import make_caption, make_headlines
+from reports.show.picture import Mark, assign_colours, assign_lines, group_holes, write_notes
+from reports.show.table import list_rows
 
 Variant = tuple[str, str, str]
 """Device, dtype and compile: what has a line of its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ink:
-    """How one variant is drawn: colour and marker tell device and dtype, line and filling tell the compile mode."""
+def assign_marks(cases: DataFrame) -> dict[Variant, Mark]:
+    """Return how each variant in a frame of cases is drawn, in display order.
 
-    colour: str
-    marker: str
-    line: Any
-    filled: bool
-    label: str
-
-    @property
-    def face(self) -> str:
-        """Return the marker's filling."""
-        return self.colour if self.filled else "white"
-
-
-def inks(cases: DataFrame) -> dict[Variant, Ink]:
-    """Return how each variant in a frame of cases is drawn, in display order."""
+    Colour and marker tell device and dtype, line and filling tell the compile mode.
+    """
     variants = list(dict.fromkeys(zip(cases["device"], cases["dtype"], cases["compile"], strict=True)))
-    looks = dict(zip(dict.fromkeys((device, dtype) for device, dtype, _ in variants), _looks(), strict=False))
-    modes = sorted({mode for _, _, mode in variants}, key=lambda mode: (mode != "off", mode != "on", mode))
-    lines = dict(zip(modes, cycle(LINES), strict=False))
+    looks = assign_colours((device, dtype) for device, dtype, _ in variants)
+    modes = {mode for _, _, mode in variants}
+    lines: Mapping[str, Any] = assign_lines(sorted(modes, key=lambda mode: (mode != "off", mode != "on", mode)))
     several = len({device for device, _, _ in variants}) > 1
     return {
-        (device, dtype, mode): Ink(
+        (device, dtype, mode): Mark(
             colour=looks[device, dtype][0],
             marker=looks[device, dtype][1],
             line=lines[mode],
             filled=mode == "off",
-            label=clean(f"{device} {variant_label(dtype, mode)}" if several else variant_label(dtype, mode)),
+            label=f"{device} {variant_label(dtype, mode)}" if several else variant_label(dtype, mode),
         )
         for device, dtype, mode in variants
     }
 
 
-def _looks() -> Iterable[tuple[str, str]]:
-    return zip(cycle(COLOURS), cycle(MARKERS), strict=False)
+def note_holes(holes: DataFrame, *, what: str) -> list[str]:
+    """Return one note for each reason for which rows of a frame have no figure."""
+    return group_holes([(str(row["case"]), explain_hole(row)) for row in list_rows(holes)], what=what)
 
 
-def below(figure: Figure, run: Run, notes: Iterable[str], *, width: float) -> None:
-    """Write the notes and the provenance under a figure that is `width` inches wide."""
-    said_below(figure, [*headlines(run), *notes, caption(run)], width=width)
+def write_below(figure: Figure, run: Run, notes: Iterable[str]) -> None:
+    """Write the notes and where the run was made under a figure."""
+    write_notes(figure, [*make_headlines(run), *notes, make_caption(run)])

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from matplotlib.figure import Figure
 
 from bench.record.run import Run
 from reports.figures.reference import Reference
-from reports.run.curves import latency, throughput
-from reports.run.speedup_map import speedup_heat
-from reports.run.spread import spread
-from reports.show.picture import NothingToDrawError, contents_of, styled
+from reports.run.curves import draw_latency, draw_throughput
+from reports.run.speedup_map import draw_speedup_map
+from reports.run.spread import draw_spread
+from reports.show.files import NothingToDrawError, Output
+from reports.show.picture import draw_styled, picture_output
 
 PLOTS: dict[str, Callable[[Run, Reference], Figure]] = {
-    "throughput": throughput,
-    "latency": latency,
-    "speedup": speedup_heat,
-    "spread": spread,
+    "throughput": draw_throughput,
+    "latency": draw_latency,
+    "speedup": draw_speedup_map,
+    "spread": draw_spread,
 }
 """Every picture by name, in display order."""
 
@@ -31,13 +33,9 @@ def draw(name: str, run: Run, reference: Reference | None = None) -> Figure:
     """
     if run.settings.quick:
         raise NothingToDrawError("nothing was timed in a quick run")
-    return styled(lambda: PLOTS[name](run, reference or Reference()))
+    return draw_styled(partial(PLOTS[name], run, reference or Reference()))
 
 
-def picture(name: str, run: Run, reference: Reference | None = None) -> list[bytes]:
-    """Return a picture by name as the content of one file for each of SUFFIXES.
-
-    Raises:
-        KeyError, NothingToDrawError: as `draw`.
-    """
-    return list(contents_of(draw(name, run, reference)).values())
+def plot_output(name: str, run: Run, reference: Reference | None = None) -> Output:
+    """Return a picture by name as what is to be written."""
+    return picture_output(name, partial(draw, name, run, reference))

@@ -1,4 +1,4 @@
-"""Speed-up heat map: variants against step and batch, the ratio in each cell, holes hatched with their outcome."""
+"""The map of speed-ups: variants against step and batch, the ratio in each cell, holes hatched with their outcome."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ from pandas import DataFrame, isna
 from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.reference import Reference, variant_label
-from reports.run.marks import below
+from reports.run.marks import note_holes, write_below
 from reports.show.escape import picture as clean
-from reports.show.picture import GREY, SMALL, NothingToDrawError, clean_lines, hole_notes
+from reports.show.files import NothingToDrawError
+from reports.show.picture import GREY, SMALL, join_lines, write_title
+from reports.show.table import Row, list_rows
 from reports.show.units import Unit, text, tick
 
 CELL_WIDTH, CELL_HEIGHT = 1.15, 0.55
+"""Inches that a ratio with its interval takes."""
+
 DARK = 0.4
 """Below this luminance of a cell its text is white."""
 
 LEAST_RANGE = log2(1.25)
 """The colours span at least this, so that a two percent difference does not look like a triumph."""
 
-COLOURS = colormaps["PuOr_r"]
+COLOUR_MAP = colormaps["PuOr_r"]
 """Diverging and safe for the colour-blind; in grey the text in each cell speaks."""
 
 
-def speedup_heat(run: Run, reference: Reference) -> Figure:
+def draw_speedup_map(run: Run, reference: Reference) -> Figure:
     """Return how many times faster each variant is than the reference of its group."""
     ratios = frame.speedups(run, reference)
     known = ratios["speedup"].to_numpy(dtype=float)
@@ -43,26 +47,25 @@ def speedup_heat(run: Run, reference: Reference) -> Figure:
     rows = list(dict.fromkeys(zip(ratios["model"], ratios["device"], ratios["dtype"], ratios["compile"], strict=True)))
     columns = list(dict.fromkeys(zip(ratios["step"], ratios["batch"], strict=True)))
     span = max(LEAST_RANGE, 1.2 * float(np.abs(np.log2(known)).max()))  # the darkest colours hide the text
-    width, height = CELL_WIDTH * len(columns) + 3.6, CELL_HEIGHT * len(rows) + 2.0
-    figure = Figure(figsize=(width, height))
+    figure = Figure(figsize=(CELL_WIDTH * len(columns) + 3.6, CELL_HEIGHT * len(rows) + 2.0))
     axes = figure.subplots()
-    scale = ScalarMappable(Normalize(-span, span), COLOURS)
-    for row in ratios.to_dict(orient="records"):
+    scale = ScalarMappable(Normalize(-span, span), COLOUR_MAP)
+    for row in list_rows(ratios):
         x = columns.index((row["step"], row["batch"]))
         y = rows.index((row["model"], row["device"], row["dtype"], row["compile"]))
-        _cell(axes, x, y, row, scale)
-    _frame(axes, rows, columns)
+        _draw_cell(axes, x, y, row, scale)
+    _label_cells(axes, rows, columns)
     bar = figure.colorbar(scale, ax=axes, shrink=0.9, pad=0.02, aspect=18)
-    marks = _marks(span)
+    marks = _choose_ratios(span)
     bar.set_ticks([log2(mark) for mark in marks], labels=[tick(Unit.RATIO)(mark, None) for mark in marks])
     bar.ax.minorticks_off()
     bar.set_label("speed-up (log scale)")
-    figure.suptitle(f"Speed-up over {reference}: above 1 is faster", x=0.012, ha="left")
-    below(figure, run, _notes(ratios, run), width=width)
+    write_title(figure, f"Speed-up over {reference}: above 1 is faster")
+    write_below(figure, run, _make_notes(ratios, run))
     return figure
 
 
-def _cell(axes: Axes, x: int, y: int, row: dict[Any, Any], scale: ScalarMappable) -> None:
+def _draw_cell(axes: Axes, x: int, y: int, row: Row, scale: ScalarMappable) -> None:
     """Draw one cell; bold where the interval leaves out 1."""
     corner = (x - 0.5, y - 0.5)
     if not np.isfinite(row["speedup"]):
@@ -73,19 +76,19 @@ def _cell(axes: Axes, x: int, y: int, row: dict[Any, Any], scale: ScalarMappable
         return
     colour = scale.to_rgba(np.asarray(log2(row["speedup"])))
     axes.add_patch(Rectangle(corner, 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
-    ink = "white" if _luminance(colour) < DARK else "black"
+    text_colour = "white" if _find_luminance(colour) < DARK else "black"
     low, high = row["speedup_low"], row["speedup_high"]
     certain = bool(low > 1 or high < 1)  # False where there is no interval
-    shift = 0.0 if isna(low) else 0.13
-    said: dict[str, Any] = {"ha": "center", "color": ink}
+    shift: float = 0.0 if isna(low) else 0.13
+    look: dict[str, Any] = {"ha": "center", "color": text_colour}
     weight = "bold" if certain else "normal"
     centre, _, interval = text(Unit.RATIO, row["speedup"], low, high).partition(" ")
-    axes.text(x, y - shift, centre, va="center", fontsize=9, fontweight=weight, **said)
+    axes.text(x, y - shift, centre, va="center", fontsize=9, fontweight=weight, **look)
     if interval:
-        axes.text(x, y + 0.25, interval, va="center", fontsize=SMALL - 0.5, **said)
+        axes.text(x, y + 0.25, interval, va="center", fontsize=SMALL - 0.5, **look)
 
 
-def _marks(span: float) -> list[float]:
+def _choose_ratios(span: float) -> list[float]:
     """Return the ratios to label on a colour bar that spans 2**-span to 2**span."""
     if span < 1:
         return [mark for mark in (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6) if abs(log2(mark)) <= span]
@@ -94,13 +97,13 @@ def _marks(span: float) -> list[float]:
     return [2.0**power for power in range(-reach, reach + 1, stride)]
 
 
-def _luminance(colour: Any) -> float:
+def _find_luminance(colour: Any) -> float:
     """Return how bright a colour is in grey, from 0 to 1 (ITU-R BT.709)."""
     red, green, blue = colour[:3]
     return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
 
 
-def _frame(axes: Axes, rows: list[tuple[str, str, str, str]], columns: list[tuple[str, int]]) -> None:
+def _label_cells(axes: Axes, rows: list[tuple[str, str, str, str]], columns: list[tuple[str, int]]) -> None:
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(visible=False)
@@ -112,13 +115,13 @@ def _frame(axes: Axes, rows: list[tuple[str, str, str, str]], columns: list[tupl
     labels = []
     for model, device, dtype, mode in rows:
         prefix = " ".join([model] * (len(models) > 1) + [device] * (len(devices) > 1))
-        labels.append(clean_lines(filter(None, (prefix, variant_label(dtype, mode)))))
+        labels.append(join_lines(filter(None, (prefix, variant_label(dtype, mode)))))
     axes.set_yticks(range(len(rows)), labels)
 
 
-def _notes(ratios: DataFrame, run: Run) -> list[str]:
+def _make_notes(ratios: DataFrame, run: Run) -> list[str]:
     apart = (
         " (measured one after the other, not interleaved)" if run.environment.get("steady.interleaved") is False else ""
     )
     meaning = f"In each cell the ratio of slices{apart} and its 95 % interval over launches; bold leaves out 1."
-    return [meaning, *hole_notes(ratios[ratios["speedup"].isna()], what="not compared")]
+    return [meaning, *note_holes(ratios[ratios["speedup"].isna()], what="not compared")]

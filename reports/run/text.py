@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.record.run import Run
 from reports.figures.reference import Reference
 from reports.run.tables import TABLES, RunTable
-from reports.run.words import footer, headlines
+from reports.run.words import make_footer, make_headlines
 from reports.show.table import LOOKS, Format, Look, as_csv, list_rows, render_table, stack
 
 
@@ -20,9 +20,9 @@ def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -
     if form is Format.CSV:
         return "\n".join(as_csv(TABLES[name].rows(run, reference)) for name in names)
     look = LOOKS[form]
-    lines = [look.stress(line) for line in headlines(run)]
+    lines = [look.stress(line) for line in make_headlines(run)]
     tables = [_render_table(run, TABLES[name], look, reference) for name in names]
-    return stack(*lines, *tables, look.enumerate(footer(run))) + "\n"
+    return stack(*lines, *tables, look.enumerate(make_footer(run))) + "\n"
 
 
 def _render_table(run: Run, table: RunTable, look: Look, reference: Reference) -> str:

@@ -19,7 +19,7 @@ MEANING = (
 ).replace("%", " %")
 
 
-def headlines(run: Run) -> list[str]:
+def make_headlines(run: Run) -> list[str]:
     """Return what must be read before any number: nothing was timed, or the run did not end as planned."""
     lines = []
     if run.settings.quick:
@@ -31,7 +31,7 @@ def headlines(run: Run) -> list[str]:
     return lines
 
 
-def footer(run: Run) -> list[str]:
+def make_footer(run: Run) -> list[str]:
     """Return the lines under a table: where and how the run was made, and what its figures mean."""
     where = provenance(run)
     lines = [f"Device {plain(name)}: {said}{_at_best(run, name)}." for name, said in where.devices.items()]
@@ -63,7 +63,7 @@ def _at_best(run: Run, device: str) -> str:
     return "".join(f"; {part}" for part in parts)
 
 
-def caption(run: Run) -> str:
+def make_caption(run: Run) -> str:
     """Return one line for under a picture."""
     where = provenance(run)
     devices = "; ".join(f"{plain(name)}: {said}" for name, said in where.devices.items())

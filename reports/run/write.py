@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import product
 from pathlib import Path
 
-from bench.files.whole import write_whole
 from bench.record.run import Run
 from reports.figures.reference import Reference
 from reports.run.tables import TABLES
 from reports.run.text import render
+from reports.show.files import text_output, write_outputs
 from reports.show.table import Format
 
 OUT = Path(__file__).resolve().parents[1] / "out"
@@ -49,15 +51,11 @@ def write_tables(
     Raises:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    chosen = list(forms)
-    for name in names:
-        for form in chosen:
-            path = folder / f"{name}{form.suffix}"
-            write_whole(path, render(run, [name], form, reference or Reference()).encode())
-            written.append(path)
-    return written
+    outputs = [
+        text_output(f"{name}{form.suffix}", partial(render, run, [name], form, reference or Reference()))
+        for name, form in product(names, forms)
+    ]
+    return write_outputs(folder, outputs)
 
 
 def write_plots(
@@ -70,28 +68,10 @@ def write_plots(
 ) -> list[Path]:
     """Write pictures by name, all if none are given; return the files.
 
-    An older picture of the same name is removed where there is nothing to draw, so that none stands beside
-    tables of another run.
-
     Raises:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
-    from reports.run.plots import PLOTS, picture
-    from reports.show.picture import SUFFIXES, NothingToDrawError
+    from reports.run.plots import PLOTS, plot_output
 
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name in PLOTS if names is None else names:
-        paths = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
-        try:
-            contents = picture(name, run, reference or Reference())
-        except NothingToDrawError as nothing:
-            for path in paths:
-                path.unlink(missing_ok=True)
-            if say:
-                say(f"{name}: {nothing}")
-            continue
-        for path, content in zip(paths, contents, strict=True):
-            write_whole(path, content)
-            written.append(path)
-    return written
+    outputs = [plot_output(name, run, reference) for name in (PLOTS if names is None else names)]
+    return write_outputs(folder, outputs, say=say)

@@ -1,45 +1,177 @@
-"""What all pictures share: style, colours, markers, ticks, holes, the lines below, and their bytes."""
+"""What all pictures share: style, colours, markers, panels, ticks, legends, the notes below, and their bytes."""
 
 from __future__ import annotations
 
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from io import BytesIO
+from itertools import cycle
 from math import inf, log10
 from pathlib import Path
+from typing import Any, TypeVar
 
+import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
-from pandas import DataFrame, isna
 
-from bench.record.run import Outcome
 from reports.show.escape import picture as clean
+from reports.show.files import Output
+
+STYLE = Path(__file__).with_name("style.mplstyle")
+"""The style sheet of all pictures lies beside this file."""
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe and Ito's palette, safe for the colour-blind; its yellow is left out, too pale for a line on white."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "*", "h")
-"""One more than colours, so that a colour that comes again has another marker."""
+"""There is one more than there are colours, so that a colour that comes again has another marker."""
 
 LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 4)))
+"""The line styles are told apart in grey too."""
+
+HOLE_MARKER = "X"
+"""This marker stands for a case that was not measured, and for nothing else."""
+
+GREY = "#555555"
+"""Notes are darker than the grid and paler than the figures."""
+
+SMALL = 7.0
+"""Points of the smallest text that is readable in print."""
+
 LABELS_PER_DECADE = {1.5: (1.0, 2.0, 5.0), 3.0: (1.0, 3.0), inf: (1.0,)}
 """Which multiples of a power of ten are labelled, by how many decades an axis spans at most."""
 
-HOLE = "X"
-GREY = "#555555"
-SMALL = 7.0
+PANEL_WIDTH, PANEL_HEIGHT = 3.9, 3.3
+"""Inches of a panel; two of them and a legend fit the width of a page."""
+
+MARGIN = 0.9
+"""Inches that the title and the notes of a figure take."""
+
+LEGEND_LINE = 0.19
+"""Inches that a line of the legend takes."""
+
+CHARACTERS_PER_INCH = 17
+"""So much text of `SMALL` points fits an inch of a note."""
+
+LEFT = 0.012
+"""Where titles and notes begin, as a share of the figure's width."""
+
 MAX_NOTES = 8
+"""More reasons than this would take more room than the picture."""
+
+SUFFIXES = (".svg", ".png")
+"""Every picture is written as one for print and as one for where SVG is not shown."""
+
+METADATA = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+"""What matplotlib would otherwise write: the hour and its own version."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+Ends = tuple[Sequence[float | None], Sequence[float | None], Sequence[float | None]]
+"""A figure at each batch, and the lower and the upper end of its interval; what is absent is None or NaN."""
 
 
-class NothingToDrawError(Exception):
-    """A run holds nothing that a picture could show; the message says why."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How one thing is drawn wherever it appears in a picture.
+
+    Attributes:
+        colour: of its line and marker.
+        marker: as matplotlib names it.
+        line: the line's style.
+        filled: whether the marker is filled with its colour or hollow.
+        label: what the legend calls it.
+    """
+
+    colour: str = "black"
+    marker: str = ""
+    line: Any = "-"
+    filled: bool = True
+    label: str = ""
+
+    @property
+    def face(self) -> str:
+        """Return the marker's filling."""
+        return self.colour if self.filled else "white"
+
+    def draw_key(self, **other: Any) -> Line2D:
+        """Return its line in a legend."""
+        return Line2D(
+            [],
+            [],
+            color=self.colour,
+            marker=self.marker,
+            linestyle=self.line,
+            markerfacecolor=self.face,
+            label=clean(self.label),
+            **other,
+        )
 
 
-def log_ticks(axis: Axis, low: float, high: float, label: Callable[[float, object], str]) -> None:
+def assign_colours(keys: Iterable[Key]) -> dict[Key, tuple[str, str]]:
+    """Return a colour and a marker for each different key, in order; 56 pairs come before one comes again."""
+    return dict(zip(dict.fromkeys(keys), zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False))
+
+
+def assign_lines(keys: Iterable[Key]) -> dict[Key, Any]:
+    """Return a line style for each different key, in order."""
+    return dict(zip(dict.fromkeys(keys), cycle(LINES), strict=False))
+
+
+def make_panels(rows: int, columns: int, *, legend_width: float, legend_lines: int) -> tuple[Figure, Any]:
+    """Return a figure of panels with room for a legend beside them, and the panels; those of a row share their y axis.
+
+    Args:
+        rows: of panels.
+        columns: of panels.
+        legend_width: in inches.
+        legend_lines: how many lines the legend has.
+    """
+    height = max(PANEL_HEIGHT * rows + MARGIN, LEGEND_LINE * (legend_lines + 2))
+    figure = Figure(figsize=(PANEL_WIDTH * columns + legend_width, height))
+    return figure, figure.subplots(rows, columns, squeeze=False, sharey="row")
+
+
+def draw_curve(axes: Axes, batches: Sequence[int], ends: Ends, mark: Mark) -> None:
+    """Draw a figure against batch, with a bar for its interval.
+
+    Args:
+        axes: where.
+        batches: ascending.
+        ends: the figure and its interval at each of them.
+        mark: how it is drawn.
+    """
+    centre, low, high = (np.asarray(values, dtype=float) for values in ends)
+    axes.errorbar(
+        batches,
+        centre,
+        yerr=np.nan_to_num(np.asarray([centre - low, high - centre])),
+        color=mark.colour,
+        marker=mark.marker,
+        linestyle=mark.line,
+        markerfacecolor=mark.face,
+        capsize=3,
+    )
+
+
+def set_up_panel(axes: Axes, title: str, batches: Iterable[int]) -> None:
+    """Give a panel its title, a tick at each batch on an axis on which doubling is a step, and a logarithmic y axis."""
+    axes.set_title(clean(title))
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(sorted(set(batches))))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    axes.set_xlabel("batch (images per iteration)")
+    axes.set_yscale("log")
+
+
+def label_log_axis(axis: Axis, low: float, high: float, label: Callable[[float, object], str]) -> None:
     """Label a logarithmic axis, the more finely the fewer decades it spans."""
     decades = log10(high / low)
     subs = next(subs for reach, subs in LABELS_PER_DECADE.items() if decades <= reach)
@@ -48,65 +180,64 @@ def log_ticks(axis: Axis, low: float, high: float, label: Callable[[float, objec
     axis.set_minor_formatter(NullFormatter())
 
 
-def batch_ticks(axes: Axes, batches: Iterable[int]) -> None:
-    """Put a tick at each batch that was planned, on an axis on which doubling is a step."""
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(sorted(set(batches))))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
-    axes.set_xlabel("batch (images per iteration)")
+def write_title(figure: Figure, title: str) -> None:
+    """Write a title over a figure."""
+    figure.suptitle(title, x=LEFT, ha="left")
 
 
-def hole_notes(holes: DataFrame, *, what: str) -> list[str]:
-    """Return one line for each reason that rows of a frame have no figure, with the cases it holds for.
+def put_legend(figure: Figure, keys: Sequence[Line2D]) -> None:
+    """Put a legend beside the panels of a figure."""
+    figure.legend(handles=keys, loc="outside right center", handlelength=3.2)
+
+
+def group_holes(holes: Iterable[tuple[str, str]], *, what: str) -> list[str]:
+    """Return one note for each reason for which something is not drawn, with the cases it holds for.
 
     Args:
-        holes: rows with their case, outcome and reason.
-        what: how a line begins, such as ``not measured``.
+        holes: each case with its reason.
+        what: how a note begins, such as ``not measured``.
     """
-    found: dict[str, list[str]] = {}
-    for row in holes.to_dict(orient="records"):
-        outcome = [] if row["outcome"] == Outcome.MEASURED.value else [str(row["outcome"])]
-        reason = [] if isna(row["reason"]) else [str(row["reason"])]
-        found.setdefault(": ".join(outcome + reason), []).append(str(row["case"]))
-    notes = [f"{what}, {reason} ({', '.join(ids)})" for reason, ids in found.items()]
+    cases: dict[str, list[str]] = {}
+    for case, reason in holes:
+        cases.setdefault(reason, []).append(case)
+    notes = [f"{what}, {reason} ({', '.join(names)})" for reason, names in cases.items()]
     more = len(notes) - MAX_NOTES
     return notes if more <= 0 else [*notes[:MAX_NOTES], f"and {more} more reasons: see the table of holes"]
 
 
-def said_below(figure: Figure, every: Iterable[str], *, width: float) -> None:
-    """Write notes under a figure that is `width` inches wide."""
-    characters = int(width * 17)  # of 7 point text in an inch
-    lines = [part for note in every for part in textwrap.wrap(note, characters, max_lines=3, placeholder=" …")]
-    said = clean_lines(lines)
-    figure.supxlabel(said, x=0.012, ha="left", fontsize=SMALL, color=GREY, linespacing=1.35)
+def write_notes(figure: Figure, notes: Iterable[str]) -> None:
+    """Write notes under a figure."""
+    characters = int(figure.get_figwidth() * CHARACTERS_PER_INCH)
+    lines = [line for note in notes for line in textwrap.wrap(note, characters, max_lines=3, placeholder=" …")]
+    figure.supxlabel(join_lines(lines), x=LEFT, ha="left", fontsize=SMALL, color=GREY, linespacing=1.35)
 
 
-def clean_lines(lines: Iterable[str]) -> str:
+def join_lines(lines: Iterable[str]) -> str:
     """Return lines as one text for a figure."""
     return "\n".join(map(clean, lines))
 
 
-STYLE = Path(__file__).with_name("style.mplstyle")
-SUFFIXES = (".svg", ".png")
-
-METADATA = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
-"""What matplotlib would otherwise write: the hour and its own version."""
-
-
-def styled(make: Callable[[], Figure]) -> Figure:
-    """Return what `make` draws, in the style of all pictures."""
+def draw_styled(draw: Callable[[], Figure]) -> Figure:
+    """Return what `draw` draws, in the style of all pictures."""
     with style.context(STYLE, after_reset=True):
-        return make()
+        return draw()
 
 
-def contents_of(figure: Figure) -> dict[str, bytes]:
-    """Return a figure as the content of a file for each of SUFFIXES; the same figure gives the same bytes."""
-    contents = {}
+def picture_output(name: str, draw: Callable[[], Figure]) -> Output:
+    """Return a picture as a file for each of SUFFIXES; `draw` raises NothingToDrawError where it has nothing to show.
+
+    The same figure gives the same bytes.
+    """
+    return Output(names=tuple(f"{name}{suffix}" for suffix in SUFFIXES), make=lambda: _encode(draw()))
+
+
+def _encode(figure: Figure) -> list[bytes]:
+    """Return the content of a file for each of SUFFIXES."""
+    contents = []
     with style.context(STYLE, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a device may be named in any script
         for suffix in SUFFIXES:
             content = BytesIO()
             figure.savefig(content, format=suffix[1:], metadata=METADATA[suffix])
-            contents[suffix] = content.getvalue()
+            contents.append(content.getvalue())
     return contents

@@ -9,7 +9,7 @@ from bench.record.run import Run
 from reports.figures.evidence import ABOVE_CEILING, examine
 from reports.figures.metrics import METRICS
 from reports.figures.roofline import Roof, no_ceiling, roofs
-from reports.run.words import footer
+from reports.run.words import make_footer
 from tests.makers.runs import TWO, made_run, matrix, measured, slices
 
 FLOPS, LEAST = 1_000_000, 500_000
@@ -105,11 +105,11 @@ def test_reason_of_a_missing_ceiling_is_told_unless_another_launch_found_it() ->
     failed = ceiling(Limit.PRODUCTS, None, dtype="float32")
     run = run_with(failed, COPIES)
     assert no_ceiling(run) == {"float32 products on cpu": "torch said no"}
-    assert "No ceiling for float32 products on cpu: torch said no." in footer(run)
+    assert "No ceiling for float32 products on cpu: torch said no." in make_footer(run)
     assert no_ceiling(run_with(failed, PRODUCTS, COPIES)) == {}
 
 
 def test_footer_says_what_the_device_did_at_best() -> None:
     """Beside its name."""
-    said = footer(run_with(PRODUCTS, COPIES))[0]
+    said = make_footer(run_with(PRODUCTS, COPIES))[0]
     assert said.endswith("; products 100.0 GFLOP/s (float32); copies 20.00 GB/s.")

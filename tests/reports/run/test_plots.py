@@ -11,8 +11,8 @@ from bench.record.conditions import Environment
 from bench.record.run import Outcome, Run
 from reports.figures.reference import Reference
 from reports.run import spread as spread_module
-from reports.run.plots import PLOTS, draw, picture
-from reports.show.picture import NothingToDrawError
+from reports.run.plots import PLOTS, draw, plot_output
+from reports.show.files import NothingToDrawError
 from tests.makers.runs import FACTS, TWO, hole, made_run, matrix, measured, realistic_run, slices, steady_run
 
 FLOAT, BFLOAT = TWO
@@ -27,14 +27,14 @@ def tiny() -> Run:
 def words(run: Run, name: str) -> str:
     """Return all text of a picture."""
     figure = draw(name, run)
-    return "\n".join(text.get_text() for text in figure.findobj(lambda one: hasattr(one, "get_text")))  # type: ignore[attr-defined]
+    return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", PLOTS)
 def test_same_run_gives_the_same_bytes(name: str) -> None:
     """A picture in a repository changes only if its numbers do."""
-    first = picture(name, tiny())
-    assert first == picture(name, tiny())
+    first = plot_output(name, tiny()).make()
+    assert first == plot_output(name, tiny()).make()
     assert first[0].startswith(b"<?xml")
     assert first[1].startswith(b"\x89PNG")
     assert not re.search(rb"<dc:date>|20\d\d-\d\d-\d\dT", first[0])
@@ -63,7 +63,7 @@ def test_nothing_to_draw_is_said_and_no_exception_of_matplotlib(name: str) -> No
 @pytest.mark.parametrize("name", ["throughput", "latency", "spread"])
 def test_single_case_in_a_single_launch_is_drawn(name: str) -> None:
     """One point, no interval, no range to scale to."""
-    assert picture(name, made_run([FLOAT], [measured(FLOAT, 1, slices([0.001]))]))
+    assert plot_output(name, made_run([FLOAT], [measured(FLOAT, 1, slices([0.001]))])).make()
 
 
 def test_heat_map_draws_one_ratio_and_names_missing_references() -> None:
@@ -136,7 +136,7 @@ def test_case_whose_slices_were_all_dropped_is_a_hole() -> None:
 def test_hostile_names_are_drawn_as_text() -> None:
     """A dollar is no formula, an unknown script no warning."""
     facts = FACTS | {"device.cpu.description": "$\\evil{ 图\x1b[31m"}
-    assert picture("latency", replace(tiny(), environment=Environment(facts=facts)))
+    assert plot_output("latency", replace(tiny(), environment=Environment(facts=facts))).make()
 
 
 @pytest.mark.parametrize("span", [1.0, 1.3, 3.0, 1000.0])

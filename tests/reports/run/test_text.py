@@ -15,7 +15,7 @@ from bench.record.run import Outcome, Run
 from reports.figures.reference import Reference
 from reports.run.tables import TABLES
 from reports.run.text import render
-from reports.run.words import footer, headlines
+from reports.run.words import make_footer, make_headlines
 from reports.show.table import Format
 from tests.makers.runs import FACTS, FINISH, TWO, hole, made_run, matrix, measured, realistic_run, slices, steady_run
 
@@ -172,19 +172,19 @@ def test_table_of_nothing_is_a_sentence(name: str) -> None:
 def test_unfinished_run_says_so_first() -> None:
     """Whoever reads a journal of a killed run must know that the rest is missing."""
     run = realistic_run(launches=1, sets=2)
-    assert headlines(replace(run, finish=None)) == [
+    assert make_headlines(replace(run, finish=None)) == [
         "The run died before it could say how it ended: what follows is what was on disk."
     ]
     stopped = replace(FINISH, complete=False, reason="SIGINT")
-    assert headlines(replace(run, finish=stopped)) == ["The run is incomplete: SIGINT."]
-    assert headlines(run) == []
-    assert not any("took" in line for line in footer(replace(run, finish=None)))
+    assert make_headlines(replace(run, finish=stopped)) == ["The run is incomplete: SIGINT."]
+    assert make_headlines(run) == []
+    assert not any("took" in line for line in make_footer(replace(run, finish=None)))
 
 
 def test_footer_says_unknown_of_what_the_file_does_not_know() -> None:
     """A missing fact is no exception and no guess."""
     run = made_run(TWO, [], facts={})
-    assert footer(run)[:3] == [
+    assert make_footer(run)[:3] == [
         "Device cpu: unknown.",
         "Machine: unknown, unknown cores, unknown threads.",
         "torch unknown; commit unknown; data: unknown; 8 launches; seed 0.",
@@ -200,7 +200,7 @@ def test_footer_tells_dirty_commit_real_images_and_what_was_not_held_still() -> 
         "steady.no_gc": False,
         "torch.version": "2.14.1\x1b[2J",
     }
-    lines = footer(replace(steady_run(lambda *_: [0.001]), environment=Environment(facts=facts)))
+    lines = make_footer(replace(steady_run(lambda *_: [0.001]), environment=Environment(facts=facts)))
     assert lines[2] == (
         "torch 2.14.1[2J; commit 0123456789ab with uncommitted changes; data: real FashionMNIST images;"
         " 8 launches; seed 0."
