@@ -22,7 +22,7 @@ def load(path: str | PathLike[str]) -> DataFrame:
     Raises:
         bench.files.parse.UnreadableError: if the file cannot be used; the message says why and what to do.
     """
-    from bench.files.run import read
+    from bench.files.run import read_run
     from reports.figures.frame import cases
 
-    return cases(read(Path(path)))
+    return cases(read_run(Path(path)))

@@ -8,16 +8,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
 from bench.files.whole import sync_folder
-from bench.record.case import Case
-from bench.record.conditions import Environment, Settings
-from bench.record.observations import Ceiling
-from bench.record.run import SCHEMA, Finish, Measurement
 
 
 class Journal:
@@ -39,31 +33,6 @@ class Journal:
         self._file.truncate(resume_at)
         self._file.seek(resume_at)
         sync_folder(path.parent)
-
-    def begin(self, environment: Environment, settings: Settings, cases: Iterable[Case]) -> None:
-        """Write what is known before anything is measured."""
-        plan = [asdict(case) for case in cases]
-        self.append("begin", schema=SCHEMA, environment=asdict(environment), settings=asdict(settings), cases=plan)
-
-    def resumed(self, dropped: Iterable[tuple[int, Case]]) -> None:
-        """Mark where a run goes on, and which measurements it does not keep."""
-        self.append("resumed", dropped=[{"launch": launch, "case": asdict(case)} for launch, case in dropped])
-
-    def started(self, launch: int, cases: Iterable[Case]) -> None:
-        """Mark cases as in flight."""
-        self.append("started", launch=launch, cases=[asdict(case) for case in cases])
-
-    def measured(self, measurements: Iterable[Measurement]) -> None:
-        """Write measurements that belong together, in one line: all of them are on disk, or none."""
-        self.append("measured", measurements=[asdict(one) for one in measurements])
-
-    def ceilings(self, ceilings: Iterable[Ceiling]) -> None:
-        """Write what a device did at best."""
-        self.append("ceilings", ceilings=[asdict(one) for one in ceilings])
-
-    def finish(self, finish: Finish) -> None:
-        """Write how the run ended."""
-        self.append("finish", finish=asdict(finish))
 
     def close(self) -> None:
         """Close the file; what was appended is on disk already."""

@@ -1,43 +1,39 @@
-"""The files of a run: its journal and its section of the final JSON, and one strict reader for both.
-
-Standard library only. What a file says is data: no path in it is opened, nothing in it is evaluated, and whatever
-is wrong with it ends in one sentence.
-"""
+"""The files of a run: the lines of its journal, and our section of the final JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from bench.files.decode import DecodeError, decode
-from bench.files.parse import (
-    GATE_SECTION,
-    SECTION,
-    UnreadableError,
-    check_schema,
-    content_of,
-    entries,
-    journal_lines,
-    parse,
-)
+from bench.files.log import Format, Line, Log, read_log
+from bench.files.parse import GATE_SECTION, SECTION, UnreadableError, entries
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import Ceiling
-from bench.record.run import SCHEMA, Finish, Measurement, Run
+from bench.record.run import (
+    SCHEMA,
+    CeilingsFound,
+    Finish,
+    Measured,
+    Measurement,
+    Resumed,
+    Run,
+    RunEvent,
+    RunFold,
+    Started,
+)
 
 
-def section(run: Run) -> dict[str, Any]:
+def make_run_section(run: Run) -> Line:
     """Return a run as our section of the JSON."""
+    outcomes = run.outcomes().items()
     return {
         "schema": SCHEMA,
-        "environment": asdict(run.environment),
-        "settings": asdict(run.settings),
-        "cases": [asdict(case) for case in run.cases],
+        **_write_head(run),
         "outcomes": [
-            {"id": case.id, "outcome": outcome.value, "reason": reason}
-            for case, (outcome, reason) in run.outcomes().items()
+            {"id": case.id, "outcome": outcome.value, "reason": reason} for case, (outcome, reason) in outcomes
         ],
         "started": [{"launch": launch, "cases": [asdict(case)]} for launch, case in run.started],
         "measurements": [asdict(measurement) for measurement in run.measurements],
@@ -46,134 +42,89 @@ def section(run: Run) -> dict[str, Any]:
     }
 
 
-def read(path: Path) -> Run:
+def read_run(path: Path) -> Run:
     """Return the run that a ``.json`` or ``.jsonl`` file holds.
 
-    A journal's torn last line, left by a kill in the middle of a write, is dropped.
-
     Raises:
-        UnreadableError: if the file is missing, too large, not JSON, foreign, of another schema, or inconsistent.
+        UnreadableError: as `read_log`.
     """
-    content = content_of(path)
-    try:
-        return _read_journal(path, content) if path.suffix == ".jsonl" else _read_json(path, content)
-    except DecodeError as error:
-        raise UnreadableError(f"{path}: {error}; the file is damaged or not ours: measure again") from error
+    return read_log(RUN_FORMAT, path)[0]
 
 
-def _read_json(path: Path, content: bytes) -> Run:
-    document = parse(content, str(path))
-    ours = document.get(SECTION) if isinstance(document, dict) else None
-    if not isinstance(ours, dict):
-        if isinstance(document, dict) and GATE_SECTION in document:
-            raise UnreadableError(f"{path}: a comparison, not a run; read it with `python -m reports gate`")
-        what = (
-            "made by pytest-benchmark alone" if isinstance(document, dict) and "benchmarks" in document else "foreign"
-        )
-        raise UnreadableError(f"{path}: no {SECTION!r} section ({what}); make it with `pytest bench --benchmark-json`")
-    check_schema(ours, str(path), SCHEMA)
-    started = [
-        (launch, case)
-        for index, mark in enumerate(entries(ours, "started"))
-        for launch, case in _started(mark, f"started[{index}]")
-    ]
-    return _run(
-        source=str(path),
-        environment=decode(Environment, ours.get("environment"), "environment"),
-        settings=decode(Settings, ours.get("settings"), "settings"),
-        cases=_cases(ours),
-        measurements=[
-            _measurement(one, f"measurements[{index}]") for index, one in enumerate(entries(ours, "measurements"))
-        ],
-        started=started,
-        ceilings=[decode(Ceiling, one, f"ceilings[{index}]") for index, one in enumerate(entries(ours, "ceilings"))],
-        finish=None if ours.get("finish") is None else decode(Finish, ours["finish"], "finish"),
+def _write_head(run: Run) -> Line:
+    return {
+        "environment": asdict(run.environment),
+        "settings": asdict(run.settings),
+        "cases": [asdict(case) for case in run.cases],
+    }
+
+
+def _read_head(head: Line, where: str) -> Run:
+    return Run(
+        environment=decode(Environment, head.get("environment"), f"{where}environment"),
+        settings=decode(Settings, head.get("settings"), f"{where}settings"),
+        cases=tuple(decode(Case, case, f"cases[{index}]") for index, case in enumerate(entries(head, "cases"))),
     )
 
 
-def _read_journal(path: Path, content: bytes) -> Run:
-    begin, *lines = journal_lines(content, path)
-    if not isinstance(begin, dict) or begin.get("event") != "begin":
-        raise UnreadableError(f"{path}:1: not a journal of `pytest bench`; name one of its .json or .jsonl files")
-    check_schema(begin, f"{path}:1", SCHEMA)
-    events = _Events()
-    for number, line in enumerate(lines, start=2):
-        events.take(line, f"line {number}")
-    return _run(
-        source=str(path),
-        environment=decode(Environment, begin.get("environment"), "line 1: environment"),
-        settings=decode(Settings, begin.get("settings"), "line 1: settings"),
-        cases=_cases(begin),
-        measurements=list(events.measurements.values()),
-        started=events.started,
-        ceilings=events.ceilings,
-        finish=events.finish,
-    )
+def _write_event(event: RunEvent) -> tuple[str, Line]:
+    match event:
+        case Started():
+            return "started", asdict(event)
+        case Measured():
+            return "measured", asdict(event)
+        case CeilingsFound():
+            return "ceilings", asdict(event)
+        case Resumed():
+            return "resumed", {"dropped": [{"launch": launch, "case": asdict(case)} for launch, case in event.dropped]}
+        case Finish():
+            return "finish", {"finish": asdict(event)}
 
 
-class _Events:
-    """What the lines of a journal add up to."""
-
-    def __init__(self) -> None:
-        self.measurements: dict[tuple[int, Case], Measurement] = {}
-        self.started: list[tuple[int, Case]] = []
-        self.ceilings: list[Ceiling] = []
-        self.finish: Finish | None = None
-
-    def take(self, event: object, where: str) -> None:
-        """Add one line."""
-        match event:
-            case {"event": "started", **mark}:
-                self.started += _started(mark, where)
-            case {"event": "measured", "measurements": list(some)}:
-                for index, one in enumerate(some):
-                    self._add(_measurement(one, f"{where}: measurements[{index}]"), where)
-            case {"event": "ceilings", "ceilings": list(some)}:
-                self.ceilings += [decode(Ceiling, one, f"{where}: ceilings[{index}]") for index, one in enumerate(some)]
-            case {"event": "resumed", "dropped": list(some)}:
-                self.finish = None
-                for index, one in enumerate(some):
-                    self.measurements.pop(_dropped(one, f"{where}: dropped[{index}]"), None)
-            case {"event": "finish", "finish": one}:
-                self.finish = decode(Finish, one, where)
-            case _:
-                raise DecodeError(f"{where}: not an event of a journal")
-
-    def _add(self, measurement: Measurement, where: str) -> None:
-        key = (measurement.launch, measurement.case)
-        if key in self.measurements:
-            raise DecodeError(f"{where}: {measurement.case.id} stands twice in launch {measurement.launch}")
-        self.measurements[key] = measurement
+def _read_event(line: object, where: str) -> RunEvent:
+    match line:
+        case {"event": "started", **mark}:
+            return _read_started(mark, where)
+        case {"event": "measured", "measurements": list(measurements)}:
+            return _read_measured(measurements, f"{where}: ")
+        case {"event": "ceilings", "ceilings": list(ceilings)}:
+            return _read_ceilings(ceilings, f"{where}: ")
+        case {"event": "resumed", "dropped": list(marks)}:
+            dropped = (_read_dropped(mark, f"{where}: dropped[{index}]") for index, mark in enumerate(marks))
+            return Resumed(dropped=tuple(dropped))
+        case {"event": "finish", "finish": finish}:
+            return decode(Finish, finish, where)
+        case _:
+            raise DecodeError(f"{where}: not an event of a journal")
 
 
-def _run(
-    *,
-    source: str,
-    environment: Environment,
-    settings: Settings,
-    cases: list[Case],
-    measurements: list[Measurement],
-    started: list[tuple[int, Case]],
-    ceilings: list[Ceiling],
-    finish: Finish | None,
-) -> Run:
-    try:
-        return Run(
-            environment=environment,
-            settings=settings,
-            cases=tuple(cases),
-            measurements=tuple(measurements),
-            started=tuple(started),
-            ceilings=tuple(ceilings),
-            finish=finish,
-            source=source,
+def _find_section(document: object, path: Path) -> Line:
+    section = document.get(SECTION) if isinstance(document, dict) else None
+    if isinstance(section, dict):
+        return section
+    if isinstance(document, dict) and GATE_SECTION in document:
+        raise UnreadableError(f"{path}: a comparison, not a run; read it with `python -m reports gate`")
+    what = "made by pytest-benchmark alone" if isinstance(document, dict) and "benchmarks" in document else "foreign"
+    raise UnreadableError(f"{path}: no {SECTION!r} section ({what}); make it with `pytest bench --benchmark-json`")
+
+
+def _read_section(section: Line) -> tuple[Run, Sequence[RunEvent]]:
+    marks = enumerate(entries(section, "started"))
+    events: list[RunEvent] = [_read_started(mark, f"started[{index}]") for index, mark in marks]
+    events.append(_read_measured(entries(section, "measurements"), ""))
+    events.append(_read_ceilings(entries(section, "ceilings"), ""))
+    if section.get("finish") is not None:
+        events.append(decode(Finish, section["finish"], "finish"))
+    return _read_head(section, ""), events
+
+
+def _read_measured(measurements: Sequence[object], where: str) -> Measured:
+    return Measured(
+        measurements=tuple(
+            decode(Measurement, complete_preparation(measurement), f"{where}measurements[{index}]")
+            for index, measurement in enumerate(measurements)
         )
-    except ValueError as error:
-        raise DecodeError(str(error)) from error
-
-
-def _measurement(content: object, where: str) -> Measurement:
-    return decode(Measurement, complete_preparation(content), where)
+    )
 
 
 CLOCK_PAIRS_OF_OLD_STEPS = {"forward": 0, "backward": 1, "train": 0}
@@ -193,19 +144,21 @@ def complete_preparation(content: object) -> object:
             return content
 
 
-def _cases(holder: dict[str, Any]) -> list[Case]:
-    return [decode(Case, one, f"cases[{index}]") for index, one in enumerate(entries(holder, "cases"))]
+def _read_ceilings(ceilings: Sequence[object], where: str) -> CeilingsFound:
+    return CeilingsFound(
+        ceilings=tuple(decode(Ceiling, ceiling, f"{where}ceilings[{index}]") for index, ceiling in enumerate(ceilings))
+    )
 
 
-def _started(mark: object, where: str) -> list[tuple[int, Case]]:
+def _read_started(mark: object, where: str) -> Started:
     match mark:
         case {"launch": int(launch), "cases": list(cases)} if type(launch) is int and launch >= 0:
-            return [(launch, decode(Case, one, where)) for one in cases]
+            return Started(launch=launch, cases=tuple(decode(Case, case, where) for case in cases))
         case _:
             raise DecodeError(f"{where}: not a mark of a started case")
 
 
-def _dropped(mark: object, where: str) -> tuple[int, Case]:
+def _read_dropped(mark: object, where: str) -> tuple[int, Case]:
     match mark:
         case {"launch": int(launch), "case": case} if type(launch) is int:
             return launch, decode(Case, case, where)
@@ -213,17 +166,18 @@ def _dropped(mark: object, where: str) -> tuple[int, Case]:
             raise DecodeError(f"{where}: not a mark of a dropped measurement")
 
 
-def keep_aside(path: Path, reader: Callable[[Path], object] = read) -> Path | None:
-    """Rename a journal whose content is not also in the JSON beside it: ``NAME.1``, ``NAME.2``; return its new name."""
-    if not path.exists():
-        return None
-    try:
-        if reader(path) == reader(path.with_suffix(".json")):
-            return None  # the JSON holds the same and stays until the new one is whole
-    except UnreadableError:
-        pass  # not ours to judge: keep it
-    number = 1
-    while (aside := path.with_name(f"{path.name}.{number}")).exists():
-        number += 1
-    path.rename(aside)
-    return aside
+RUN_FORMAT: Format[Run, RunEvent] = Format(
+    schema=SCHEMA,
+    begin="begin",
+    no_journal="not a journal of `pytest bench`; name one of its .json or .jsonl files",
+    write_head=_write_head,
+    read_head=_read_head,
+    write_event=_write_event,
+    read_event=_read_event,
+    find_section=_find_section,
+    read_section=_read_section,
+    fold=RunFold,
+)
+"""How a run lies on disk."""
+
+RunLog = Log[Run, RunEvent]

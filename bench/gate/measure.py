@@ -9,9 +9,9 @@ from pathlib import Path
 from random import SystemRandom
 from time import monotonic
 
-from bench.files.gate import JobLog, JournalError, LogEvent, read_job
+from bench.files.gate import GATE_FORMAT, GateLog
 from bench.files.journal import Journal
-from bench.files.run import keep_aside
+from bench.files.log import JournalError, keep_aside
 from bench.gate.block import Turn
 from bench.gate.checkout import ArmsCode
 from bench.gate.schedule import BLOCKS_PER_LAUNCHER, Blocks, Event
@@ -21,12 +21,12 @@ from bench.processes.pool import ArmWorkers, Fleet
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Scalar, find_differences
-from bench.record.gate import Acceptance, Ending, Job
+from bench.record.gate import Acceptance, Ending, GateEvent, Job
 from bench.record.looks import MOST_LOOKS
 from bench.request import SetupError
 from bench.session import Session, missing_facts
 
-Part = tuple[Job, tuple[LogEvent, ...]]
+Part = tuple[Job, tuple[GateEvent, ...]]
 """A stored comparison and its events."""
 
 
@@ -112,7 +112,7 @@ def measure(
     say: Callable[[str], None],
     settled: Callable[[Job], bool],
     stop: StopSwitch,
-) -> JobLog:
+) -> GateLog:
     """Measure head against base and return the log, each event in the journal before it is shown.
 
     Whatever keeps the gate from being carried out is its ending, which says so.
@@ -144,11 +144,11 @@ def measure(
     )
     if earlier is not None and trouble is None:
         check_continuable(earlier[0], begun)
-    aside = keep_aside(journal_path, lambda path: read_job(path)[0])
+    aside = keep_aside(GATE_FORMAT, journal_path)
     if aside is not None:
         say(f"an earlier journal that is in no JSON is kept as {aside}")
     with Journal(journal_path) as journal:
-        log = JobLog(begun, journal, () if earlier is None else earlier[1])
+        log = GateLog(GATE_FORMAT, begun, journal, earlier=() if earlier is None else earlier[1])
         try:
             if trouble is None:
                 events = Blocks(
@@ -156,7 +156,7 @@ def measure(
                     begun.settings,
                     workers.arms,
                     hire=workers.hire,
-                    settled=lambda: settled(log.job()),
+                    settled=lambda: settled(log.record()),
                     stop=stop,
                     begin=begin,
                     renew=workers.renew,
@@ -171,13 +171,13 @@ def measure(
             for event in events:
                 if not isinstance(event, Turn):
                     log.add(event)
-                show(event, log.job)
+                show(event, log.record)
         except Exception as error:  # noqa: BLE001  whatever fails here is an ending that proves nothing
             known = isinstance(error, LaunchError | JournalError)
             reason = str(error) if known else f"the engine failed: {type(error).__name__}: {error}"
             ending = Ending(reason=reason, broken=True, stopped=False, wall_seconds=monotonic() - begin)
             log.keep(ending)
-            show(ending, log.job)
+            show(ending, log.record)
         return log
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.files.gate import JobLog, job_section, read_job
+from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section
+from bench.files.log import read_log
 from bench.files.parse import GATE_SECTION, UnreadableError
 from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
@@ -48,7 +49,7 @@ class Measured:
         answer: what they say.
     """
 
-    log: JobLog
+    log: GateLog
     answer: Answer
 
 
@@ -124,7 +125,7 @@ class GatePlugin:
                     settled=lambda job: answer(job, finished=False).settled and not self._question.exhaust,
                     stop=stop,
                 )
-        return Measured(log=log, answer=answer(log.job()))
+        return Measured(log=log, answer=answer(log.record()))
 
     def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
         """Hand head's slices to pytest-benchmark, and end the test with the case's verdict."""
@@ -154,7 +155,7 @@ class GatePlugin:
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Add our section to everything that pytest-benchmark stores."""
         if self.measured is not None:
-            output_json[GATE_SECTION] = job_section(self.measured.log)
+            output_json[GATE_SECTION] = make_gate_section(self.measured.log)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Publish the JSON and the answer, and turn what pytest cannot know into an exit code."""
@@ -216,7 +217,7 @@ def earlier_gate(output: Output) -> Part:
     parts, troubles = [], []
     for path in (output.json_path, output.journal_path):
         try:
-            parts.append(read_job(path))
+            parts.append(read_log(GATE_FORMAT, path))
         except UnreadableError as error:
             troubles.append(str(error))
     if not parts:

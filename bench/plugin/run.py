@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from bench.files.log import keep_aside
 from bench.files.parse import SECTION
-from bench.files.run import keep_aside, section
+from bench.files.run import RUN_FORMAT, make_run_section
 from bench.host.stopping import StopSwitch, stoppable
 from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, replay
@@ -62,7 +63,7 @@ class RunPlugin:
         """Measure the cases with progress on the terminal and every event in the journal."""
         progress = Progress(reporter, self._request.settings, cases, describe)
         journal_path = self._publication.output.journal_path
-        if not self._question.resume and (aside := keep_aside(journal_path)):
+        if not self._question.resume and (aside := keep_aside(RUN_FORMAT, journal_path)):
             self._publication.say(
                 f"a run that was cut off was there: its journal is kept as {aside}; --resume goes on with one"
             )
@@ -89,7 +90,7 @@ class RunPlugin:
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Add our section to everything that pytest-benchmark stores."""
         if self.run is not None:
-            output_json[SECTION] = section(self.run)
+            output_json[SECTION] = make_run_section(self.run)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Publish the JSON and write the reports; pytest-benchmark has written its part by now."""

@@ -15,8 +15,8 @@ import pytest
 
 from bench.record.case import Case
 from bench.record.conditions import Settings
-from bench.record.run import Finish, Measurement, Outcome
-from bench.run.schedule import Capped, Event, Sliced, Started
+from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Resumed, Started
+from bench.run.schedule import Event, Sliced
 from reports.show.units import duration
 
 REDRAW_SECONDS = 0.2
@@ -68,10 +68,10 @@ class Progress:
                     self._case, self._current = event.case, []
                 self._current.append(event.seconds)
                 self._redraw(event.case, [*self._medians[event.case], median(self._current)])
-            case tuple():
-                for measurement in event:
+            case Measured():
+                for measurement in event.measurements:
                     self._finished(measurement)
-            case Capped():
+            case CeilingsFound() | Resumed():
                 pass
             case Finish():
                 for case in sorted(self._medians.keys() - self._shown):

@@ -6,7 +6,7 @@ Observations only: effects, intervals and verdicts are computed in `reports`. St
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from math import log
@@ -284,6 +284,68 @@ class Job:
         """Return the cases that both arms measured without a fault, in display order."""
         faulty = {fault.case for fault in self.faults}
         return [share.case for share in self.plan.shares if share.case not in faulty] if self.plan else []
+
+
+GateEvent = Opened | Counts | Fault | Plan | Block | Looked | Ending
+"""What happens in a gate, in the order of its journal."""
+
+
+class GateFold:
+    """Adds up a gate's events; its latest part's ending counts, and the time of all parts.
+
+    Args:
+        begun: where, how and what is measured.
+    """
+
+    def __init__(self, begun: Job) -> None:
+        self._begun = begun
+        self._opened = Opened(new=(), gone=())
+        self._plan: Plan | None = None
+        self._counts: dict[tuple[Side, Case], Counts] = {}
+        self._faults: list[Fault] = []
+        self._blocks: list[Block] = []
+        self._looks: list[int] = []
+        self._ending: Ending | None = None
+        self._wall_seconds = 0.0
+
+    def add(self, event: GateEvent) -> None:
+        """Take one event."""
+        self._ending = None  # that of an earlier part is over
+        match event:
+            case Opened():
+                self._opened = event
+            case Counts():
+                self._counts[event.side, event.case] = event
+            case Fault():
+                self._faults.append(event)
+            case Plan():
+                self._plan = event
+            case Block():
+                self._blocks.append(event)
+            case Looked():
+                self._looks.append(event.blocks)
+            case Ending():
+                self._ending = event
+                self._wall_seconds += event.wall_seconds
+
+    def record(self) -> Job:
+        """Return the gate as far as it got.
+
+        Raises:
+            ValueError: if its events do not fit together.
+        """
+        return replace(
+            self._begun,
+            new=self._opened.new,
+            gone=self._opened.gone,
+            plan=self._plan,
+            counts=tuple(self._counts.values()),
+            faults=tuple(self._faults),
+            blocks=tuple(self._blocks),
+            looks=tuple(self._looks),
+            ending=self._ending,
+            wall_seconds=self._wall_seconds,
+        )
 
 
 def quad_effects(pairing: Pairing) -> list[float]:

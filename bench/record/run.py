@@ -6,7 +6,7 @@ Standard library only. Seconds, bytes and FLOPs throughout; absent is None.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bench.record.case import Case
@@ -179,3 +179,85 @@ def _outcome(measurements: list[Measurement], *, begun: bool, quick: bool) -> tu
     if begun:
         return Outcome.INTERRUPTED, "the run ended while this case was in flight"
     return Outcome.NOT_RUN, "the run ended before this case was begun"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """Cases are now in flight."""
+
+    launch: int
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Measurements that belong together: all variants of one group in one launch, or one case that went wrong."""
+
+    measurements: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CeilingsFound:
+    """What a device did at best was found."""
+
+    ceilings: tuple[Ceiling, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """The run goes on here, without the measurements of these launches and cases."""
+
+    dropped: tuple[tuple[int, Case], ...]
+
+
+RunEvent = Started | Measured | CeilingsFound | Resumed | Finish
+"""What happens in a run, in the order of its journal."""
+
+
+class RunFold:
+    """Adds up a run's events.
+
+    Args:
+        begun: where, how and what is measured.
+    """
+
+    def __init__(self, begun: Run) -> None:
+        self._begun = begun
+        self._measurements: dict[tuple[int, Case], Measurement] = {}
+        self._started: list[tuple[int, Case]] = []
+        self._ceilings: list[Ceiling] = []
+        self._finish: Finish | None = None
+
+    def add(self, event: RunEvent) -> None:
+        """Take one event.
+
+        Raises:
+            ValueError: if a case is measured twice in a launch.
+        """
+        match event:
+            case Started():
+                self._started += [(event.launch, case) for case in event.cases]
+            case Measured():
+                for measurement in event.measurements:
+                    key = (measurement.launch, measurement.case)
+                    if key in self._measurements:
+                        raise ValueError(f"{measurement.case.id} stands twice in launch {measurement.launch}")
+                    self._measurements[key] = measurement
+            case CeilingsFound():
+                self._ceilings += event.ceilings
+            case Resumed():
+                self._finish = None
+                for key in event.dropped:
+                    self._measurements.pop(key, None)
+            case Finish():
+                self._finish = event
+
+    def record(self) -> Run:
+        """Return the run as far as it got."""
+        return replace(
+            self._begun,
+            measurements=tuple(self._measurements.values()),
+            started=tuple(self._started),
+            ceilings=tuple(self._ceilings),
+            finish=self._finish,
+        )

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
 from bench.files.journal import Journal, whole_lines
+from bench.files.log import JournalError, read_log
 from bench.files.parse import UnreadableError
-from bench.files.run import read
+from bench.files.run import RUN_FORMAT, RunLog
 from bench.host.folders import ROOT
 from bench.processes.local import LaunchError
 from bench.processes.pool import Crew
 from bench.processes.supervisor import Operator, Workers
 from bench.record.case import Case
 from bench.record.conditions import find_differences
-from bench.record.run import Run
+from bench.record.run import Measured, Resumed, Run, RunEvent
 from bench.request import RunQuestion, SetupError
-from bench.run.recorder import Recorder
 from bench.run.resume import Resumption, resumption
-from bench.run.schedule import Event, Schedule
+from bench.run.schedule import Event, Schedule, Sliced
 from bench.session import Session
 
 
@@ -89,12 +89,12 @@ def measure(
     request = session.request
     environment = session.environment(session.worker_facts(workers, (case.device for case in cases)))
     begun = Run(environment=environment, settings=request.settings, cases=tuple(cases))
-    kept = None
+    earlier: Earlier | None = None
     if question.resume:
-        begun, kept = continued(journal_path, begun, retry=question.retry)
+        begun, earlier = continued(journal_path, begun, retry=question.retry)
     resume_at = whole_lines(journal_path) if question.resume else 0
     with Journal(journal_path, resume_at=resume_at) as journal:
-        recorder = Recorder(journal, begun, resumption=kept)
+        log = RunLog(RUN_FORMAT, begun, journal, earlier=earlier.events if earlier else (), stands=earlier is not None)
         schedule = Schedule(
             begun.cases,
             begun.settings,
@@ -102,27 +102,40 @@ def measure(
             stop=stop,
             begin=begin,
             interleaved="interleaved" not in request.unsteady,
-            resumption=kept,
+            resumption=earlier.resumption if earlier else None,
         )
-        if kept is not None:
-            show(kept.kept)
         try:
+            if earlier is not None:
+                log.add(Resumed(dropped=earlier.resumption.dropped))
+                show(Measured(measurements=earlier.resumption.kept))
             for event in schedule.events():
-                if not recorder.keep(event):
-                    recorder.broken_off(schedule.finish(recorder.trouble, stopped=True))
-                    break
+                if not isinstance(event, Sliced):
+                    log.add(event)
                 show(event)
+        except JournalError as error:
+            log.keep(schedule.finish(str(error), stopped=True))
         except LaunchError as error:
-            if not recorder.run().measurements:
+            if not log.record().measurements:
                 raise
-            finish = schedule.finish(str(error), stopped=True)
-            if not recorder.keep(finish):
-                recorder.broken_off(finish)
-        return recorder.run()
+            log.keep(schedule.finish(str(error), stopped=True))
+        return log.record()
 
 
-def continued(journal_path: Path, now: Run, *, retry: bool) -> tuple[Run, Resumption]:
-    """Return the run that a journal holds and what of it is kept.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A part of a run that is continued.
+
+    Attributes:
+        events: what its journal holds.
+        resumption: what of it is kept.
+    """
+
+    events: tuple[RunEvent, ...]
+    resumption: Resumption
+
+
+def continued(journal_path: Path, now: Run, *, retry: bool) -> tuple[Run, Earlier]:
+    """Return the run that a journal began, and its part so far.
 
     Args:
         journal_path: the journal.
@@ -133,9 +146,9 @@ def continued(journal_path: Path, now: Run, *, retry: bool) -> tuple[Run, Resump
         SetupError: if there is no such journal, or it was made elsewhere or otherwise, naming every difference.
     """
     try:
-        earlier = read(journal_path)
+        earlier, events = read_log(RUN_FORMAT, journal_path)
     except UnreadableError as error:
         raise SetupError(f"--resume: {error}") from error
     if differences := find_differences(earlier, now):
         raise SetupError(f"--resume: {journal_path} cannot be continued here: {'; '.join(differences)}")
-    return replace(earlier, measurements=(), finish=None), resumption(earlier, retry=retry)
+    return replace(earlier, source=""), Earlier(events=events, resumption=resumption(earlier, retry=retry))

@@ -15,22 +15,14 @@ from bench.host.clocks import ClockReadings
 from bench.processes.supervisor import Operator, StoppedError, Workers
 from bench.record.case import Case, Group
 from bench.record.conditions import Settings
-from bench.record.observations import Ceiling, Preparation
-from bench.record.run import Finish, Measurement, Outcome
+from bench.record.observations import Preparation
+from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, RunEvent, Started
 from bench.run.measurement_builder import Gathered
 from bench.run.pace import WARM_COMPILE_SECONDS, Pace
 from bench.run.resume import Resumption
 
 SINGLES = 10
 """Iterations after each slice on an accelerator that are waited for one by one, at most: their mean is the latency."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """Cases that are now in flight."""
-
-    launch: int
-    cases: tuple[Case, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +34,8 @@ class Sliced:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capped:
-    """What a device did at best was found."""
-
-    ceilings: tuple[Ceiling, ...]
-
-
-Event = Started | Sliced | Capped | tuple[Measurement, ...] | Finish
-"""A tuple holds measurements that belong together: all variants of one group in one launch, or one that went wrong."""
+Event = RunEvent | Sliced
+"""What happens, in order; all but slices is written down."""
 
 
 class Schedule:
@@ -142,7 +127,11 @@ class Schedule:
                         yield self._out(preparation)
                         continue
                     self._pace.fix(case, preparation)
-                    yield (Measurement(case=case, launch=0, outcome=Outcome.MEASURED, preparation=preparation),)
+                    yield Measured(
+                        measurements=(
+                            Measurement(case=case, launch=0, outcome=Outcome.MEASURED, preparation=preparation),
+                        )
+                    )
                 self._operator.forget()
             self._operator.end()
 
@@ -187,12 +176,12 @@ class Schedule:
     def _is_left(self, group: Group, launch: int) -> bool:
         return (launch, group) not in self._resumption.done
 
-    def _ceilings(self, cases: Sequence[Case], launch: int) -> Capped:
+    def _ceilings(self, cases: Sequence[Case], launch: int) -> CeilingsFound:
         """Find what the device of these cases does at best: at the beginning of a run and again in its middle."""
         begin, launching = monotonic(), self._workers.launching_seconds
         found = self._operator.ceilings(cases[0], launch, [case.dtype for case in cases])
         self._ceiling_seconds += monotonic() - begin - (self._workers.launching_seconds - launching)
-        return Capped(ceilings=found)
+        return CeilingsFound(ceilings=found)
 
     def _group(self, group: Group, launch: int) -> Iterator[Event]:
         """Time one group's variants; if one of them breaks the worker, the others again without it."""
@@ -211,9 +200,11 @@ class Schedule:
             notes = ClockReadings.now().oddities_since(clocks)
             if not gathered:
                 break
-            yield tuple(
-                gathered[case].measurement(case, launch, self._pace.iterations[case], self._begin, notes)
-                for case in cases
+            yield Measured(
+                measurements=tuple(
+                    gathered[case].measurement(case, launch, self._pace.iterations[case], self._begin, notes)
+                    for case in cases
+                )
             )
             break
         self._operator.forget()
@@ -265,10 +256,10 @@ class Schedule:
                 self._compile_seconds += preparation.first_call_seconds
         return preparation
 
-    def _out(self, measurement: Measurement) -> tuple[Measurement]:
+    def _out(self, measurement: Measurement) -> Measured:
         """Take a case out of the run: what is wrong with it now would be wrong with it in the next launch."""
         self._groups[measurement.case.group].remove(measurement.case)
-        return (measurement,)
+        return Measured(measurements=(measurement,))
 
     def _by_device(self) -> list[tuple[str, list[Group]]]:
         found: dict[str, list[Group]] = defaultdict(list)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.files.parse import UnreadableError
-from bench.files.run import read
+from bench.files.run import read_run
 from bench.record.case import Case
 from bench.record.conditions import Scalar
 from bench.record.run import Outcome, Run
@@ -112,7 +112,7 @@ def load_contenders(paths: Sequence[Path]) -> list[Contender]:
 
 def _devices_of(path: Path) -> list[Contender]:
     """Return the devices of one file, named by device only."""
-    run = read(path)
+    run = read_run(path)
     if run.settings.quick:
         raise UnreadableError(f"{path}: a quick run, in which nothing was timed; measure without --quick")
     by_device: dict[str, dict[Point, Cell]] = {}

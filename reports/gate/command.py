@@ -5,8 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from bench.files.gate import read_job
-from bench.files.run import read
+from bench.files.gate import read_gate
 from reports.gate.answer import Answer, State, answer
 from reports.gate.stored import DRIFT, compare_stored
 from reports.gate.stored_text import render_stored
@@ -45,7 +44,7 @@ def run_gate(options: Namespace) -> int:
     """
     if options.head is not None:
         return _stored(options)
-    found: Answer = answer(read_job(options.file)[0])
+    found: Answer = answer(read_gate(options.file))
     print_report(render_answer(found, options.format))
     if found.state is State.INCONCLUSIVE and options.strict:
         return INCONCLUSIVE_STRICTLY
@@ -53,7 +52,7 @@ def run_gate(options: Namespace) -> int:
 
 
 def _stored(options: Namespace) -> int:
-    found = compare_stored(read(options.file), read(options.head), options.drift)
+    found = compare_stored(read_run(options.file), read_run(options.head), options.drift)
     print_report(render_stored(found, options.format))
     if found.faults or found.count(Verdict.REGRESSED):
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from bench.files.run import read
+from bench.files.run import read_run
 from reports.figures.reference import Reference, parse_reference
 from reports.run.tables import TABLES
 from reports.run.text import render
@@ -57,7 +57,7 @@ def run_table(options: Namespace) -> int:
         OptionError: if several tables are to be one CSV.
         OSError: if the folder cannot be written.
     """
-    run = read(options.file)
+    run = read_run(options.file)
     if options.out is None:
         names = pick_printed(options.table, options.format, TABLES, single=SINGLE)
         print_report(render(run, names, options.format, options.reference))
@@ -81,7 +81,7 @@ def run_plot(options: Namespace) -> int:
         raise OptionError(f"unknown plot {options.plot!r}; known: {', '.join(PLOTS)}")
     names = list(PLOTS) if options.plot is None else [options.plot]
     folder = options.out or out_folder(options.file)
-    run = read(options.file)
+    run = read_run(options.file)
     print_paths(write_plots(run, folder, names=names, reference=options.reference, say=say_not_drawn))
     return 0
 
@@ -94,7 +94,7 @@ def run_write(options: Namespace) -> int:
         OSError: if the folder cannot be written.
     """
     folder = options.out or out_folder(options.file)
-    print_paths(write_reports(read(options.file), folder, reference=options.reference, say=say_not_drawn))
+    print_paths(write_reports(read_run(options.file), folder, reference=options.reference, say=say_not_drawn))
     return 0
 
 

@@ -32,7 +32,7 @@ from time import monotonic, sleep
 
 from scipy.stats import binomtest
 
-from bench.files.gate import read_job
+from bench.files.gate import read_gate
 from bench.record.gate import Contest, Ending, Job
 from bench.record.looks import LOOKS
 from reports.gate.answer import State, answer, effects
@@ -207,9 +207,9 @@ def table(folder: Path) -> str:
     """Return what the files in a folder show, as Markdown."""
     parts = []
     if (folder / "tape.json").exists() or (folder / "tape.jsonl").exists():
-        recorded, _ = read_job(max(folder.glob("tape.json*"), key=lambda path: path.suffix == ".json"))
+        recorded = read_gate(max(folder.glob("tape.json*"), key=lambda path: path.suffix == ".json"))
         parts += [false_alarms(recorded), power(recorded), scatter({"tape": recorded})]
-    found = {path.stem: read_job(path)[0] for path in sorted(folder.glob("*.json")) if path.stem != "tape"}
+    found = {path.stem: read_gate(path) for path in sorted(folder.glob("*.json")) if path.stem != "tape"}
     if found:
         parts.append(whole_jobs(found))
     if really := {name: job for name, job in found.items() if name.startswith("slowed")}:

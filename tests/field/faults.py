@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from bench.files.run import read
+from bench.files.run import read_run
 from bench.record.run import Outcome, Run
 from tests.field.runs import SMALL, Started, copy_of_checkout, start
 
@@ -145,7 +145,7 @@ def disk_full(folder: Path) -> Row:
         code = started.wait()
         text = started.log.read_text()
         rescued = [word for word in text.split() if "rescued-" in word and word.endswith(".json")]
-        run = read(Path(rescued[0])) if rescued else None
+        run = read_run(Path(rescued[0])) if rescued else None
         counted = len([one for one in run.measurements if one.slices]) if run else 0
         right = code == 2 and counted > 0 and "Traceback" not in text and not started.left_over()
         how = "tmpfs" if mounted else "file-size limit"
@@ -166,7 +166,7 @@ def folder_removed(folder: Path) -> Row:
     shutil.rmtree(out)
     code = started.wait()
     path = out / "run.json"
-    counted = len([one for one in read(path).measurements if one.slices]) if path.exists() else 0
+    counted = len([one for one in read_run(path).measurements if one.slices]) if path.exists() else 0
     right = code == 2 and counted > 0 and "Traceback" not in started.log.read_text() and not started.left_over()
     return Row("output folder removed", f"exit code {code}", f"{counted} measurements in the JSON", right)
 
@@ -190,7 +190,7 @@ def judge(name: str, run: Run, outcome: Outcome, *, code: int, expected_code: in
 def finished(started: Started) -> tuple[Run, int, int]:
     """Wait for a run; return it, its exit code, and how many processes it left."""
     code = started.wait()
-    return read(started.log.with_name("run.json")), code, len(started.left_over())
+    return read_run(started.log.with_name("run.json")), code, len(started.left_over())
 
 
 def _start(

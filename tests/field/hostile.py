@@ -27,14 +27,14 @@ from typing import Any
 
 import matplotlib.font_manager
 
-from bench.files.gate import JobLog, job_section
+from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section
 from bench.files.journal import Journal
 from bench.files.parse import GATE_SECTION, SECTION
-from bench.files.run import section
+from bench.files.run import make_run_section
 from bench.record.run import Run
 from reports.__main__ import main as reports_main
 from tests.makers.contenders import on_cpu, run_on, stored
-from tests.makers.jobs import CASES, events_of, made_job
+from tests.makers.jobs import CASES, empty, events_of, made_job
 from tests.makers.runs import realistic_run
 
 LIMIT_SECONDS = 5.0
@@ -248,7 +248,7 @@ def unescaped(text: str, command: Sequence[str]) -> str | None:
 def files(count: int, random: Random) -> Iterator[tuple[str, bytes]]:
     """Yield suffix and content of `count` files: hand-made ones first, then mutations of real ones."""
     run = whole_run()
-    document = {"benchmarks": [], "version": "5.3.1", SECTION: section(run)}
+    document = {"benchmarks": [], "version": "5.3.1", SECTION: make_run_section(run)}
     journal = journal_lines(run)
     made = list(hand_made(document, journal))
     yield from made[:count]
@@ -285,10 +285,10 @@ def comparison() -> tuple[dict[str, Any], list[bytes]]:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "x.jsonl"
         with Journal(path) as journal:
-            log = JobLog(job, journal)
+            log = GateLog(GATE_FORMAT, empty(job), journal)
             for event in events_of(job):
                 log.add(event)
-        return {GATE_SECTION: job_section(log)}, path.read_bytes().splitlines(keepends=True)
+        return {GATE_SECTION: make_gate_section(log)}, path.read_bytes().splitlines(keepends=True)
 
 
 def trimmed(document: dict[str, Any]) -> dict[str, Any]:

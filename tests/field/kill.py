@@ -26,7 +26,7 @@ from time import monotonic, sleep
 import psutil
 
 from bench.files.parse import UnreadableError
-from bench.files.run import read
+from bench.files.run import read_run
 from bench.host.folders import sweep
 from bench.record.run import Outcome, Run
 from tests.field.runs import ROOT, SMALL, Started, start
@@ -97,7 +97,7 @@ def main(argv: Sequence[str]) -> int:
             print((folder / "whole.log").read_text())
             return 1
         length = monotonic() - begin
-        expected = shape(read(folder / "whole.json"))
+        expected = shape(read_run(folder / "whole.json"))
         moments = [random.uniform(0, length) for _ in range(options.runs)]
         with ThreadPoolExecutor(options.jobs) as pool:
             jobs = [
@@ -138,7 +138,7 @@ def one_run(path: Path, after_seconds: float, expected: object, *, worker: bool)
     begun = journal.exists() and b"\n" in journal.read_bytes()
     if begun:
         try:
-            there = {(one.launch, one.case.id) for one in read(journal).measurements}
+            there = {(one.launch, one.case.id) for one in read_run(journal).measurements}
             tally.count_lost(path, finished - there)
         except UnreadableError as error:
             tally.unreadable_journals += 1
@@ -149,7 +149,7 @@ def one_run(path: Path, after_seconds: float, expected: object, *, worker: bool)
     code = again.wait()
     tally.resumed += 1
     tally.count_left_over(path, again)
-    if code != 0 or shape(read(path)) != expected:
+    if code != 0 or shape(read_run(path)) != expected:
         tally.resumed_runs_that_differ += 1
         tally.differences.append(f"{path.name}: exit code {code}; {again.log.read_text()[-300:]}")
     return tally

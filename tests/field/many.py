@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 
 from bench.files.parse import SECTION
-from bench.files.run import section
+from bench.files.run import make_run_section
 from bench.record.case import Case
 from bench.record.run import Run
 from tests.field.runs import ROOT
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"machine-{index}.json" for index in range(options.files)]
         for index, path in enumerate(paths):
-            path.write_text(json.dumps({SECTION: section(made(index))}))
+            path.write_text(json.dumps({SECTION: make_run_section(made(index))}))
         size = sum(path.stat().st_size for path in paths)
         begin = monotonic()
         command = [sys.executable, "-m", "reports", "compare", *map(str, paths)]

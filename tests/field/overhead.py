@@ -10,13 +10,15 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 
 from bench.files.journal import Journal
-from bench.files.run import read
+from bench.files.run import RUN_FORMAT, RunLog, read_run
 from bench.host.folders import lock
+from bench.record.run import Measured, Started
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="the JSON of a finished run")
     path: Path = parser.parse_args(argv).file
-    run = read(path)
+    run = read_run(path)
     if run.finish is None:
         parser.error(f"{path}: the run did not finish")
     with tempfile.TemporaryDirectory(dir=path.parent) as name:
@@ -35,12 +37,12 @@ def main(argv: Sequence[str]) -> int:
             lock(folder / "two.lock", remove=True),
             Journal(folder / "out.jsonl") as journal,
         ):
-            journal.begin(run.environment, run.settings, run.cases)
-            for (launch, _), some in groupby(run.measurements, key=lambda one: (one.launch, one.case.group)):
-                together = tuple(some)
-                journal.started(launch, [one.case for one in together])
-                journal.measured(together)
-            journal.finish(run.finish)
+            log = RunLog(RUN_FORMAT, replace(run, measurements=(), started=(), ceilings=(), finish=None), journal)
+            for (launch, _), measurements in groupby(run.measurements, key=lambda each: (each.launch, each.case.group)):
+                together = tuple(measurements)
+                log.add(Started(launch=launch, cases=tuple(measurement.case for measurement in together)))
+                log.add(Measured(measurements=together))
+            log.add(run.finish)
         seconds = perf_counter() - begin
         lines = (folder / "out.jsonl").read_bytes().count(b"\n")
     share = seconds / run.finish.wall_seconds

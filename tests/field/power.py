@@ -13,7 +13,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from bench.files.gate import read_job
+from bench.files.gate import read_gate
 from bench.record.gate import Job
 from reports.gate.answer import answer
 from tests.field.calibrate import SLOWDOWNS, WINDOWS, caught_share, window
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     for name in ("tape", "plain", "png"):
         parser.add_argument(name, type=Path)
     options = parser.parse_args(argv)
-    picture(read_job(options.tape)[0], options.plain, options.png)
+    picture(read_gate(options.tape), options.plain, options.png)
     return 0
 
 

@@ -18,7 +18,7 @@ from statistics import mean, median, stdev
 from time import monotonic
 from typing import Any
 
-from bench.files.run import read
+from bench.files.run import read_run
 from bench.record.case import Case
 from models import dataset
 from reports.figures.frame import speedups
@@ -96,7 +96,7 @@ def _pytest(arguments: Sequence[str], log: Path, variables: Mapping[str, str]) -
 
 def our_ratios(path: Path) -> Ratios:
     """Return the speed-ups over float32 eager as our report has them."""
-    frame = speedups(read(path))
+    frame = speedups(read_run(path))
     return {_name(row.step, row.batch, row.dtype, row.compile): row.speedup for row in frame.itertuples()}
 
 
@@ -144,7 +144,7 @@ def machine_state(folder: Path, runs: int) -> Iterator[str]:
     yield "| run | yardstick, median over launches | slowest launch | stolen time in slices |"
     yield "|---|--:|--:|--:|"
     for number in range(1, runs + 1):
-        run = read(folder / f"ours-{number}.json")
+        run = read_run(folder / f"ours-{number}.json")
         slices = [one.slices for one in run.measurements if one.slices is not None]
         launches: dict[int, list[float]] = {}
         for one in run.measurements:

@@ -22,7 +22,7 @@ from statistics import median
 import numpy as np
 from scipy.stats import binomtest, mannwhitneyu, ttest_ind
 
-from bench.files.gate import read_job
+from bench.files.gate import read_gate
 from bench.record.gate import Contest, Job
 from tests.field.plain_files import read_plain
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     if options.place.is_dir():
         runs = [eager_rounds(path) for path in sorted(options.place.glob("plain-*.json"))]
     else:
-        runs = runs_of_tape(read_job(options.place)[0])
+        runs = runs_of_tape(read_gate(options.place))
     if len(runs) < 2:
         parser.error(f"{options.place} holds fewer than two runs; tests.field.repeatability and calibrate make them")
     print(table(runs))

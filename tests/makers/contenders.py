@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.files.parse import SECTION
-from bench.files.run import section
+from bench.files.run import make_run_section
 from bench.record.case import Case
 from bench.record.observations import Ceiling, Limit
 from bench.record.run import Measurement, Outcome, Run
@@ -65,5 +65,5 @@ def run_on(
 
 def stored(run: Run, path: Path) -> Path:
     """Write a run as `pytest bench` would."""
-    path.write_text(json.dumps({SECTION: section(run)}))
+    path.write_text(json.dumps({SECTION: make_run_section(run)}))
     return path

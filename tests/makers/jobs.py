@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
-from bench.files.gate import LogEvent
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
-from bench.record.gate import Block, Contest, Counts, Ending, Job, Looked, Opened, Pairing, Plan, Share
+from bench.record.gate import Block, Contest, Counts, Ending, GateEvent, Job, Looked, Opened, Pairing, Plan, Share
 from tests.makers.runs import FACTS, matrix
 
 CASES = matrix(steps=("forward", "backward"), batches=(1, 64))
@@ -95,12 +95,18 @@ def made_job(
     return Job(**{**fields, **changes})
 
 
-def events_of(job: Job) -> list[LogEvent]:
+def events_of(job: Job) -> list[GateEvent]:
     """Return events that add up to a job, in an order in which they may come."""
     assert job.plan is not None
-    events: list[LogEvent] = [Opened(new=job.new, gone=job.gone), *job.counts, job.plan, *job.faults]
+    events: list[GateEvent] = [Opened(new=job.new, gone=job.gone), *job.counts, job.plan, *job.faults]
     for block in job.blocks:
         events.append(block)
         if block.index in job.looks:
             events.append(Looked(blocks=block.index))
     return [*events, *([job.ending] if job.ending else [])]
+
+
+def empty(job: Job) -> Job:
+    """Return a job before anything of it was seen."""
+    nothing = {"new": (), "gone": (), "counts": (), "faults": (), "blocks": (), "looks": ()}
+    return replace(job, plan=None, ending=None, wall_seconds=0.0, **nothing)

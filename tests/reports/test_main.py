@@ -11,7 +11,7 @@ import pytest
 
 import reports
 from bench.files.parse import SECTION
-from bench.files.run import section
+from bench.files.run import make_run_section
 from reports.__main__ import BROKEN_PIPE, main
 from reports.run import write
 from reports.run.plots import PLOTS
@@ -27,7 +27,7 @@ RUN = realistic_run(cases=matrix(compiles=("off", "on")), launches=2, sets=3)
 def result(tmp_path: Path) -> Path:
     """Return a result file."""
     path = tmp_path / "out.json"
-    path.write_text(json.dumps({SECTION: section(RUN)}))
+    path.write_text(json.dumps({SECTION: make_run_section(RUN)}))
     return path
 
 
@@ -77,7 +77,7 @@ def test_picture_with_nothing_to_draw_is_said_and_its_old_file_removed(
     """An old picture beside new tables would be believed."""
     stale = tmp_path / "latency.png"
     stale.write_bytes(b"old")
-    result.write_text(json.dumps({SECTION: section(made_run(TWO, []))}))
+    result.write_text(json.dumps({SECTION: make_run_section(made_run(TWO, []))}))
     assert main(["plot", str(result), "--out", str(tmp_path)]) == 0
     said = capsys.readouterr()
     assert said.out == ""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.files.run import read
+from bench.files.run import read_run
 from bench.host.folders import ROOT
 from bench.record.observations import Limit, Slices
 from bench.record.run import Outcome, Run
@@ -87,9 +87,9 @@ with torch.inference_mode():
     network(images)
     for read in (perf_counter, clock) * 5:
         clock()
-        begin = read()
+        begin = read_run()
         network(images)
-        pairs.append(read() - begin)
+        pairs.append(read_run() - begin)
 clock()
 print(json.dumps([min(pairs[0::2]), min(pairs[1::2]), description.describe(device), backend.found()]))
 """
@@ -116,7 +116,7 @@ def run(device: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     command += ["--data", "random", "--benchmark-max-time", "0.1", "--benchmark-json", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
-    return read(path)
+    return read_run(path)
 
 
 def slices_of(run: Run, step: str) -> list[Slices]:

@@ -9,23 +9,24 @@ from typing import Any
 
 import pytest
 
-from bench.files.gate import JobLog, JournalError, job_section, read_job
+from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section, read_gate
 from bench.files.journal import Journal
+from bench.files.log import JournalError, read_log
 from bench.files.parse import GATE_SECTION, UnreadableError
 from bench.record.arm import Side
 from bench.record.gate import Fault, Job, Looked
 from bench.record.run import Outcome
-from tests.makers.jobs import CASES, ENDING, events_of, made_job
+from tests.makers.jobs import CASES, ENDING, empty, events_of, made_job
 
 FAULT = Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.TIMEOUT, reason="slow")
 JOB = made_job(faults=(FAULT,), new=("x",), gone=("y",))
 
 
-def logged(folder: Path, job: Job = JOB) -> tuple[JobLog, Path]:
+def logged(folder: Path, job: Job = JOB) -> tuple[GateLog, Path]:
     """Return a log with a journal."""
     path = folder / "gate.jsonl"
     with Journal(path) as journal:
-        log = JobLog(job, journal)
+        log = GateLog(GATE_FORMAT, empty(job), journal)
         for event in events_of(job):
             log.add(event)
     return log, path
@@ -33,7 +34,7 @@ def logged(folder: Path, job: Job = JOB) -> tuple[JobLog, Path]:
 
 def document(folder: Path, change: Any = None, job: Job = JOB) -> Path:
     """Return a JSON with a comparison, changed."""
-    section = json.loads(json.dumps(job_section(logged(folder, job)[0])))
+    section = json.loads(json.dumps(make_gate_section(logged(folder, job)[0])))
     path = folder / "gate.json"
     path.write_text(json.dumps({GATE_SECTION: change(section) if change else section}))
     return path
@@ -42,9 +43,9 @@ def document(folder: Path, change: Any = None, job: Job = JOB) -> Path:
 def test_journal_and_json_hold_the_same(tmp_path: Path) -> None:
     """Either can be read when the other is gone."""
     log, journal = logged(tmp_path)
-    assert log.job() == JOB
-    assert read_job(journal)[0] == JOB
-    assert read_job(document(tmp_path)) == (JOB, tuple(events_of(JOB)))
+    assert log.record() == JOB
+    assert read_gate(journal) == JOB
+    assert read_log(GATE_FORMAT, document(tmp_path)) == (JOB, tuple(events_of(JOB)))
 
 
 def test_journal_that_was_cut_off_holds_what_was_finished(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_journal_that_was_cut_off_holds_what_was_finished(tmp_path: Path) -> Non
     _, journal = logged(tmp_path)
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:-3]) + lines[-3][:100])
-    job, events = read_job(journal)
+    job, events = read_log(GATE_FORMAT, journal)
     assert job.ending is None
     assert len(job.blocks) == 15
     assert events == tuple(events_of(JOB)[:-3])
@@ -62,31 +63,31 @@ def test_part_that_goes_on_begins_with_what_was_there(tmp_path: Path) -> None:
     """The new journal is whole by itself; the ending is the last one."""
     log, _ = logged(tmp_path)
     with Journal(tmp_path / "more.jsonl") as journal:
-        more = JobLog(log.job(), journal, tuple(log.events))
+        more = GateLog(GATE_FORMAT, empty(JOB), journal, earlier=log.events)
         more.add(Looked(blocks=16) if not JOB.looks else ENDING)
     both = replace(JOB, wall_seconds=2 * ENDING.wall_seconds)
-    assert read_job(tmp_path / "more.jsonl")[0] == more.job() == both
+    assert read_gate(tmp_path / "more.jsonl") == more.record() == both
 
 
 def test_ending_of_an_earlier_part_is_not_that_of_the_later() -> None:
     """A continued comparison that died has none."""
-    log = JobLog(JOB, None, tuple(events_of(JOB)))
-    assert log.job().ending == ENDING
+    log = GateLog(GATE_FORMAT, empty(JOB), None, earlier=events_of(JOB))
+    assert log.record().ending == ENDING
     log.add(FAULT)
-    assert log.job().ending is None
-    assert log.job().wall_seconds == ENDING.wall_seconds
+    assert log.record().ending is None
+    assert log.record().wall_seconds == ENDING.wall_seconds
 
 
 def test_event_is_kept_when_the_disk_is_full(tmp_path: Path) -> None:
     """It reaches the JSON from memory."""
     with Journal(tmp_path / "gate.jsonl") as journal:
-        log = JobLog(JOB, journal)
+        log = GateLog(GATE_FORMAT, empty(JOB), journal)
         journal.path.unlink()
         with pytest.raises(JournalError, match=r"the journal cannot be written: .*gate\.jsonl"):
             log.add(FAULT)
         log.add(ENDING)  # what follows a torn line would spoil the whole
-    assert log.job().ending == ENDING
-    assert log.job().faults == (FAULT,)
+    assert log.record().ending == ENDING
+    assert log.record().faults == (FAULT,)
 
 
 def test_earlier_part_that_cannot_be_written_again_is_a_trouble_of_the_disk(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_earlier_part_that_cannot_be_written_again_is_a_trouble_of_the_disk(tmp_
     with Journal(tmp_path / "gate.jsonl") as journal:
         journal.path.unlink()
         with pytest.raises(OSError, match="removed"):
-            JobLog(JOB, journal, tuple(events_of(JOB)))
+            GateLog(GATE_FORMAT, empty(JOB), journal, earlier=events_of(JOB))
 
 
 def without(name: str) -> Any:
@@ -132,7 +133,7 @@ def changed(**fields: Any) -> Any:
 def test_file_that_does_not_fit_is_refused(tmp_path: Path, change: Any, sentence: str) -> None:
     """What, where and what to do, in one line."""
     with pytest.raises(UnreadableError, match=sentence) as caught:
-        read_job(document(tmp_path, change))
+        read_gate(document(tmp_path, change))
     assert "\n" not in str(caught.value)
     assert "gate.json" in str(caught.value)
 
@@ -143,7 +144,7 @@ def test_file_that_is_no_journal_of_a_comparison_is_refused(tmp_path: Path, cont
     path = tmp_path / "x.jsonl"
     path.write_bytes(content)
     with pytest.raises(UnreadableError, match=r"x\.jsonl"):
-        read_job(path)
+        read_gate(path)
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,13 @@ from hypothesis import settings as tuned
 from bench.files import parse as parse_module
 from bench.files import whole as whole_module
 from bench.files.journal import Journal, whole_lines
+from bench.files.log import JournalError, keep_aside
 from bench.files.parse import SECTION, UnreadableError
-from bench.files.run import keep_aside, read, section
+from bench.files.run import RUN_FORMAT, RunLog, make_run_section, read_run
 from bench.files.whole import write_whole
 from bench.host.folders import ROOT
 from bench.record.observations import Ceiling, Limit
-from bench.record.run import SCHEMA, Outcome, Run
+from bench.record.run import SCHEMA, CeilingsFound, Measured, Outcome, Resumed, Run, RunEvent, Started
 from tests.field.plain_files import read_plain
 from tests.makers.runs import FINISH, TWO, hole, made_run, measured, slices
 from tests.makers.strategies import runs
@@ -58,20 +59,32 @@ RUN = replace(
 def write_journal(path: Path, run: Run) -> bytes:
     """Write a run's events in the order in which they happened; return the file's content."""
     with Journal(path) as journal:
-        journal.begin(run.environment, run.settings, run.cases)
+        log = RunLog(RUN_FORMAT, begun(run), journal)
         for launch, case in run.started:
-            journal.started(launch, [case])
+            log.add(Started(launch=launch, cases=(case,)))
         for measurement in run.measurements:
-            journal.measured([measurement])
-        journal.ceilings(run.ceilings)
+            log.add(Measured(measurements=(measurement,)))
+        log.add(CeilingsFound(ceilings=run.ceilings))
         if run.finish is not None:
-            journal.finish(run.finish)
+            log.add(run.finish)
     return path.read_bytes()
+
+
+def begun(run: Run) -> Run:
+    """Return a run before anything of it was seen."""
+    return replace(run, measurements=(), started=(), ceilings=(), finish=None)
+
+
+def resume(journal: Journal, *events: RunEvent) -> None:
+    """Write the events of a part that goes on where the journal ends; a case may be measured that it holds already."""
+    log = RunLog(RUN_FORMAT, begun(RUN), journal, stands=True)
+    for event in events:
+        log.add(event)
 
 
 def write_json(path: Path, run: Run) -> bytes:
     """Write a run as its JSON; return the file's content."""
-    write_whole(path, json.dumps({"benchmarks": [], SECTION: section(run)}, allow_nan=False).encode())
+    write_whole(path, json.dumps({"benchmarks": [], SECTION: make_run_section(run)}, allow_nan=False).encode())
     return path.read_bytes()
 
 
@@ -96,8 +109,8 @@ def test_file_reads_back_as_the_run(write: Callable[[Path, Run], bytes], tmp_pat
     """Both files are whole: neither needs the other."""
     path = tmp_path / ("out.jsonl" if write is write_journal else "out.json")
     write(path, RUN)
-    assert read(path) == RUN
-    assert read(path).source == str(path)
+    assert read_run(path) == RUN
+    assert read_run(path).source == str(path)
 
 
 @tuned(
@@ -110,7 +123,7 @@ def test_any_run_survives_both_files(run: Run, tmp_path: Path) -> None:
     path.unlink(missing_ok=True)
     write_journal(path, run)
     write_json(tmp_path / "any.json", run)
-    assert read(path) == read(tmp_path / "any.json") == run
+    assert read_run(path) == read_run(tmp_path / "any.json") == run
 
 
 def test_each_line_is_on_disk_before_the_call_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,12 +135,12 @@ def test_each_line_is_on_disk_before_the_call_returns(tmp_path: Path, monkeypatc
         whole_module.os, "fsync", lambda number: (real(number), synced.append(path.read_bytes().count(b"\n")))
     )
     with Journal(path) as journal:
-        journal.begin(RUN.environment, RUN.settings, RUN.cases)
-        journal.started(0, TWO)
-        journal.measured(RUN.measurements[:1])
+        log = RunLog(RUN_FORMAT, begun(RUN), journal)
+        log.add(Started(launch=0, cases=TWO))
+        log.add(Measured(measurements=RUN.measurements[:1]))
         assert synced == [0, 1, 2, 3]  # the file's name first
-        assert read(path).measurements == RUN.measurements[:1]
-        assert read(path).started == ((0, CASE), (0, OTHER))
+        assert read_run(path).measurements == RUN.measurements[:1]
+        assert read_run(path).started == ((0, CASE), (0, OTHER))
 
 
 def test_torn_last_line_is_dropped(journal_path: Path) -> None:
@@ -136,7 +149,7 @@ def test_torn_last_line_is_dropped(journal_path: Path) -> None:
     last = content.rindex(b"\n", 0, -1) + 1
     for end in range(last, len(content)):
         journal_path.write_bytes(content[:end])
-        assert read(journal_path) == replace(RUN, finish=None)
+        assert read_run(journal_path) == replace(RUN, finish=None)
 
 
 def test_torn_first_line_is_an_empty_run(journal_path: Path) -> None:
@@ -145,7 +158,7 @@ def test_torn_first_line_is_an_empty_run(journal_path: Path) -> None:
     for content in (b"", first[:1], first):
         journal_path.write_bytes(content)
         with unreadable(journal_path, "empty; the run ended before anything was written"):
-            read(journal_path)
+            read_run(journal_path)
 
 
 def edit_line(path: Path, number: int, change: Callable[[dict[str, Any]], None]) -> None:
@@ -164,7 +177,7 @@ def test_broken_middle_line_is_an_error(journal_path: Path, cut: int) -> None:
     lines[5] = lines[5][:cut]
     journal_path.write_bytes(b"\n".join(lines))
     with unreadable(journal_path, ":6: not JSON"):
-        read(journal_path)
+        read_run(journal_path)
 
 
 @pytest.mark.parametrize(
@@ -225,10 +238,10 @@ def test_wrong_line_is_an_error_that_names_it(
     """What, where and what to do, in one line."""
     edit_line(journal_path, line, change)
     if sentence is None:
-        assert read(journal_path) != RUN
+        assert read_run(journal_path) != RUN
         return
     with unreadable(journal_path, sentence):
-        read(journal_path)
+        read_run(journal_path)
 
 
 def test_number_beyond_a_float_is_an_error(journal_path: Path) -> None:
@@ -236,7 +249,7 @@ def test_number_beyond_a_float_is_an_error(journal_path: Path) -> None:
     content = journal_path.read_text()
     journal_path.write_text(content.replace("1.25e-07", "1e400"))
     with unreadable(journal_path, "line 7.*expected a finite number, found inf"):
-        read(journal_path)
+        read_run(journal_path)
 
 
 def test_measurement_that_stands_twice_is_an_error(journal_path: Path) -> None:
@@ -244,7 +257,7 @@ def test_measurement_that_stands_twice_is_an_error(journal_path: Path) -> None:
     lines = journal_path.read_bytes().splitlines(keepends=True)
     journal_path.write_bytes(b"".join([*lines[:7], lines[6], *lines[7:]]))
     with unreadable(journal_path, f"{CASE.id} stands twice in launch 1"):
-        read(journal_path)
+        read_run(journal_path)
 
 
 JSON_FILES = {
@@ -271,29 +284,29 @@ def test_file_that_is_not_ours_is_one_line(content: bytes, sentence: str, tmp_pa
     path = tmp_path / "out.json"
     path.write_bytes(content)
     with unreadable(path, sentence):
-        read(path)
+        read_run(path)
 
 
 def test_file_of_too_many_bytes_is_refused_unread(journal_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading costs memory before it can be judged."""
     size = journal_path.stat().st_size
     monkeypatch.setattr(parse_module, "MAX_BYTES", size)
-    assert read(journal_path) == RUN
+    assert read_run(journal_path) == RUN
     monkeypatch.setattr(parse_module, "MAX_BYTES", size - 1)
     with unreadable(journal_path, f"{size} bytes; files over {size - 1} are not read"):
-        read(journal_path)
+        read_run(journal_path)
 
 
 @pytest.mark.parametrize(("name", "sentence"), [("absent.json", "No such file"), ("", "Is a directory")])
 def test_path_without_a_file_is_one_line(name: str, sentence: str, tmp_path: Path) -> None:
     """The commonest mistake gets the plainest answer."""
     with unreadable(tmp_path, f"{sentence}.*; name a result file"):
-        read(tmp_path / name)
+        read_run(tmp_path / name)
 
 
 def test_section_says_how_every_planned_case_ended() -> None:
     """A reader of the JSON alone sees the holes and their reasons."""
-    assert section(RUN)["outcomes"] == [
+    assert make_run_section(RUN)["outcomes"] == [
         {"id": CASE.id, "outcome": "measured", "reason": None},
         {"id": OTHER.id, "outcome": "skipped", "reason": RUN.measurements[1].reason},
     ]
@@ -369,7 +382,7 @@ def test_unfinished_journal_is_kept_aside(tmp_path: Path) -> None:
     contents = []
     for count in range(3):
         contents.append(write_journal(path, replace(RUN, finish=None, started=RUN.started[:count])))
-        assert keep_aside(path) == tmp_path / f"out.jsonl.{count + 1}"
+        assert keep_aside(RUN_FORMAT, path) == tmp_path / f"out.jsonl.{count + 1}"
         assert not path.exists()
     assert [(tmp_path / f"out.jsonl.{number}").read_bytes() for number in (1, 2, 3)] == contents
 
@@ -378,51 +391,50 @@ def test_unreadable_journal_is_kept_aside(tmp_path: Path) -> None:
     """What we cannot judge we do not delete."""
     path = tmp_path / "out.jsonl"
     path.write_text("notes of mine\n")
-    assert keep_aside(path) == tmp_path / "out.jsonl.1"
+    assert keep_aside(RUN_FORMAT, path) == tmp_path / "out.jsonl.1"
     assert (tmp_path / "out.jsonl.1").read_text() == "notes of mine\n"
 
 
 def test_finished_journal_makes_room(journal_path: Path) -> None:
     """Its JSON holds the same."""
     write_json(journal_path.with_suffix(".json"), RUN)
-    assert keep_aside(journal_path) is None
+    assert keep_aside(RUN_FORMAT, journal_path) is None
     assert journal_path.exists()
 
 
 def test_finished_journal_whose_json_was_never_written_is_kept_aside(journal_path: Path) -> None:
     """After a full disk at the end of a run, its journal is the only copy."""
-    assert keep_aside(journal_path) is not None
+    assert keep_aside(RUN_FORMAT, journal_path) is not None
 
 
 def test_absent_journal_is_nothing_to_keep(tmp_path: Path) -> None:
     """The first run in a folder says nothing."""
-    assert keep_aside(tmp_path / "out.jsonl") is None
+    assert keep_aside(RUN_FORMAT, tmp_path / "out.jsonl") is None
 
 
 def test_finish_says_how_the_run_ended(journal_path: Path) -> None:
     """Without it the run died."""
-    assert read(journal_path).finish == FINISH
+    assert read_run(journal_path).finish == FINISH
 
 
 def test_line_of_too_many_bytes_is_refused(journal_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hundred megabytes of brackets are no measurement."""
     longest = max(map(len, journal_path.read_bytes().split(b"\n")))
     monkeypatch.setattr(parse_module, "MAX_LINE_BYTES", longest)
-    assert read(journal_path) == RUN
+    assert read_run(journal_path) == RUN
     monkeypatch.setattr(parse_module, "MAX_LINE_BYTES", longest - 1)
     with unreadable(journal_path, f"a line of over {longest - 1} bytes"):
-        read(journal_path)
+        read_run(journal_path)
 
 
 def test_journal_that_is_removed_while_it_is_written_is_an_error(tmp_path: Path) -> None:
     """Lines written to a file that has no name are lost."""
     path = tmp_path / "out.jsonl"
     with Journal(path) as journal:
-        journal.begin(RUN.environment, RUN.settings, RUN.cases)
+        log = RunLog(RUN_FORMAT, begun(RUN), journal)
         path.unlink()
-        with pytest.raises(FileNotFoundError) as caught:
-            journal.started(0, TWO)
-    assert caught.value.filename == str(path)
+        with pytest.raises(JournalError, match=f"removed .* \\({path}\\)"):
+            log.add(Started(launch=0, cases=TWO))
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"event": "meas'], ids=["whole", "torn"])
@@ -435,27 +447,24 @@ def test_resumed_journal_goes_on_after_its_last_whole_line(tmp_path: Path, torn:
     assert whole_lines(path) == len(before)
     again = replace(RUN.measurements[2], notes=("measured again",))
     with Journal(path, resume_at=whole_lines(path)) as journal:
-        journal.resumed([(1, CASE)])
-        journal.measured([again])
-        journal.finish(FINISH)
+        resume(journal, Resumed(dropped=((1, CASE),)), Measured(measurements=(again,)), FINISH)
     assert path.read_bytes().startswith(before + b'{"event": "resumed"')
-    assert read(path) == replace(RUN, measurements=(*RUN.measurements[:2], again))
+    assert read_run(path) == replace(RUN, measurements=(*RUN.measurements[:2], again))
 
 
 def test_run_that_was_resumed_has_not_ended(journal_path: Path) -> None:
     """An earlier end no longer counts; without a new one, the run died again."""
     with Journal(journal_path, resume_at=whole_lines(journal_path)) as journal:
-        journal.resumed([])
-    assert read(journal_path) == replace(RUN, finish=None)
+        resume(journal, Resumed(dropped=()))
+    assert read_run(journal_path) == replace(RUN, finish=None)
 
 
 def test_measurement_that_was_not_dropped_cannot_be_measured_again(journal_path: Path) -> None:
     """Doubling a launch would narrow the interval."""
     with Journal(journal_path, resume_at=whole_lines(journal_path)) as journal:
-        journal.resumed([])
-        journal.measured(RUN.measurements[2:])
+        resume(journal, Resumed(dropped=()), Measured(measurements=RUN.measurements[2:]))
     with unreadable(journal_path, f"line 11: {CASE.id} stands twice in launch 1"):
-        read(journal_path)
+        read_run(journal_path)
 
 
 @pytest.mark.parametrize("mark", [{"launch": "1"}, {"launch": 1, "case": {}}, 7], ids=str)
@@ -464,7 +473,7 @@ def test_mark_of_a_dropped_measurement_is_checked(journal_path: Path, mark: obje
     with journal_path.open("a") as file:
         file.write(json.dumps({"event": "resumed", "dropped": [mark]}) + "\n")
     with unreadable(journal_path, r"line 10: dropped\[0\]"):
-        read(journal_path)
+        read_run(journal_path)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
@@ -475,13 +484,13 @@ def test_full_disk_is_told_once_and_not_again_when_the_journal_closes(monkeypatc
         journal.path = Path("/dev/full")
         journal._file = journal.path.open("wb", buffering=0)
         with pytest.raises(OSError, match="No space left"):
-            journal.measured([RUN.measurements[0]])
+            journal.append("measured", measurements=[])
 
 
 def test_finished_journal_beside_another_runs_json_is_kept_aside(journal_path: Path) -> None:
     """It is the only copy of its run, whatever lies beside it."""
     write_json(journal_path.with_suffix(".json"), replace(RUN, measurements=RUN.measurements[:1]))
-    assert keep_aside(journal_path) is not None
+    assert keep_aside(RUN_FORMAT, journal_path) is not None
 
 
 def test_plain_benchmark_file_is_read_strictly(tmp_path: Path) -> None:

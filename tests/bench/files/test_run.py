@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.files.parse import SECTION, UnreadableError
-from bench.files.run import read, section
+from bench.files.run import make_run_section, read_run
 from bench.record.case import BUILTIN_STEPS
 from bench.record.run import Run
 from reports.figures.evidence import examine
@@ -30,7 +30,7 @@ def run() -> Run:
 
 def older(run: Run) -> dict[str, Any]:
     """Return a run as the first files of this schema hold it."""
-    document: dict[str, Any] = json.loads(json.dumps(section(run)))
+    document: dict[str, Any] = json.loads(json.dumps(make_run_section(run)))
     for measurement in document["measurements"]:
         for name in LATER:
             del measurement["preparation"][name]
@@ -55,7 +55,7 @@ def written(path: Path, document: dict[str, Any]) -> Path:
 @pytest.mark.parametrize("name", ["out.json", "out.jsonl"])
 def test_old_file_says_by_the_step_what_a_new_one_records(name: str, run: Run, tmp_path: Path) -> None:
     """Warnings and figures of a stored file stay as they were."""
-    found = read(written(tmp_path / name, older(run)))
+    found = read_run(written(tmp_path / name, older(run)))
     assert found == run
     warnings = {case.step: evidence.warnings for case, evidence in examine(found).items()}
     assert any("backward is clocked one by one" in warning for warning in warnings["backward"])
@@ -75,11 +75,11 @@ def test_preparation_with_one_of_the_later_fields_alone_is_damaged(name: str, ru
     document = older(run)
     document["measurements"][0]["preparation"][name] = 1 if name == "clock_pairs_per_iteration" else False
     with pytest.raises(UnreadableError, match=r"measurements\[0\].preparation: field '\w+' is missing"):
-        read(written(tmp_path / "out.json", document))
+        read_run(written(tmp_path / "out.json", document))
 
 
 def test_step_that_old_files_did_not_know_has_to_say_it_itself(run: Run, tmp_path: Path) -> None:
     """Nothing is guessed about a step that came later."""
     document = json.loads(json.dumps(older(run)).replace("backward", "sideways"))
     with pytest.raises(UnreadableError, match="field 'queued' is missing"):
-        read(written(tmp_path / "out.json", document))
+        read_run(written(tmp_path / "out.json", document))

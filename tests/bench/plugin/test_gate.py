@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from bench.files.gate import JobLog, job_section, read_job
+from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section, read_gate
 from bench.files.journal import Journal
 from bench.files.parse import GATE_SECTION
 from bench.gate.checkout import ArmsCode, Slots
@@ -61,10 +61,10 @@ def measured(job: Job, folder: Path) -> Measured:
         job, plan=None, counts=(), blocks=(), looks=(), faults=(), new=(), gone=(), ending=None, wall_seconds=0.0
     )
     with Journal(folder / "out.jsonl") as journal:
-        log = JobLog(begun, journal, ())
+        log = GateLog(GATE_FORMAT, begun, journal)
         for event in events_of(job):
             log.add(event)
-    return Measured(log=log, answer=answer(log.job()))
+    return Measured(log=log, answer=answer(log.record()))
 
 
 def test_nothing_that_was_compared_is_not_green(
@@ -89,7 +89,7 @@ def test_gate_is_a_section_of_pytest_benchmarks_json(plugin: GatePlugin, tmp_pat
     plugin.measured = measured(made_job(blocks=8, looks=(8,)), tmp_path)
     document: dict[str, Any] = {"benchmarks": []}
     plugin.pytest_benchmark_update_json(document)
-    assert document == {"benchmarks": [], GATE_SECTION: job_section(plugin.measured.log)}
+    assert document == {"benchmarks": [], GATE_SECTION: make_gate_section(plugin.measured.log)}
 
 
 @pytest.mark.parametrize(
@@ -286,12 +286,12 @@ def suite(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_whole_session_compares_replays_and_publishes(suite: Suite, tmp_path: Path) -> None:
     """From the command line to the files."""
     result = suite(FakeGateWorkers())
-    job = read_job(tmp_path / "out.json")[0]
+    job = read_gate(tmp_path / "out.json")
     assert len(job.blocks) == 8
     assert job.environment["arm.head.models"] == "abc"
     assert job.environment["arm.base.device.cpu.description"] == "Imaginary"
     assert result.ret == exit_code(answer(job).state, strict=False)
-    assert job == replace(read_job(tmp_path / "out.jsonl")[0], source=job.source)
+    assert job == replace(read_gate(tmp_path / "out.jsonl"), source=job.source)
     assert (tmp_path / "reports" / "out" / "gate.txt").exists()
 
 
@@ -301,7 +301,7 @@ def test_slower_head_is_a_failed_test(suite: Suite, tmp_path: Path) -> None:
     result = suite(FakeGateWorkers(slower={slow: 0.2}))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assertoutcome(passed=1, failed=1)
-    assert {case.id for case in answer(read_job(tmp_path / "out.json")[0]).regressed} == {slow}
+    assert {case.id for case in answer(read_gate(tmp_path / "out.json")).regressed} == {slow}
 
 
 def test_code_that_cannot_be_exported_proves_nothing(suite: Suite, tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_code_that_cannot_be_exported_proves_nothing(suite: Suite, tmp_path: Pat
     workers = FakeGateWorkers()
     workers.code = replace(workers.code, trouble="base cannot be exported: git rev-parse: no such branch")
     assert suite(workers).ret == 6
-    ending = read_job(tmp_path / "out.json")[0].ending
+    ending = read_gate(tmp_path / "out.json").ending
     assert ending is not None
     assert ending.broken
     assert ending.reason == "base cannot be exported: git rev-parse: no such branch"
@@ -324,7 +324,7 @@ def test_launcher_that_does_not_come_up_proves_nothing(suite: Suite, tmp_path: P
             raise LaunchError(f"no torch in {side}, slot {first}")
 
     assert suite(Broken()).ret == 6
-    job = read_job(tmp_path / "out.json")[0]
+    job = read_gate(tmp_path / "out.json")
     assert job.ending is not None
     assert job.ending.broken
     assert "no torch in" in job.ending.reason
@@ -372,4 +372,4 @@ def test_terminal_that_is_gone_costs_no_block(suite: Suite, tmp_path: Path, monk
 
     monkeypatch.setattr("bench.plugin.gate.GateProgress.show", show)
     suite(FakeGateWorkers())
-    assert len(read_job(tmp_path / "out.json")[0].blocks) == 8
+    assert len(read_gate(tmp_path / "out.json").blocks) == 8

@@ -2,68 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import ulp
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bench.files.journal import Journal
-from bench.files.run import read
 from bench.plugin.replay import Tape, replay
 from bench.record.case import Case
 from bench.record.run import Measurement, Outcome, Run
-from bench.run.recorder import Recorder
-from bench.run.schedule import Event, Sliced, Started
 from tests.makers.plugins import Fixture
-from tests.makers.runs import FINISH, TWO, hole, made_run, measured, slices
+from tests.makers.runs import TWO, hole, made_run, measured, slices
 
 CASE, OTHER = TWO
 FIRST, SECOND = (measured(CASE, launch, slices([0.001 * launch, 0.002 * launch])) for launch in (1, 2))
-EVENTS: list[Event] = [
-    Started(launch=0, cases=TWO),
-    (hole(OTHER, 0, Outcome.SKIPPED, "no compiler"),),
-    (measured(CASE, 0, None),),
-    Started(launch=1, cases=(CASE,)),
-    Sliced(launch=1, case=CASE, seconds=0.001),
-    (FIRST,),
-    FINISH,
-]
-
-
-def begun() -> Run:
-    """Return a run of which nothing is measured yet."""
-    return made_run(TWO, [], finish=None)
-
-
-@pytest.mark.parametrize("count", range(len(EVENTS) + 1))
-def test_journal_knows_what_the_recorder_knows_after_each_event(count: int, tmp_path: Path) -> None:
-    """Kill it here, and what is on disk is the run as far as it got."""
-    path = tmp_path / "out.jsonl"
-    with Journal(path) as journal:
-        recorder = Recorder(journal, begun(), resumption=None)
-        for event in EVENTS[:count]:
-            recorder.record(event)
-        assert read(path) == recorder.run()
-    if count == len(EVENTS):
-        assert recorder.run().measurements == (EVENTS[1][0], EVENTS[2][0], FIRST)  # type: ignore[index]
-        assert recorder.run().finish == FINISH
-        assert recorder.run().started == ((0, CASE), (0, OTHER), (1, CASE))
-
-
-def test_run_whose_journal_broke_says_why(tmp_path: Path) -> None:
-    """A full disk ends the run; what it has in memory is still reported."""
-    with Journal(tmp_path / "out.jsonl") as journal:
-        recorder = Recorder(journal, begun(), resumption=None)
-        recorder.record((FIRST,))
-        broken = replace(FINISH, complete=False, stopped=True, reason="the journal cannot be written")
-        recorder.broken_off(broken)
-    assert recorder.run().finish == broken
-    assert recorder.run().measurements == (FIRST,)
-    assert read(tmp_path / "out.jsonl").finish is None
 
 
 @given(seconds=st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=20))

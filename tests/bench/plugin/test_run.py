@@ -14,7 +14,7 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 from bench.files.parse import SECTION
-from bench.files.run import read, section
+from bench.files.run import make_run_section, read_run
 from bench.host.folders import ROOT, lock
 from bench.plugin.replay import Tape
 from bench.plugin.run import RunPlugin
@@ -56,7 +56,7 @@ def test_run_is_a_section_of_pytest_benchmarks_json(plugin: RunPlugin) -> None:
     plugin.run = RUN_OF_ONE
     document: dict[str, Any] = {"benchmarks": []}
     plugin.pytest_benchmark_update_json(document)
-    assert document == {"benchmarks": [], SECTION: section(RUN_OF_ONE)}
+    assert document == {"benchmarks": [], SECTION: make_run_section(RUN_OF_ONE)}
 
 
 def test_end_of_the_session_publishes_once(plugin: RunPlugin, pytestconfig: pytest.Config, tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ def test_whole_session_measures_replays_and_publishes(suite: Suite, tmp_path: Pa
     result = suite(FakeCrew())
     result.assertoutcome(passed=2)
     assert result.ret == pytest.ExitCode.OK
-    run = read(tmp_path / "out.json")
-    assert run == replace(read(tmp_path / "out.jsonl"), source=run.source)
+    run = read_run(tmp_path / "out.json")
+    assert run == replace(read_run(tmp_path / "out.jsonl"), source=run.source)
     assert [case.id for case in run.cases] == [case.id for case in TWO]
     document = json.loads((tmp_path / "out.json").read_text())
     assert [entry["extra_info"]["case"] for entry in document["benchmarks"]] == [case.id for case in TWO]
@@ -167,7 +167,7 @@ def test_whole_session_measures_replays_and_publishes(suite: Suite, tmp_path: Pa
 def test_only_what_was_selected_is_measured(suite: Suite, tmp_path: Path) -> None:
     """A deselected case costs no time."""
     suite(FakeCrew(), "-k", "bfloat16").assertoutcome(passed=1)
-    assert [case.dtype for case in read(tmp_path / "out.json").cases] == ["bfloat16"]
+    assert [case.dtype for case in read_run(tmp_path / "out.json").cases] == ["bfloat16"]
 
 
 def test_stopped_run_is_replayed_and_ends_as_interrupted(
@@ -191,7 +191,7 @@ def test_stopped_run_is_replayed_and_ends_as_interrupted(
 
     result = suite(FakeCrew(script))
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    run = read(tmp_path / "out.json")
+    run = read_run(tmp_path / "out.json")
     assert run.finish is not None
     assert run.finish.reason == "stopped by SIGINT"
     assert any(measurement.slices for measurement in run.measurements)
@@ -225,7 +225,7 @@ def test_terminal_that_is_gone_costs_no_figure(suite: Suite, tmp_path: Path, mon
 
     monkeypatch.setattr("bench.plugin.run.Progress.show", show)
     assert suite(FakeCrew()).ret == pytest.ExitCode.OK
-    assert_complete(read(tmp_path / "out.json"))
+    assert_complete(read_run(tmp_path / "out.json"))
 
 
 def test_journal_of_a_run_that_was_cut_off_is_kept(suite: Suite, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_journal_of_a_run_that_was_cut_off_is_kept(suite: Suite, tmp_path: Path)
     (tmp_path / "out.jsonl").write_text("the only copy")
     assert suite(FakeCrew()).ret == pytest.ExitCode.OK
     assert (tmp_path / "out.jsonl.1").read_text() == "the only copy"
-    assert_complete(read(tmp_path / "out.jsonl"))
+    assert_complete(read_run(tmp_path / "out.jsonl"))
 
 
 def test_run_that_was_cut_off_is_resumed_from_its_journal(suite: Suite, tmp_path: Path) -> None:

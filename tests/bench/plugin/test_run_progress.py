@@ -11,8 +11,8 @@ from _pytest.terminal import TerminalReporter
 from bench.plugin import run_progress as progress_module
 from bench.plugin.run_progress import REDRAW_SECONDS, Progress
 from bench.record.conditions import Settings
-from bench.record.run import Outcome
-from bench.run.schedule import Sliced, Started
+from bench.record.run import Measured, Outcome, Started
+from bench.run.schedule import Sliced
 from tests.makers.runs import FINISH, TWO, hole, measured, slices
 
 CASE, OTHER = TWO
@@ -68,13 +68,13 @@ def test_log_has_a_line_for_each_launch_and_each_finished_case(pytestconfig: pyt
     stream = Terminal(live=False)
     shown = progress(pytestconfig, stream, launches=2)
     shown.show(Started(launch=0, cases=TWO))
-    shown.show((hole(OTHER, 0, Outcome.SKIPPED, "no compiler"),))
-    shown.show((measured(CASE, 0, None),))
+    shown.show(Measured(measurements=(hole(OTHER, 0, Outcome.SKIPPED, "no compiler"),)))
+    shown.show(Measured(measurements=(measured(CASE, 0, None),)))
     for launch in (1, 2):
         clock.now += 60
         shown.show(Started(launch=launch, cases=(CASE,)))
         shown.show(Sliced(launch=launch, case=CASE, seconds=0.001))
-        shown.show((measured(CASE, launch, slices([0.001 * launch])),))
+        shown.show(Measured(measurements=(measured(CASE, launch, slices([0.001 * launch])),)))
     shown.show(FINISH)
     width = max(len(case.id) for case in TWO)
     assert stream.getvalue().splitlines() == [
@@ -101,7 +101,7 @@ def test_live_line_shows_case_number_median_and_time_left(pytestconfig: pytest.C
     shown = progress(pytestconfig, stream)
     clock.now = 30.0
     shown.show(Started(launch=1, cases=TWO))
-    shown.show((measured(CASE, 1, slices([0.004])),))
+    shown.show(Measured(measurements=(measured(CASE, 1, slices([0.004])),)))
     clock.now = 60.0
     shown.show(Started(launch=2, cases=TWO))
     before = stream.tell()
@@ -122,7 +122,7 @@ def test_live_line_shows_case_number_median_and_time_left(pytestconfig: pytest.C
 def test_quick_pass_claims_no_time(pytestconfig: pytest.Config) -> None:
     """In any output."""
     stream = Terminal(live=False)
-    progress(pytestconfig, stream, quick=True).show((measured(CASE, 0, None),))
+    progress(pytestconfig, stream, quick=True).show(Measured(measurements=(measured(CASE, 0, None),)))
     assert stream.getvalue() == f"{CASE.id:<{max(len(case.id) for case in TWO)}}  right answer; not timed\n"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.files.gate import read_job
+from bench.files.gate import read_gate
 from bench.host.folders import ROOT
 from bench.record.arm import Side
 from bench.record.gate import Contest, Job
@@ -50,7 +50,7 @@ class Ended:
 
     @property
     def job(self) -> Job:
-        return read_job(self.path)[0]
+        return read_gate(self.path)
 
 
 @dataclass
@@ -128,7 +128,7 @@ def test_record_holds_every_slice_of_every_block(gates: dict[str, Ended]) -> Non
         for second in pairing.head_seconds
     ]
     assert theirs[SLOW]["stats"]["data"] == ours
-    assert read_job(same.path.with_suffix(".jsonl"))[0] == same.job
+    assert read_gate(same.path.with_suffix(".jsonl")) == same.job
 
 
 def test_answer_is_printed_and_written(gates: dict[str, Ended]) -> None:
@@ -229,7 +229,7 @@ def test_killed_gate_leaves_nobody_and_is_continued(tmp_path: Path) -> None:
     running.process.kill()
     running.ended()
     wait_until_gone(workers)
-    before = read_job(path.with_suffix(".jsonl"))[0]
+    before = read_gate(path.with_suffix(".jsonl"))
     assert len(before.blocks) >= 2
     assert answer(before).state is State.UNPROVEN
     again = start(path, *arguments, "--add-blocks").ended()

@@ -20,7 +20,7 @@ from typing import IO, Any
 import psutil
 import pytest
 
-from bench.files.run import read
+from bench.files.run import read_run
 from bench.host.folders import ROOT
 from bench.record.run import Outcome, Run
 from tests.makers.processes import wait_until_gone
@@ -74,7 +74,7 @@ class Started:
 
     def runs(self) -> tuple[Run, Run]:
         """Return the run as its JSON and as its journal have it."""
-        return read(self.json_path), read(self.json_path.with_suffix(".jsonl"))
+        return read_run(self.json_path), read_run(self.json_path.with_suffix(".jsonl"))
 
 
 @dataclass

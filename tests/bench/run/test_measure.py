@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bench.files.run import read
+from bench.files.run import read_run
 from bench.processes.local import WorkerDiedError, WorkerTimeoutError
 from bench.record.case import Case
 from bench.record.conditions import Settings
-from bench.record.run import Outcome, Run
+from bench.record.run import Measured, Outcome, Run
 from bench.request import RunQuestion, SetupError
 from bench.run.measure import measure, refusals
 from bench.session import Images, Session
@@ -84,7 +84,7 @@ def test_run_and_journal_say_the_same(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     shown: list[object] = []
     run = measured(FakeCrew(absent={"cuda": "no card"}), path, show=shown.append)
-    assert read(path) == run
+    assert read_run(path) == run
     assert shown[-1] == run.finish
     assert run.environment["data.source"] == "random"
     assert {outcome for outcome, _ in run.outcomes().values()} == {Outcome.MEASURED, Outcome.SKIPPED}
@@ -98,7 +98,7 @@ def test_journal_that_breaks_ends_the_run_which_keeps_what_it_has(tmp_path: Path
 
     def show(event: object) -> None:
         shown.append(event)
-        if isinstance(event, tuple) and event[0].launch == 1:
+        if isinstance(event, Measured) and event.measurements[0].launch == 1:
             path.unlink(missing_ok=True)
 
     run = measured(crew, path, show=show)
@@ -118,12 +118,12 @@ def test_cut_off_run_is_resumed(tmp_path: Path) -> None:
     whole = measured(FakeCrew(), path, cases=cases)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-3]) + lines[-3][:20])
-    cut = read(path)
+    cut = read_run(path)
     assert max(measurement.launch for measurement in cut.measurements) == 1
     crew = FakeCrew()
     run = measured(crew, path, cases=cases, resume=True)
     assert {worker.launch for worker, _ in crew.requests("slice")} == {2}
-    assert read(path) == run
+    assert read_run(path) == run
     assert [(measurement.launch, measurement.case) for measurement in run.measurements] == [
         (measurement.launch, measurement.case) for measurement in whole.measurements
     ]

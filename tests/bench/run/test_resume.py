@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from itertools import chain, islice
+from itertools import islice
 
 import pytest
 
 from bench.processes.local import WorkerDiedError
 from bench.record.conditions import Environment, Settings
-from bench.record.run import Measurement, Outcome, Run
+from bench.record.run import Measured, Measurement, Outcome, Run, RunFold, Started
 from bench.run import schedule as schedule_module
 from bench.run.resume import Resumption, resumption
-from bench.run.schedule import Event, Schedule, Started
+from bench.run.schedule import Event, Schedule, Sliced
 from tests.makers.doubles import FakeCrew, FakeWorker, Reply, Script, as_planned, breaks
 from tests.makers.runs import TWO, hole, made_run, matrix, measured, slices
 
@@ -39,13 +39,12 @@ def carry_out(
 
 def run_of(events: list[Event], kept: tuple[Measurement, ...] = ()) -> Run:
     """Return what is on disk after these events."""
-    return Run(
-        environment=Environment(facts={}),
-        settings=SETTINGS,
-        cases=CASES,
-        measurements=(*kept, *chain.from_iterable(event for event in events if isinstance(event, tuple))),
-        started=tuple((event.launch, case) for event in events if isinstance(event, Started) for case in event.cases),
-    )
+    fold = RunFold(Run(environment=Environment(facts={}), settings=SETTINGS, cases=CASES))
+    fold.add(Measured(measurements=kept))
+    for event in events:
+        if not isinstance(event, Sliced):
+            fold.add(event)
+    return fold.record()
 
 
 def shape(run: Run) -> dict[tuple[int, str], tuple[str, int, int]]:

@@ -12,9 +12,9 @@ import pytest
 from bench.processes.local import WorkerDiedError, WorkerTimeoutError
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
-from bench.record.run import Finish, Measurement, Outcome, Run
+from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Run, Started
 from bench.run import schedule as schedule_module
-from bench.run.schedule import SINGLES, Capped, Event, Schedule, Sliced, Started
+from bench.run.schedule import SINGLES, Event, Schedule, Sliced
 from tests.makers.doubles import FakeCrew, FakeWorker, Reply, breaks, ids
 from tests.makers.runs import matrix
 
@@ -43,7 +43,7 @@ def carry_out(
 
 def measured_in(events: Sequence[Event]) -> tuple[Measurement, ...]:
     """Return the measurements of a run, in the order in which they finished."""
-    return tuple(chain.from_iterable(event for event in events if isinstance(event, tuple)))
+    return tuple(chain.from_iterable(event.measurements for event in events if isinstance(event, Measured)))
 
 
 def as_run(events: Sequence[Event], cases: Sequence[Case] = CASES) -> Run:
@@ -432,7 +432,7 @@ def test_ceilings_are_swept_at_the_beginning_and_in_the_middle(monkeypatch: pyte
     swept = [(worker.launch, request["dtypes"]) for worker, request in crew.requests("ceilings")]
     assert [launch for launch, _ in swept] == [1, 5]
     assert {frozenset(dtypes) for _, dtypes in swept} == {frozenset({"float32", "bfloat16", "float16"})}
-    found = [event for event in events if isinstance(event, Capped)]
+    found = [event for event in events if isinstance(event, CeilingsFound)]
     assert [(one.launch, one.dtype) for one in found[1].ceilings][-1] == (5, None)
     kinds = [request["do"] for worker, request in crew.asked if worker.launch == 1]
     assert kinds[0] == "ceilings"
@@ -445,7 +445,7 @@ def test_ceiling_that_breaks_the_worker_costs_no_case(monkeypatch: pytest.Monkey
         return WorkerDiedError("the worker's process ended with SIGSEGV") if request["do"] == "ceilings" else None
 
     events = carry_out(FakeCrew(script=script), monkeypatch)
-    found = next(event for event in events if isinstance(event, Capped))
+    found = next(event for event in events if isinstance(event, CeilingsFound))
     assert {one.reason for one in found.ceilings} == {"ceilings: the worker's process ended with SIGSEGV"}
     assert all(launches_of(events, case) == [1, 2, 3] for case in CASES)
 

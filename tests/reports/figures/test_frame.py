@@ -9,7 +9,7 @@ import pytest
 
 import reports
 from bench.files.parse import SECTION
-from bench.files.run import section
+from bench.files.run import make_run_section
 from bench.record.run import Outcome
 from reports.figures import frame
 from reports.figures.evidence import QUICK
@@ -144,6 +144,6 @@ def test_load_reads_a_file_as_one_frame(tmp_path: Path) -> None:
     """What a notebook begins with."""
     run = realistic_run(launches=1, sets=2)
     path = tmp_path / "out.json"
-    path.write_text(json.dumps({SECTION: section(run)}))
+    path.write_text(json.dumps({SECTION: make_run_section(run)}))
     loaded = reports.load(str(path))
     assert loaded.equals(frame.cases(run))

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import mannwhitneyu, permutation_test
 
 from bench.files.parse import SECTION
-from bench.files.run import section
+from bench.files.run import make_run_section
 from bench.record.case import Case
 from bench.record.run import Outcome, Run
 from reports.__main__ import main
@@ -174,7 +174,7 @@ def test_shift_interval_mirrors_and_holds_the_shift() -> None:
 def written(folder: Path, name: str, some: Run) -> str:
     """Return the path of a run's JSON."""
     path = folder / name
-    path.write_text(json.dumps({SECTION: section(some)}))
+    path.write_text(json.dumps({SECTION: make_run_section(some)}))
     return str(path)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.files.gate import read_job
+from bench.files.gate import read_gate
 from bench.record.gate import Contest, Job
 from reports.gate.answer import State, answer
 from reports.stats.verdict import Verdict
@@ -25,7 +25,7 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """The recorded comparison."""
     path = tmp_path_factory.mktemp("tape") / "tape.json"
     path.write_bytes(lzma.decompress(TAPE.read_bytes()))
-    return read_job(path)[0]
+    return read_gate(path)
 
 
 def test_tape_is_of_identical_code(tape: Job) -> None:
