@@ -334,9 +334,9 @@ def test_launcher_that_does_not_come_up_proves_nothing(suite: Suite, tmp_path: P
 def test_added_blocks_continue_a_gate(suite: Suite, tmp_path: Path) -> None:
     """The old blocks stay, to the last digit."""
     suite(FakeGateWorkers())
-    before = read_job(tmp_path / "out.json")[0]
+    before = read_gate(tmp_path / "out.json")
     suite(FakeGateWorkers(), "--add-blocks")
-    after = read_job(tmp_path / "out.json")[0]
+    after = read_gate(tmp_path / "out.json")
     assert after.blocks[:8] == before.blocks
     assert len(after.blocks) == 16
     assert not (tmp_path / "out.jsonl.1").exists()

@@ -245,7 +245,7 @@ def test_run_that_was_cut_off_is_resumed_from_its_journal(suite: Suite, tmp_path
     crew = FakeCrew()
     assert suite(crew, "--resume").ret == pytest.ExitCode.OK
     assert {worker.launch for worker, _ in crew.requests("slice")} == {2}
-    assert_complete(read(tmp_path / "out.json"))
+    assert_complete(read_run(tmp_path / "out.json"))
     assert not (tmp_path / "out.jsonl.1").exists()
 
 
