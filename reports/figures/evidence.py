@@ -23,6 +23,8 @@ EVENT_LIMIT = 0.05
 """Device events and the host's clock time the same slice; further apart, one of them is wrong."""
 
 CEILING_SLACK = 0.05
+"""A case may reach this share more than the measured ceiling: both are measured, and each of them scatters."""
+
 ABOVE_CEILING = "it reaches more than the ceiling that was measured: the machine was in another state then"
 
 QUICK = "quick run: every case ran once as a test; nothing was timed and no claim about time is made"
@@ -69,12 +71,13 @@ class Evidence:
     @property
     def unsettled_launches(self) -> int:
         """Return in how many launches the warm-up did not settle."""
-        return sum(not one.settled for one in self.prepared)
+        return sum(not preparation.settled for preparation in self.prepared)
 
     @property
     def prepared(self) -> list[Preparation]:
         """Return the preparations of the launches that were timed."""
-        return [one.preparation for one in self.measurements if one.preparation and one.launch > 0]
+        timed = (measurement for measurement in self.measurements if measurement.launch > 0)
+        return [measurement.preparation for measurement in timed if measurement.preparation]
 
 
 def examine(run: Run) -> dict[Case, Evidence]:
@@ -86,10 +89,10 @@ def examine(run: Run) -> dict[Case, Evidence]:
     best: dict[Group, float] = {}
     for case, summary in seconds.items():
         best[case.group] = min(summary.centre, best.get(case.group, summary.centre))
-    found = {}
+    evidence = {}
     for case, (outcome, reason) in outcomes.items():
         measurements = tuple(by_case[case]) if case in timed else ()
-        found[case] = Evidence(
+        evidence[case] = Evidence(
             case=case,
             outcome=outcome,
             reason=reason,
@@ -100,7 +103,7 @@ def examine(run: Run) -> dict[Case, Evidence]:
             roof=(roof := roof_of(case, limits)),
             warnings=tuple(_warnings(run, case, measurements, kept[case], seconds.get(case), roof)),
         )
-    return found
+    return evidence
 
 
 def _warnings(
@@ -121,14 +124,15 @@ def _warnings(
         if LEAST_LAUNCHES <= seconds.n < run.settings.launches:  # fewer: the missing interval says so already
             yield f"measured in {seconds.n} of the {run.settings.launches} launches asked for"
     yield from kept.warnings
-    timed = [one for one in measurements if one.launch > 0]
-    if any(one.preparation and not one.preparation.settled for one in timed):
+    timed = [measurement for measurement in measurements if measurement.launch > 0]
+    if any(measurement.preparation and not measurement.preparation.settled for measurement in timed):
         yield "warm-up did not settle in some launches: the figure may include it"
     yield from _doubts_about_the_clock(case, measurements)
     flops, least = count_of(measurements, "flops"), count_of(measurements, "minimal_bytes")
     if roof and flops and least and seconds and attained(flops, least, seconds.centre, roof) > 1 + CEILING_SLACK:
         yield ABOVE_CEILING
-    for note, count in Counter(chain.from_iterable(dict.fromkeys(one.notes) for one in timed)).items():
+    notes = (dict.fromkeys(measurement.notes) for measurement in timed)
+    for note, count in Counter(chain.from_iterable(notes)).items():
         yield note if count == len(timed) else f"{note} (in some launches)"
 
 
@@ -158,20 +162,21 @@ def clock_share(measurements: Iterable[Measurement]) -> float | None:
 
 def count_of(measurements: Iterable[Measurement], name: str) -> int | None:
     """Return what the first launch that counted something found; None if none did."""
-    found = (getattr(one.preparation, name) for one in measurements if one.preparation)
-    return next((int(value) for value in found if value), None)
+    preparations = (measurement.preparation for measurement in measurements if measurement.preparation)
+    counts = (getattr(preparation, name) for preparation in preparations)
+    return next((int(count) for count in counts if count), None)
 
 
 def event_share(timed: list[Slices]) -> float | None:
     """Return the seconds by device events over those by the host's clock: the median over all slices; None without."""
     shares = [
         event / host
-        for one in timed
-        if one.event_seconds is not None
-        for event, host in zip(one.event_seconds, one.seconds, strict=True)
+        for slices in timed
+        if slices.event_seconds is not None
+        for event, host in zip(slices.event_seconds, slices.seconds, strict=True)
     ]
     return median(shares) if shares else None
 
 
 def _slices(measurements: Iterable[Measurement]) -> list[Slices]:
-    return [one.slices for one in measurements if one.slices and one.launch > 0]
+    return [measurement.slices for measurement in measurements if measurement.slices and measurement.launch > 0]
