@@ -10,7 +10,7 @@ import torch
 from bench.record.case import Case
 from bench.steps.builtin import STEPS
 from bench.steps.counts import compiled_counts, eager_counts
-from bench.steps.step import Step
+from bench.steps.step import Step, watch_saved
 from bench.steps.subject import build
 from models import MODELS
 from models.inputs import random_images
@@ -71,6 +71,14 @@ def test_what_a_change_adds_is_named(extra: object, operator: str, monkeypatch: 
     usual = NeuralNetwork.forward
     monkeypatch.setattr(NeuralNetwork, "forward", lambda self, x: usual(self, extra(x)))  # type: ignore[operator]
     assert eager_counts(step("forward"))[operator] > plain.get(operator, 0)
+
+
+def test_storage_that_is_kept_twice_is_counted_once() -> None:
+    """A tensor and a view of it lie in the same memory."""
+    weight = torch.ones(2, 3, requires_grad=True)
+    with watch_saved() as kept:
+        (weight * weight.view(3, 2).view(2, 3)).sum().backward()
+    assert list(kept.values()) == [2 * 3 * 4]
 
 
 def test_counts_repeat_to_the_last_digit() -> None:
