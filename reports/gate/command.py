@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from bench.files.gate import read_gate
+from bench.files.run import read_run
 from reports.gate.answer import Answer, State, answer
 from reports.gate.stored import DRIFT, compare_stored
 from reports.gate.stored_text import render_stored
