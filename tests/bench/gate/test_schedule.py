@@ -107,6 +107,7 @@ def test_slices_come_in_the_order_of_their_quads(monkeypatch: pytest.MonkeyPatch
     """What was recorded as ABBA was asked as ABBA."""
     crew = FakeArms()
     events = carry_out(crew, monkeypatch, cases=CASES[:1], settings=replace(SETTINGS, launches=8))
+    assert len(blocks_in(events)) == 8
     for block in blocks_in(events)[1:]:  # the pilot's workers are of launch 1 too
         asked = [worker.side is Side.BASE for worker, _ in crew.requests("slice") if worker.launch == block.index]
         recorded = {
@@ -311,6 +312,7 @@ def test_control_is_timed_first_and_its_arms_before_its_controls(monkeypatch: py
     """Three equally young processes, of which base has worked no more than head."""
     events = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=8))
     plan = next(event for event in events if isinstance(event, Plan))
+    assert len(blocks_in(events)) == 8
     for block in blocks_in(events):
         assert [one.case for one in block.pairings[:3]] == [plan.control] * 3
         assert block.pairings[0].contest is Contest.ARMS

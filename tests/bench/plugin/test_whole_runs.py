@@ -290,9 +290,11 @@ def test_plan_prints_the_cases_and_measures_nothing(first: dict[str, Started], q
     plan = first["plan"]
     assert plan.process.returncode == 0, plan.said
     assert re.search(rf"^{FLOAT} +measured$", plan.said, flags=re.MULTILINE)
-    if quick.runs()[0].outcomes()[quick.runs()[0].cases[-1]][0] is not Outcome.MEASURED:
-        assert "skipped: cuda is not usable here" in plan.said
-        assert re.search(r"^2 of 4 cases, 8 launches, about \d+", plan.said, flags=re.MULTILINE)
+    has_card = quick.runs()[0].outcomes()[quick.runs()[0].cases[-1]][0] is Outcome.MEASURED
+    assert ("skipped: cuda is not usable here" in plan.said) != has_card
+    planned = re.search(r"^(\d) of 4 cases, 8 launches, about \d+", plan.said, flags=re.MULTILINE)
+    assert planned is not None, plan.said
+    assert planned[1] == ("4" if has_card else "2")
     assert not plan.json_path.exists()
     assert not plan.json_path.with_suffix(".jsonl").exists()
 

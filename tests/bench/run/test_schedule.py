@@ -143,11 +143,13 @@ def test_slow_case_sits_out_some_sets(monkeypatch: pytest.MonkeyPatch) -> None:
 
     crew = FakeCrew(script)
     events = carry_out(crew, monkeypatch, cases=GROUP, settings=replace(SETTINGS, case_seconds=1.0))
-    for one in as_run(events, GROUP).measurements:
-        if one.slices is not None:
-            assert one.slices.iterations == (1 if one.case == slow else 10)
-            assert len(one.slices.seconds) == (11 if one.case == slow else 33)
-            assert one.slices.set_index[-1] == 32
+    timed = [measurement for measurement in as_run(events, GROUP).measurements if measurement.slices is not None]
+    assert Counter(measurement.case for measurement in timed) == dict.fromkeys(GROUP, SETTINGS.launches)
+    for measurement in timed:
+        assert measurement.slices is not None
+        assert measurement.slices.iterations == (1 if measurement.case == slow else 10)
+        assert len(measurement.slices.seconds) == (11 if measurement.case == slow else 33)
+        assert measurement.slices.set_index[-1] == 32
 
 
 def test_without_interleaving_each_variant_is_timed_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -414,6 +416,7 @@ def test_cases_are_marked_as_started_before_they_are_touched(monkeypatch: pytest
         seen = len(crew.asked)
         if isinstance(event, Started):
             begun[event.launch] |= ids(event.cases)
+    assert dict(begun) == {launch: ids(CASES) for launch in range(SETTINGS.launches + 1)}
 
 
 def test_no_cases_are_a_run_that_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -466,9 +469,12 @@ def test_queued_slices_of_an_accelerator_are_followed_by_single_iterations(monke
     assert {case.id: asked[case.id] for case in cases} == {
         case.id: SINGLES if case.device != "cpu" and case.step == "forward" else 0 for case in cases
     }
-    for one in measured_in(events):
-        if one.slices is not None:
-            assert (one.slices.latency_seconds is not None) == (asked[one.case.id] > 0)
+    timed = {
+        measurement.case.id: measurement.slices.latency_seconds is not None
+        for measurement in measured_in(events)
+        if measurement.slices is not None
+    }
+    assert timed == {case_id: singles > 0 for case_id, singles in asked.items()}
 
 
 def test_lowered_clocks_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:

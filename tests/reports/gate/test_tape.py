@@ -37,6 +37,7 @@ def test_tape_is_of_identical_code(tape: Job) -> None:
 
 def test_no_job_cut_from_the_tape_is_red(tape: Job) -> None:
     """Overlapping windows of 8 and 16 blocks: they are no independent sample, but none of them may be red."""
+    assert len(tape.blocks) == 64
     for count in (8, 16):
         for first in range(len(tape.blocks) - count + 1):
             found = answer(window(tape, first, count))

@@ -72,6 +72,7 @@ def test_many_changed_counts_are_counted() -> None:
 def test_inconclusive_says_what_would_settle_it() -> None:
     """Never a bare tilde."""
     found = answer(made_job(seed=1, scatter=0.1, slowdown=0.9))
+    assert len(found.rulings) == len(CASES)
     for case in found.rulings:
         line = verdict_line(found, case)
         assert line.startswith("inconclusive: ")
