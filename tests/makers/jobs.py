@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
+from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section
+from bench.files.journal import Journal
+from bench.files.parse import GATE_SECTION
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
@@ -110,3 +115,21 @@ def empty(job: Job) -> Job:
     """Return a job before anything of it was seen."""
     nothing = {"new": (), "gone": (), "counts": (), "faults": (), "blocks": (), "looks": ()}
     return replace(job, plan=None, ending=None, wall_seconds=0.0, **nothing)
+
+
+def logged(folder: Path, job: Job) -> tuple[GateLog, Path]:
+    """Return a log with a journal, in which a job was written down event by event."""
+    path = folder / "gate.jsonl"
+    with Journal(path) as journal:
+        log = GateLog(GATE_FORMAT, empty(job), journal)
+        for event in events_of(job):
+            log.add(event)
+    return log, path
+
+
+def stored_gate(folder: Path, job: Job, change: Callable[[Any], object] | None = None) -> Path:
+    """Write a job as `pytest bench --against` would; its section may be changed before."""
+    section = json.loads(json.dumps(make_gate_section(logged(folder, job)[0])))
+    path = folder / "gate.json"
+    path.write_text(json.dumps({GATE_SECTION: change(section) if change else section}))
+    return path

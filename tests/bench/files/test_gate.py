@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section, read_gate
+from bench.files.gate import GATE_FORMAT, GateLog, read_gate
 from bench.files.journal import Journal
 from bench.files.log import JournalError, read_log
-from bench.files.parse import GATE_SECTION, UnreadableError
+from bench.files.parse import UnreadableError
 from bench.record.arm import Side
-from bench.record.gate import Fault, Job, Looked
+from bench.record.gate import Fault, Looked
 from bench.record.run import Outcome
-from tests.makers.jobs import CASES, ENDING, empty, events_of, made_job
+from tests.makers.jobs import CASES, ENDING, empty, events_of, logged, made_job, stored_gate
 
 FAULT = Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.TIMEOUT, reason="slow")
 JOB = made_job(faults=(FAULT,), new=("x",), gone=("y",))
 
 
-def logged(folder: Path, job: Job = JOB) -> tuple[GateLog, Path]:
-    """Return a log with a journal."""
-    path = folder / "gate.jsonl"
-    with Journal(path) as journal:
-        log = GateLog(GATE_FORMAT, empty(job), journal)
-        for event in events_of(job):
-            log.add(event)
-    return log, path
-
-
-def document(folder: Path, change: Any = None, job: Job = JOB) -> Path:
-    """Return a JSON with a comparison, changed."""
-    section = json.loads(json.dumps(make_gate_section(logged(folder, job)[0])))
-    path = folder / "gate.json"
-    path.write_text(json.dumps({GATE_SECTION: change(section) if change else section}))
-    return path
-
-
 def test_journal_and_json_hold_the_same(tmp_path: Path) -> None:
     """Either can be read when the other is gone."""
-    log, journal = logged(tmp_path)
+    log, journal = logged(tmp_path, JOB)
     assert log.record() == JOB
     assert read_gate(journal) == JOB
-    assert read_log(GATE_FORMAT, document(tmp_path)) == (JOB, tuple(events_of(JOB)))
+    assert read_log(GATE_FORMAT, stored_gate(tmp_path, JOB)) == (JOB, tuple(events_of(JOB)))
 
 
 def test_journal_that_was_cut_off_holds_what_was_finished(tmp_path: Path) -> None:
     """A torn last line is dropped."""
-    _, journal = logged(tmp_path)
+    _, journal = logged(tmp_path, JOB)
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:-3]) + lines[-3][:100])
     job, events = read_log(GATE_FORMAT, journal)
@@ -61,7 +42,7 @@ def test_journal_that_was_cut_off_holds_what_was_finished(tmp_path: Path) -> Non
 
 def test_part_that_goes_on_begins_with_what_was_there(tmp_path: Path) -> None:
     """The new journal is whole by itself; the ending is the last one."""
-    log, _ = logged(tmp_path)
+    log, _ = logged(tmp_path, JOB)
     with Journal(tmp_path / "more.jsonl") as journal:
         more = GateLog(GATE_FORMAT, empty(JOB), journal, earlier=log.events)
         more.add(Looked(blocks=16) if not JOB.looks else ENDING)
@@ -133,7 +114,7 @@ def changed(**fields: Any) -> Any:
 def test_file_that_does_not_fit_is_refused(tmp_path: Path, change: Any, sentence: str) -> None:
     """What, where and what to do, in one line."""
     with pytest.raises(UnreadableError, match=sentence) as caught:
-        read_gate(document(tmp_path, change))
+        read_gate(stored_gate(tmp_path, JOB, change))
     assert "\n" not in str(caught.value)
     assert "gate.json" in str(caught.value)
 

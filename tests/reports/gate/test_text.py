@@ -15,8 +15,7 @@ from reports.__main__ import main
 from reports.gate.answer import answer
 from reports.gate.text import headline, reasons, render_answer, verdict_line
 from reports.show.table import Format
-from tests.bench.files.test_gate import document
-from tests.makers.jobs import CASES, COUNTS, made_job
+from tests.makers.jobs import CASES, COUNTS, made_job, stored_gate
 
 SLOW = CASES[2]
 MORE = {Side.BASE: COUNTS, Side.HEAD: {**COUNTS, "operators": 10, "aten::clone": 1, "flops": 1200}}
@@ -152,7 +151,7 @@ def test_command_has_the_documented_exit_codes(
 ) -> None:
     """``python -m reports gate FILE``."""
     job = made_job(**changes)  # type: ignore[arg-type]
-    path = document(tmp_path, job=job)
+    path = stored_gate(tmp_path, job)
     assert main(["gate", str(path), *arguments]) == code
     assert capsys.readouterr().out.startswith(word)
 
@@ -160,7 +159,7 @@ def test_command_has_the_documented_exit_codes(
 @pytest.mark.parametrize("form", ["markdown", "csv"])
 def test_command_prints_other_forms(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For a job summary, and for a spreadsheet."""
-    path = document(tmp_path, job=made_job())
+    path = stored_gate(tmp_path, made_job())
     assert main(["gate", str(path), "--format", form]) == 0
     assert capsys.readouterr().out == render_answer(answer(made_job()), Format(form))
 
@@ -175,5 +174,5 @@ def test_command_refuses_what_is_no_comparison(tmp_path: Path, capsys: pytest.Ca
 
 def test_run_commands_say_that_a_comparison_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever mixes them up is told."""
-    assert main(["table", str(document(tmp_path, job=made_job()))]) == 2
+    assert main(["table", str(stored_gate(tmp_path, made_job()))]) == 2
     assert "python -m reports gate" in capsys.readouterr().err
