@@ -67,9 +67,9 @@ def answer_of(step: Step) -> Answer:
 
 def stack(network: nn.Module) -> nn.Sequential:
     """Return the layers of the tutorial's network."""
-    found = network.linear_relu_stack
-    assert isinstance(found, nn.Sequential)
-    return found
+    layers = network.linear_relu_stack
+    assert isinstance(layers, nn.Sequential)
+    return layers
 
 
 def missing_relu(network: nn.Module) -> None:

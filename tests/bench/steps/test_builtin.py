@@ -132,14 +132,14 @@ def gradients(step: Step) -> list[Tensor | None]:
 
 def test_backward_begins_without_gradients_and_ends_with_all_of_them() -> None:
     """Gradients that accumulate read 20 % too slow."""
-    seen: list[int] = []
-    step = step_of(case_of("backward"), clock=lambda: float(seen.append(with_gradients()) or 0))
+    present: list[int] = []
+    step = step_of(case_of("backward"), clock=lambda: float(present.append(with_gradients()) or 0))
 
     def with_gradients() -> int:
         return sum(gradient is not None for gradient in gradients(step))
 
     step.timed(3)
-    assert seen == [0, 6] * 3
+    assert present == [0, 6] * 3
     assert with_gradients() == 0
 
 
@@ -154,10 +154,10 @@ def test_each_backward_has_a_graph_of_its_own() -> None:
 
     step.subject, real = replace(step.subject, loss=loss), step.subject
     step.timed(3)
-    assert len({id(one.grad_fn) for one in losses}) == len(losses) == 4
-    for one in losses:
+    assert len({id(loss.grad_fn) for loss in losses}) == len(losses) == 4
+    for value in losses:
         with pytest.raises(RuntimeError, match="second time"):
-            one.backward()
+            value.backward()
 
 
 @pytest.mark.parametrize("step", ["backward", "train"])
@@ -183,9 +183,9 @@ def test_every_training_slice_starts_from_the_same_weights() -> None:
         return [parameter.detach().clone() for parameter in step.subject.network.parameters()]
 
     first, second = after_slice(), after_slice()
-    for begin, one, two in zip(initial, first, second, strict=True):
-        assert torch.equal(one, two)
-        assert not torch.equal(begin, one)
+    for begin, once, again in zip(initial, first, second, strict=True):
+        assert torch.equal(once, again)
+        assert not torch.equal(begin, once)
 
 
 @pytest.mark.parametrize("step", ["forward", "backward"])
@@ -195,8 +195,8 @@ def test_forward_and_backward_leave_the_weights_alone(step: str) -> None:
     before = [parameter.detach().clone() for parameter in mine.subject.network.parameters()]
     mine.iterate()
     mine.timed(2)
-    for one, parameter in zip(before, mine.subject.network.parameters(), strict=True):
-        assert torch.equal(one, parameter)
+    for weight, parameter in zip(before, mine.subject.network.parameters(), strict=True):
+        assert torch.equal(weight, parameter)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "amp-bfloat16"])
@@ -253,7 +253,7 @@ def test_every_case_computes_the_same_function() -> None:
     torch.rand(7)
     second = step_of(case_of("train"), seed=3)
     other = step_of(case_of("forward"), seed=4)
-    weights = [next(one.subject.network.parameters()).detach() for one in (first, second, other)]
+    weights = [next(step.subject.network.parameters()).detach() for step in (first, second, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 

@@ -44,9 +44,9 @@ def ready(case: Case, *, warm: bool = False) -> Prepared:
 @pytest.mark.parametrize("step", BUILTIN_STEPS)
 def test_eager_case_is_ready_with_what_preparing_it_showed(step: str) -> None:
     """Errors, operations and lengths are on record; nothing is claimed about compiling."""
-    found = ready(case_of(step))
-    assert isinstance(found.step, STEPS[step])
-    preparation = found.preparation
+    prepared = ready(case_of(step))
+    assert isinstance(prepared.step, STEPS[step])
+    preparation = prepared.preparation
     assert {"logits", "loss"} <= preparation.relative_errors.keys()
     assert preparation.compile_seconds is None
     assert preparation.cache_was_warm is None
@@ -67,8 +67,8 @@ def test_quick_pass_does_not_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_warm_up_decides_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first calls are slower than all later ones."""
     monkeypatch.setattr(prepare_module, "warm_up", lambda *_: (123.0, True))
-    found = ready(case_of(), warm=True)
-    assert (found.preparation.estimate_seconds, found.preparation.settled) == (123.0, True)
+    prepared = ready(case_of(), warm=True)
+    assert (prepared.preparation.estimate_seconds, prepared.preparation.settled) == (123.0, True)
 
 
 def test_wrong_answer_is_found_before_anything_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,16 +102,16 @@ def test_compiled_case_that_ran_eagerly_is_an_error(compile_: str, monkeypatch: 
 
 def test_eager_twin_counts_the_operations_of_a_compiled_case(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fused code hides its products from the counter."""
-    seen: list[bool] = []
+    compiled: list[bool] = []
     real = prepare_module.build
 
     def build(*arguments: object, **named: object) -> object:
-        seen.append(bool(named["compiled"]))
+        compiled.append(bool(named["compiled"]))
         return real(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(prepare_module, "build", build)
     ready(case_of())
-    assert seen == [True, False]
+    assert compiled == [True, False]
 
 
 def test_peak_memory_is_of_one_iteration_beside_what_was_held_before(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,8 +282,8 @@ def test_operations_are_counted_only_when_asked() -> None:
     """They are the same in every launch, and an eager twin costs memory and time."""
     case, data = case_of(), random_images(BATCH, 0)
     right = compute_reference(case, data, seed=0)
-    found = prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=False, counted=False)
-    assert found.preparation.flops is None
+    prepared = prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=False, counted=False)
+    assert prepared.preparation.flops is None
 
 
 def test_nothing_was_compiled_where_the_compiler_was_never_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
