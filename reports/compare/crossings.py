@@ -9,6 +9,8 @@ from itertools import pairwise
 from math import exp, log2
 from statistics import median
 
+import numpy as np
+
 from reports.compare.contenders import Cell, Contender, Point
 from reports.stats.intervals import CONFIDENCE, LEAST_LAUNCHES, Summary, shift_interval
 
@@ -122,7 +124,7 @@ def _along(
                 low=None if low is None else 2**low,
                 high=None if high is None else 2**high,
                 bounded=bounded,
-                rate=2 ** _interpolated(place, [(log2(batch), log2(rate)) for batch, rate in sorted(rates.items())]),
+                rate=2 ** _interpolate(place, rates),
             )
         )
     if not found:
@@ -144,13 +146,11 @@ def zero_crossings(line: Line) -> list[tuple[float, bool]]:
     return found
 
 
-def _interpolated(place: float, line: Line) -> float:
-    for (x, y), (next_x, next_y) in pairwise(line):
-        if x <= place <= next_x:
-            if x == next_x:  # batches whose logarithms are the same to the last digit
-                return y
-            return y + (next_y - y) * (place - x) / (next_x - x)
-    raise ValueError(f"{place} is outside of the curve")
+def _interpolate(place: float, rates: Mapping[int, float]) -> float:
+    """Return the logarithm of the rate at the logarithm of a batch; between batches the curve is straight."""
+    batches = sorted(rates)
+    logs = [log2(batch) for batch in batches], [log2(rates[batch]) for batch in batches]
+    return float(np.interp(place, *logs))
 
 
 def best_variants(contender: Contender) -> dict[tuple[str, str, int], tuple[Point, Cell]]:

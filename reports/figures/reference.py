@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from bench.record.case import DTYPES, Case, check_compile, unknown
+from bench.record.case import DTYPES, Case, check_compile, compile_label, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Reference:
 
 def variant_label(dtype: str, compile_: str) -> str:
     """Return how a variant reads: ``float32 eager``, ``bfloat16 compiled``."""
-    return f"{dtype} {({'off': 'eager', 'on': 'compiled'}).get(compile_, f'compiled={compile_}')}"
+    return f"{dtype} {compile_label(compile_)}"
 
 
 def parse_reference(text: str) -> Reference:
@@ -43,7 +43,7 @@ def parse_reference(text: str) -> Reference:
     Raises:
         ValueError: if it names another axis, an axis twice, or a value that the axis does not have.
     """
-    known = [one.name for one in fields(Reference)]
+    known = [axis.name for axis in fields(Reference)]
     chosen: dict[str, str] = {}
     for part in text.split(","):
         axis, equals, value = part.strip().partition("=")

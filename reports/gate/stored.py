@@ -17,7 +17,7 @@ from bench.record.case import Case
 from bench.record.run import Outcome, Run
 from reports.figures.evidence import Evidence, examine
 from reports.stats.intervals import CONFIDENCE, LEAST_LAUNCHES, shift_interval
-from reports.stats.shuffle import _p
+from reports.stats.shuffle import permutation_p
 from reports.stats.signflip import Array
 from reports.stats.verdict import Verdict
 
@@ -128,7 +128,7 @@ def _changes(logs: Mapping[Case, tuple[Logs, Logs]], drift: float) -> list[Chang
     if not logs:
         return []
     before, after = (_table([pair[side] for pair in logs.values()]) for side in range(2))
-    slower, faster = _p(before, after), _p(after, before)
+    slower, faster = permutation_p(before, after), permutation_p(after, before)
     found = []
     for index, (case, pair) in enumerate(logs.items()):
         ours, theirs = (list(side.values()) for side in pair)

@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations_with_replacement
 from math import expm1, log1p, sqrt
-from statistics import NormalDist, fmean, median
+from statistics import NormalDist, median, stdev
 
 import numpy as np
 
 from bench.record.looks import LEAST_BLOCKS, allowed_error
-from reports.stats.intervals import CONFIDENCE, walsh_interval
+from reports.stats.intervals import CONFIDENCE, walsh_averages, walsh_interval
 from reports.stats.signflip import Array, adjusted_p, critical
 
 POWER = 0.8
-"""Chance with which the smallest visible change is seen."""
+"""The smallest visible change is seen with this probability, the usual one in the planning of trials."""
 
 MOST_BLOCKS = 1000
 """A forecast beyond this says that no number of blocks settles it."""
 
 FAR = NormalDist().inv_cdf(POWER)
+"""An effect is seen with probability `POWER` if it lies so many standard errors beyond what is significant."""
+
+SURE = 1.2
+"""A forecast of blocks is a little longer than what the present scatter asks for: the scatter is itself uncertain."""
 
 
 class Verdict(StrEnum):
@@ -80,7 +83,7 @@ def judge(
     Raises:
         ValueError: if there is nothing to judge, cases differ in blocks, or a look is too early or too late.
     """
-    names, table = list(effects), _table(effects)
+    names, table = list(effects), _make_table(effects)
     if not looks or list(looks) != sorted(set(looks)) or looks[0] < LEAST_BLOCKS or looks[-1] > len(table):
         raise ValueError(
             f"looks at {list(looks)} do not fit {len(table)} blocks, of which a verdict takes {LEAST_BLOCKS}"
@@ -89,25 +92,26 @@ def judge(
     p_of: dict[str, float] = {}
     for number, blocks in enumerate(looks):
         alpha, level = allowed_error(number)
-        seen = table[:blocks]
-        slower, faster = adjusted_p(seen), adjusted_p(-seen)
+        shown = table[:blocks]
+        slower, faster = adjusted_p(shown), adjusted_p(-shown)
         for column, name in enumerate(names):
             if name in decided:
                 continue
-            effect = hodges_lehmann(seen[:, column])
+            values = shown[:, column].tolist()
+            effect = hodges_lehmann(values)
             p_of[name] = slower[column] if effect >= 0 else faster[column]
-            verdict = _verdict(seen[:, column], effect, p_of[name], floors[name], alpha, level)
+            verdict = _decide(values, effect, p_of[name], floors[name], alpha, level)
             if verdict is not Verdict.INCONCLUSIVE:
                 decided[name] = (verdict, blocks, p_of[name])
     alpha, level = allowed_error(len(looks) - 1)
     limit = critical(table - np.median(table, axis=0), alpha)
     return {
-        name: _ruling(table[:, column], floors[name], limit, level, p_of[name], decided.get(name))
+        name: _make_ruling(table[:, column].tolist(), floors[name], limit, level, p_of[name], decided.get(name))
         for column, name in enumerate(names)
     }
 
 
-def _table(effects: Mapping[str, Sequence[float]]) -> Array:
+def _make_table(effects: Mapping[str, Sequence[float]]) -> Array:
     """Return blocks by cases."""
     lengths = {len(values) for values in effects.values()}
     if len(lengths) != 1:
@@ -115,21 +119,26 @@ def _table(effects: Mapping[str, Sequence[float]]) -> Array:
     return np.array(list(effects.values()), dtype=np.float64).T
 
 
-def _verdict(values: Array, effect: float, p: float, floor: float, alpha: float, level: float) -> Verdict:
+def _decide(values: Sequence[float], effect: float, p: float, floor: float, alpha: float, level: float) -> Verdict:
     margin = log1p(floor)
     if p <= alpha and abs(effect) >= margin:
         return Verdict.REGRESSED if effect > 0 else Verdict.IMPROVED
-    bounds = walsh_interval([float(one) for one in values], confidence=1 - 2 * level)
+    bounds = walsh_interval(values, confidence=1 - 2 * level)
     if bounds is not None and -margin < bounds[0] and bounds[1] < margin:
         return Verdict.UNCHANGED
     return Verdict.INCONCLUSIVE
 
 
-def _ruling(
-    values: Array, floor: float, limit: float, level: float, p: float, decided: tuple[Verdict, int, float] | None
+def _make_ruling(
+    values: Sequence[float],
+    floor: float,
+    limit: float,
+    level: float,
+    p: float,
+    decided: tuple[Verdict, int, float] | None,
 ) -> Ruling:
     effect = hodges_lehmann(values)
-    bounds = walsh_interval([float(one) for one in values], confidence=CONFIDENCE)
+    bounds = walsh_interval(values, confidence=CONFIDENCE)
     verdict, decided_at, p = decided or (Verdict.INCONCLUSIVE, None, p)
     return Ruling(
         verdict=verdict,
@@ -145,12 +154,12 @@ def _ruling(
     )
 
 
-def hodges_lehmann(values: Sequence[float] | Array) -> float:
+def hodges_lehmann(values: Sequence[float]) -> float:
     """Return the median of all Walsh averages: the centre that the signed-rank interval belongs to."""
-    return float(median((a + b) / 2 for a, b in combinations_with_replacement(values, 2)))
+    return median(walsh_averages(values))
 
 
-def visible(values: Array, floor: float, limit: float) -> float:
+def visible(values: Sequence[float], floor: float, limit: float) -> float:
     """Return the smallest log effect that blocks scattered like these would show with probability `POWER`.
 
     A constant effect d on top of residuals e makes the statistic K d / sqrt(sum e^2 + K d^2); it must reach `limit`.
@@ -160,26 +169,16 @@ def visible(values: Array, floor: float, limit: float) -> float:
         floor: the smallest change that counts.
         limit: what the statistic must reach.
     """
-    blocks, scatter = len(values), _scatter(values)
+    blocks, scatter = len(values), stdev(values)
     significant = limit * scatter / sqrt(max(blocks - limit**2, 1e-12))
     return max(significant, log1p(floor)) + FAR * scatter / sqrt(blocks)
 
 
-def needed_blocks(values: Array, floor: float, limit: float, level: float) -> int | None:
+def needed_blocks(values: Sequence[float], floor: float, limit: float, level: float) -> int | None:
     """Return about how many blocks would settle a case whose effect and scatter stay as they are; None if none."""
-    effect, scatter, margin = abs(hodges_lehmann(values)), _scatter(values), log1p(floor)
+    effect, scatter, margin = abs(hodges_lehmann(values)), stdev(values), log1p(floor)
     wide = NormalDist().inv_cdf(1 - level) * scatter
     significant = effect >= margin
     enough = (limit * scatter / effect) ** 2 + limit**2 if significant else (wide / (margin - effect)) ** 2
     blocks = max(len(values) + 1, LEAST_BLOCKS, round(enough * SURE))
     return blocks if blocks <= MOST_BLOCKS else None
-
-
-SURE = 1.2
-"""A forecast of blocks is a little longer than what the present scatter asks for."""
-
-
-def _scatter(values: Array) -> float:
-    """Return the standard deviation of one block's effect."""
-    centre = fmean(values)
-    return sqrt(sum((one - centre) ** 2 for one in values) / max(1, len(values) - 1))

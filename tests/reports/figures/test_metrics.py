@@ -10,8 +10,10 @@ from bench.record.case import Case
 from bench.record.run import Outcome, Run
 from reports.figures.evidence import CLOCK_COSTS, QUICK, examine
 from reports.figures.metrics import METRICS, Direction
+from reports.show.units import Unit
 from reports.stats.intervals import Summary
-from tests.makers.runs import TWO, hole, made_run, matrix, measured, slices, steady_run
+from tests.makers.contenders import run_on
+from tests.makers.runs import DEFAULT_MATRIX, TWO, hole, made_run, matrix, measured, realistic_run, slices, steady_run
 
 FLOAT, BFLOAT = TWO
 
@@ -49,11 +51,49 @@ def test_figure_follows_from_the_slices(name: str, float_value: float, bfloat_va
     assert figure(steady(), BFLOAT, name).centre == pytest.approx(bfloat_value)
 
 
-def test_every_metric_is_named_after_its_key_and_has_a_unit() -> None:
-    """A column's name is looked up by it."""
-    assert all(name == metric.name for name, metric in METRICS.items())
-    assert METRICS["flops"].exact
-    assert METRICS["images_per_second"].direction is Direction.HIGHER
+@pytest.mark.parametrize(
+    ("ending", "unit"),
+    [
+        ("seconds", Unit.SECONDS),
+        ("bytes", Unit.BYTES),
+        ("images_per_second", Unit.IMAGES_PER_SECOND),
+        ("flops_per_second", Unit.FLOPS_PER_SECOND),
+        ("flops", Unit.FLOPS),
+    ],
+)
+def test_name_of_a_metric_tells_its_unit(ending: str, unit: Unit) -> None:
+    """Whoever reads the CSV has the name only."""
+    units = {metric.unit for name, metric in METRICS.items() if name == ending or name.endswith(f"_{ending}")}
+    assert units == {unit}
+
+
+def test_direction_of_a_metric_is_where_the_faster_run_lies() -> None:
+    """A reader of two runs must not take the worse for the better."""
+    slow, fast = (run_on("cpu", lambda case, factor=factor: factor * case.batch) for factor in (4e-6, 2e-6))
+    moved = {}
+    for name, metric in METRICS.items():
+        before, after = (metric.derive(examine(run)[run.cases[0]]) for run in (slow, fast))
+        if metric.interval and before and after:
+            moved[name] = Direction.HIGHER if after.centre > before.centre else Direction.LOWER
+    assert moved == {
+        "seconds": METRICS["seconds"].direction,
+        "images_per_second": METRICS["images_per_second"].direction,
+        "latency_seconds": METRICS["latency_seconds"].direction,
+        "flops_per_second": METRICS["flops_per_second"].direction,
+        "share_of_attainable": METRICS["share_of_attainable"].direction,
+    }
+
+
+def test_exact_metrics_repeat_to_the_last_digit_in_a_noisy_run() -> None:
+    """What is exact may be compared by equality, what is not may not."""
+    case = DEFAULT_MATRIX[0]
+    noisy = [examine(realistic_run(seed=seed))[case] for seed in (1, 2)]
+    for metric in METRICS.values():
+        first, second = (metric.derive(seen) for seen in noisy)
+        if first and second and metric.exact:
+            assert first.centre == second.centre
+        elif first and second and metric.interval:
+            assert first.centre != second.centre
 
 
 def test_seconds_are_the_median_over_launches_of_the_median_over_slices() -> None:

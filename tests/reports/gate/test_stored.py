@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu, permutation_test
 
 from bench.files.parse import SECTION
 from bench.files.run import make_run_section
@@ -18,7 +16,6 @@ from reports.__main__ import main
 from reports.gate.stored import compare_stored
 from reports.gate.stored_text import render_stored, stored_headline
 from reports.show.table import Format
-from reports.stats.intervals import rank_sum, shift_interval
 from reports.stats.verdict import Verdict
 from tests.makers.runs import TWO, hole, made_run, measured, slices, steady_run
 
@@ -112,63 +109,12 @@ def test_case_that_failed_in_head_fails() -> None:
     assert compare_stored(alone, base).missing == {TWO[0].id: "only head has it"}
 
 
-def test_p_is_scipys_for_one_case() -> None:
-    """Launches are shuffled between the runs."""
-    base, head = run(3, scatter=0.05), run(4, scatter=0.05)
-    one = compare_stored(made_run(TWO[:1], [m for m in base.measurements if m.case == TWO[0]]),
-                         made_run(TWO[:1], [m for m in head.measurements if m.case == TWO[0]])).changes[0]  # fmt: skip
-    logs = [
-        [np.log(np.median(m.slices.seconds)) for m in some.measurements if m.case == TWO[0] and m.slices]
-        for some in (base, head)
-    ]
-    theirs = permutation_test(
-        (logs[1], logs[0]), lambda x, y: np.mean(x) - np.mean(y), alternative="greater", n_resamples=np.inf
-    )
-    expected = theirs.pvalue if one.change >= 0 else 1 - theirs.pvalue
-    assert one.p == pytest.approx(expected, abs=2e-4)
-
-
 def test_many_launches_are_shuffled_at_random() -> None:
     """All 155 million ways would take a while."""
     assert verdicts(run(1, launches=15), run(2, slower=0.5, launches=15)) == [
         Verdict.REGRESSED,
         Verdict.INCONCLUSIVE,
     ]
-
-
-@pytest.mark.parametrize(("m", "n"), [(3, 3), (6, 6), (6, 8), (8, 8), (10, 7)])
-def test_rank_of_a_shift_is_scipys(m: int, n: int) -> None:
-    """P(U < k) is at most the tail for the rank, and above it for the next."""
-    rank = rank_sum(m, n, tail=0.025)
-
-    def below(k: int) -> float:
-        """Return P(U < k), from scipy's exact p of a sample with U = k - 1."""
-        if k <= 0:
-            return 0.0
-        low, left = [], k - 1
-        for _ in range(m):
-            low.append(min(left, n))
-            left -= low[-1]
-        x = [count + 0.5 - index * 1e-6 for index, count in enumerate(low)]
-        return float(mannwhitneyu(x, list(range(1, n + 1)), alternative="less", method="exact").pvalue)
-
-    assert below(rank) <= 0.025 + 1e-12
-    assert below(rank + 1) > 0.025
-
-
-def test_rank_of_many_is_approximated_closely() -> None:
-    """Above a thousand pairs."""
-    assert rank_sum(40, 40, tail=0.025) == pytest.approx(597, abs=2)
-
-
-def test_shift_interval_mirrors_and_holds_the_shift() -> None:
-    """Swapping the samples negates it."""
-    random = Random(5)
-    base, head = [random.gauss(0, 1) for _ in range(8)], [random.gauss(2, 1) for _ in range(8)]
-    low, high = shift_interval(base, head, confidence=0.95) or (0.0, 0.0)
-    assert low < 2 < high
-    assert shift_interval(head, base, confidence=0.95) == pytest.approx((-high, -low))
-    assert shift_interval([1.0], [2.0], confidence=0.95) is None
 
 
 def written(folder: Path, name: str, some: Run) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import exp, log
+from random import Random
 from statistics import median
 
 import pytest
@@ -15,7 +16,9 @@ from reports.stats import intervals as stats
 from reports.stats.intervals import (
     LEAST_LAUNCHES,
     Summary,
+    rank_sum,
     relative_spread,
+    shift_interval,
     signed_rank,
     speedup,
     summarize,
@@ -167,3 +170,38 @@ def test_relative_spread_is_the_interquartile_range_over_the_median() -> None:
     """A quarter of the values lies beyond either end."""
     assert relative_spread([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2 / 3)
     assert relative_spread([1.0]) is None
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 3), (6, 6), (6, 8), (8, 8), (10, 7)])
+def test_rank_of_a_shift_is_scipys(m: int, n: int) -> None:
+    """P(U < k) is at most the tail for the rank, and above it for the next."""
+    rank = rank_sum(m, n, tail=0.025)
+
+    def below(k: int) -> float:
+        """Return P(U < k), from scipy's exact p of a sample with U = k - 1."""
+        if k <= 0:
+            return 0.0
+        low, left = [], k - 1
+        for _ in range(m):
+            low.append(min(left, n))
+            left -= low[-1]
+        x = [count + 0.5 - index * 1e-6 for index, count in enumerate(low)]
+        return float(scipy_stats.mannwhitneyu(x, list(range(1, n + 1)), alternative="less", method="exact").pvalue)
+
+    assert below(rank) <= 0.025 + 1e-12
+    assert below(rank + 1) > 0.025
+
+
+def test_rank_of_many_is_approximated_closely() -> None:
+    """Above a thousand pairs."""
+    assert rank_sum(40, 40, tail=0.025) == pytest.approx(597, abs=2)
+
+
+def test_shift_interval_mirrors_and_holds_the_shift() -> None:
+    """Swapping the samples negates it."""
+    random = Random(5)
+    base, head = [random.gauss(0, 1) for _ in range(8)], [random.gauss(2, 1) for _ in range(8)]
+    low, high = shift_interval(base, head, confidence=0.95) or (0.0, 0.0)
+    assert low < 2 < high
+    assert shift_interval(head, base, confidence=0.95) == pytest.approx((-high, -low))
+    assert shift_interval([1.0], [2.0], confidence=0.95) is None
