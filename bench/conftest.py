@@ -7,16 +7,14 @@ from typing import Any
 
 import pytest
 
-from bench.gate.tolerance import read_tolerance
 from bench.plugin.device_names import named_devices
-from bench.plugin.gate import FLOOR_MARKER, GatePlugin, earlier_gate
+from bench.plugin.gate import FLOOR_MARKER, GatePlugin, make_gate_plugin
 from bench.plugin.options import add_options, read_request
 from bench.plugin.output import Output
 from bench.plugin.plan import PlanPlugin
 from bench.plugin.publication import Publication
 from bench.plugin.replay import TAPE, Tape, tape_of
 from bench.plugin.run import RunPlugin
-from bench.plugin.usage import usage_errors
 from bench.record.case import AXES, Case, select
 from bench.request import GateQuestion, PlanQuestion, Request, RunQuestion
 
@@ -50,12 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
             run = config.stash[MEASURING] = RunPlugin(request, question, publication_of(config))
             config.pluginmanager.register(run, "accelbench-run")
         case GateQuestion() as question:
-            publication = publication_of(config)
-            with usage_errors():
-                tolerance = read_tolerance(config.rootpath / "pyproject.toml")
-            earlier = earlier_gate(publication.output) if question.add_blocks else None
-            gate = config.stash[MEASURING] = GatePlugin(
-                request, question, publication, tolerance=tolerance, earlier=earlier
+            gate = config.stash[MEASURING] = make_gate_plugin(
+                request, question, publication_of(config), config.rootpath / "pyproject.toml"
             )
             config.pluginmanager.register(gate, "accelbench-gate")
 

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from bench.host.facts import gather
+from bench.host.facts import gather, memory_bytes
 from bench.host.folders import ROOT, scratch_folder
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
 from bench.processes.pool import Opening
@@ -61,7 +59,7 @@ class Session:
             data_root=self.images.root,
             left_out=self.request.unsteady,
             timeout_seconds=self.request.settings.timeout_seconds,
-            memory_bytes=psutil.virtual_memory().total,
+            memory_bytes=memory_bytes(),
         )
 
     def environment(self, worker_facts: Mapping[str, Scalar]) -> Environment:

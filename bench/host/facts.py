@@ -50,7 +50,7 @@ def gather(
         "machine.architecture": platform.machine(),
         "machine.cpu": processor(),
         "machine.cores": os.cpu_count(),
-        "machine.memory_bytes": psutil.virtual_memory().total,
+        "machine.memory_bytes": memory_bytes(),
         "machine.load_at_start": round(os.getloadavg()[0], 2),
         "data.source": data_source,
         "data.reason": data_reason,
@@ -69,6 +69,11 @@ def digest(folder: Path) -> str:
         content.update(f"{path.relative_to(folder)}\0".encode())
         content.update(path.read_bytes())
     return content.hexdigest()[:16]
+
+
+def memory_bytes() -> int:
+    """Return how much memory this machine has."""
+    return int(psutil.virtual_memory().total)
 
 
 def own_version() -> str:

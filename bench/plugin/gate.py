@@ -15,7 +15,7 @@ from bench.files.log import read_log
 from bench.files.parse import GATE_SECTION, UnreadableError
 from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
-from bench.gate.tolerance import Tolerance, share_of
+from bench.gate.tolerance import Tolerance, read_tolerance, share_of
 from bench.host.folders import ROOT
 from bench.host.stopping import StopSwitch, stoppable
 from bench.plugin.device_names import meets
@@ -183,6 +183,18 @@ class GatePlugin:
 
         lines = [] if self.measured is None else render_answer(self.measured.answer, Format.TEXT).splitlines()
         self._publication.show(terminalreporter, lines)
+
+
+def make_gate_plugin(request: Request, question: GateQuestion, publication: Publication, project: Path) -> GatePlugin:
+    """Return a gate that tolerates what a project's ``pyproject.toml`` says, and goes on where that was asked for.
+
+    Raises:
+        pytest.UsageError: if the file says something impossible, or the stored gate cannot be read.
+    """
+    with usage_errors():
+        tolerance = read_tolerance(project)
+    earlier = earlier_gate(publication.output) if question.add_blocks else None
+    return GatePlugin(request, question, publication, tolerance=tolerance, earlier=earlier)
 
 
 def exit_code(state: State, *, strict: bool) -> int:
