@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from bench.devices.backend import UnknownDeviceError, found, load
+from bench.devices.backend import UnknownDeviceError, list_devices, load
 
 
 def report(named: Sequence[str]) -> dict[str, object]:
@@ -17,7 +17,7 @@ def report(named: Sequence[str]) -> dict[str, object]:
             load(name)
         except UnknownDeviceError as error:
             refused[name] = str(error)
-    return {"found": found(), "refused": refused}
+    return {"found": list_devices(), "refused": refused}
 
 
 if __name__ == "__main__":

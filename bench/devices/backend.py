@@ -43,7 +43,7 @@ def load(name: str) -> torch.device:
     return device
 
 
-def found() -> list[str]:
+def list_devices() -> list[str]:
     """Return the devices of this machine: ``cpu`` first, then the current accelerator, then every other."""
     current = torch.accelerator.current_accelerator()
     kinds = [] if current is None else [current.type]

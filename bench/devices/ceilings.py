@@ -44,16 +44,18 @@ def ceilings(device: torch.device, clock: Clock, dtypes: Iterable[str]) -> list[
     wanted: list[tuple[Limit, str | None]] = [
         (Limit.PRODUCTS, dtype) for dtype in dict.fromkeys(map(compute_dtype, dtypes))
     ]
-    found: list[dict[str, object]] = []
+    ceilings_found: list[dict[str, object]] = []
     for limit, dtype in [*wanted, (Limit.COPIES, None)]:
         rate, size, reason = None, None, None
         try:
             rate, size = copies(device, clock) if dtype is None else products(device, clock, dtype)
         except Exception as error:  # noqa: BLE001  what a device cannot do has no ceiling, and the reason is torch's
             reason = first_line(error)
-        found.append({"limit": limit.value, "dtype": dtype, "per_second": rate, "size": size, "reason": reason})
+        ceilings_found.append(
+            {"limit": limit.value, "dtype": dtype, "per_second": rate, "size": size, "reason": reason}
+        )
         release_memory(device)
-    return found
+    return ceilings_found
 
 
 def products(device: torch.device, clock: Clock, dtype: str) -> Reached:

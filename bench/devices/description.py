@@ -64,14 +64,16 @@ def device_facts(device: torch.device) -> dict[str, Scalar]:
 def _properties(device: torch.device) -> dict[str, Scalar]:
     ask = getattr(module_of(device), "get_device_properties", None)
     try:
-        told = ask(device) if ask else None
+        properties = ask(device) if ask else None
     except (RuntimeError, TypeError, ValueError, AssertionError):  # this backend asks differently
         return {}
     facts: dict[str, Scalar] = {}
     for name in PROPERTIES:
-        value = getattr(told, name, None)
-        if isinstance(value, str | int | float | bool) and value != getattr(told, "name", None):  # CUDA's gcnArchName
+        value = getattr(properties, name, None)
+        if isinstance(value, str | int | float | bool) and value != getattr(
+            properties, "name", None
+        ):  # CUDA's gcnArchName
             facts[name] = value
-    if isinstance(major := getattr(told, "major", None), int):
-        facts["capability"] = f"{major}.{getattr(told, 'minor', 0)}"
+    if isinstance(major := getattr(properties, "major", None), int):
+        facts["capability"] = f"{major}.{getattr(properties, 'minor', 0)}"
     return facts

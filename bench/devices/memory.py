@@ -46,18 +46,18 @@ def peak_bytes(device: torch.device, work: Callable[[], object], before: int | N
 def total_bytes(device: torch.device) -> int | None:
     """Return how much memory a device has; None where nobody tells."""
     for name in ("get_memory_info", "mem_get_info"):
-        told = _ask(device, (name,))
-        if isinstance(told, tuple) and isinstance(told[-1], int) and told[-1] > 0:
-            return told[-1]
-    told = getattr(_ask(device, ("get_device_properties",)), "total_memory", None) or _ask(
+        answer = _ask(device, (name,))
+        if isinstance(answer, tuple) and isinstance(answer[-1], int) and answer[-1] > 0:
+            return answer[-1]
+    answer = getattr(_ask(device, ("get_device_properties",)), "total_memory", None) or _ask(
         device, ("recommended_max_memory",)
     )
-    return told if isinstance(told, int) and told > 0 else None
+    return answer if isinstance(answer, int) and answer > 0 else None
 
 
 def _count(device: torch.device, names: Names) -> int | None:
-    told = _ask(device, names)
-    return told if isinstance(told, int) and told >= 0 else None
+    answer = _ask(device, names)
+    return answer if isinstance(answer, int) and answer >= 0 else None
 
 
 def _reset(device: torch.device) -> bool:
@@ -75,9 +75,9 @@ def _ask(device: torch.device, names: Names, *, silent: bool = False) -> Any:
     for name in names:
         for ask in offers(device, name):
             try:
-                told = ask()
+                answer = ask()
             except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError):
                 continue  # its owner does not know this backend, or asks for something else
-            if told is not None or silent:
-                return True if told is None else told
+            if answer is not None or silent:
+                return True if answer is None else answer
     return None

@@ -36,13 +36,13 @@ def facts(device: torch.device) -> dict[str, Scalar]:
         "clock_hertz_at_start": lambda: 1e6 * nvml.nvmlDeviceGetClockInfo(card, nvml.NVML_CLOCK_SM),
         "celsius_at_start": lambda: int(nvml.nvmlDeviceGetTemperature(card, nvml.NVML_TEMPERATURE_GPU)),
     }
-    found: dict[str, Scalar] = {}
+    facts_of_card: dict[str, Scalar] = {}
     for name, ask in wanted.items():
         try:
-            found[name] = ask()
+            facts_of_card[name] = ask()
         except nvml.NVMLError as error:
-            found |= {name: None, f"{name}.reason": f"nvidia-ml-py: {error}"}
-    return found
+            facts_of_card |= {name: None, f"{name}.reason": f"nvidia-ml-py: {error}"}
+    return facts_of_card
 
 
 def throttled(device: torch.device) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def throttled(device: torch.device) -> tuple[str, ...]:
     except nvml.NVMLError:
         return ()
     return tuple(
-        said for name, said in THROTTLING.items() if bits & getattr(nvml, f"nvmlClocksThrottleReason{name}", 0)
+        reason for name, reason in THROTTLING.items() if bits & getattr(nvml, f"nvmlClocksThrottleReason{name}", 0)
     )
 
 
@@ -77,5 +77,5 @@ def _card(device: torch.device) -> tuple[Any, Any]:
         return nvml, None
 
 
-def _text(told: str | bytes) -> str:
-    return told.decode() if isinstance(told, bytes) else told
+def _text(text: str | bytes) -> str:
+    return text.decode() if isinstance(text, bytes) else text

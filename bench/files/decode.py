@@ -62,7 +62,7 @@ comparison of many files holds millions of values."""
 def _record(kind: Hashable) -> Decoder:
     """Return the decoder of a dataclass: the fields that a file holds are those that make a record what it is."""
     hints = get_type_hints(kind)
-    decoders = {one.name: _decoder(hints[one.name]) for one in fields(kind) if one.compare}  # type: ignore[arg-type]
+    decoders = {field.name: _decoder(hints[field.name]) for field in fields(kind) if field.compare}  # type: ignore[arg-type]
     make = cast("Callable[..., object]", kind)
 
     def read(value: object) -> object:
@@ -107,7 +107,7 @@ def _decoder(hint: Any) -> Decoder:
 
 
 def _enumeration(hint: type[StrEnum]) -> Decoder:
-    members = {one.value: one for one in hint}
+    members = {member.value: member for member in hint}
 
     def read(value: object) -> object:
         if not isinstance(value, str) or value not in members:
@@ -188,15 +188,15 @@ def _list(hint: Any) -> Decoder:
             return tuple(value)  # the long lists, checked at C speed: a sum is finite only if every term is
         if hint is int and set(map(type, value)) == {int} and min(value) >= -MAX_WHOLE and max(value) <= MAX_WHOLE:
             return tuple(value)
-        return tuple(_items((decoder, one) for one in value))
+        return tuple(_items((decoder, item) for item in value))
 
     return read
 
 
 def _items(pairs: Iterable[tuple[Decoder, object]]) -> Iterator[object]:
-    for index, (decoder, one) in enumerate(pairs):
+    for index, (decoder, item) in enumerate(pairs):
         try:
-            yield decoder(one)
+            yield decoder(item)
         except _MisfitError as misfit:
             misfit.place.append(f"[{index}]")
             raise
@@ -209,9 +209,9 @@ def _mapping(hint: Any) -> Decoder:
         if not isinstance(value, dict):
             raise _MisfitError(f"expected an object, found {_found(value)}")
         decoded = {}
-        for name, one in value.items():
+        for name, item in value.items():
             try:
-                decoded[name] = decoder(one)
+                decoded[name] = decoder(item)
             except _MisfitError as misfit:
                 misfit.place.append(f"[{str(name)[:80]!r}]")
                 raise

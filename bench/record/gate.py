@@ -88,7 +88,7 @@ class Block:
 
     def __post_init__(self) -> None:
         not_negative(self, "index", "wall_seconds")
-        keys = [(one.contest, one.case) for one in self.pairings]
+        keys = [(pairing.contest, pairing.case) for pairing in self.pairings]
         if len(set(keys)) != len(keys):
             raise ValueError(f"block {self.index} holds a case twice")
 
@@ -275,7 +275,8 @@ class Job:
             raise ValueError("blocks are not counted from 1 without a gap")
         if list(self.looks) != sorted(set(self.looks)) or (self.looks and self.looks[-1] > len(self.blocks)):
             raise ValueError("looks are not at blocks in ascending order")
-        named = {one.case for block in self.blocks for one in block.pairings} | {one.case for one in self.faults}
+        named = {pairing.case for block in self.blocks for pairing in block.pairings}
+        named |= {fault.case for fault in self.faults}
         if strangers := named - planned:
             raise ValueError(f"{min(strangers).id} was measured but not planned")
 

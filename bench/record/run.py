@@ -138,22 +138,25 @@ class Run:
         planned = set(self.cases)
         if strangers := {case for _, case in self.started} - planned:
             raise ValueError(f"{min(strangers).id} was begun but not planned")
-        seen: set[tuple[int, Case]] = set()
+        measured: set[tuple[int, Case]] = set()
         for measurement in self.measurements:
             if measurement.launch > self.settings.launches:
                 raise ValueError(f"launch {measurement.launch} of {self.settings.launches} does not exist")
             if measurement.case not in planned:
                 raise ValueError(f"{measurement.case.id} was measured but not planned")
-            if (measurement.launch, measurement.case) in seen:
+            if (measurement.launch, measurement.case) in measured:
                 raise ValueError(f"{measurement.case.id} stands twice in launch {measurement.launch}")
-            seen.add((measurement.launch, measurement.case))
+            measured.add((measurement.launch, measurement.case))
 
     def by_case(self) -> dict[Case, list[Measurement]]:
         """Return the measurements of every planned case, in launch order; an empty list where there are none."""
-        found: dict[Case, list[Measurement]] = {case: [] for case in self.cases}
+        by_case: dict[Case, list[Measurement]] = {case: [] for case in self.cases}
         for measurement in self.measurements:
-            found[measurement.case].append(measurement)
-        return {case: sorted(some, key=lambda one: one.launch) for case, some in found.items()}
+            by_case[measurement.case].append(measurement)
+        return {
+            case: sorted(measurements, key=lambda measurement: measurement.launch)
+            for case, measurements in by_case.items()
+        }
 
     def outcomes(self) -> dict[Case, tuple[Outcome, str | None]]:
         """Return how each planned case ended, and why if it was not measured."""
@@ -167,15 +170,16 @@ class Run:
 def _outcome(measurements: list[Measurement], *, begun: bool, quick: bool) -> tuple[Outcome, str | None]:
     """Return one case's outcome: its worst fault, else measured, else why there is nothing."""
     for fault in FAULTS:
-        for one in measurements:
-            if one.outcome is fault:
-                return fault, one.reason
-    timed = [one for one in measurements if one.outcome is Outcome.MEASURED and (quick or one.launch > 0)]
-    if timed:
+        for measurement in measurements:
+            if measurement.outcome is fault:
+                return fault, measurement.reason
+    if any(
+        measurement.outcome is Outcome.MEASURED and (quick or measurement.launch > 0) for measurement in measurements
+    ):
         return Outcome.MEASURED, None
-    for one in measurements:
-        if one.outcome is not Outcome.MEASURED:
-            return one.outcome, one.reason
+    for measurement in measurements:
+        if measurement.outcome is not Outcome.MEASURED:
+            return measurement.outcome, measurement.reason
     if begun:
         return Outcome.INTERRUPTED, "the run ended while this case was in flight"
     return Outcome.NOT_RUN, "the run ended before this case was begun"

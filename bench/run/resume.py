@@ -41,38 +41,52 @@ def resumption(run: Run, *, retry: bool) -> Resumption:
         retry: whether cases with a fault are tried again; their whole group is then measured again, since variants
             that are compared are measured together.
     """
-    faulty = {one.case.group for one in run.measurements if one.outcome.fault} if retry else set()
+    faulty = (
+        {measurement.case.group for measurement in run.measurements if measurement.outcome.fault} if retry else set()
+    )
     cut = _cut_through(run)
     kept = [
-        one
-        for one in run.measurements
-        if one.case.group not in faulty
-        and (one.outcome is not Outcome.MEASURED or (one.launch, one.case.group) not in cut)
+        measurement
+        for measurement in run.measurements
+        if measurement.case.group not in faulty
+        and (measurement.outcome is not Outcome.MEASURED or (measurement.launch, measurement.case.group) not in cut)
     ]
-    stands = {(one.launch, one.case) for one in kept}
+    stands = {(measurement.launch, measurement.case) for measurement in kept}
     return Resumption(
         kept=tuple(kept),
-        dropped=tuple((one.launch, one.case) for one in run.measurements if (one.launch, one.case) not in stands),
-        pilot={one.case: one.preparation for one in kept if one.launch == 0 and one.preparation is not None},
-        ended=frozenset(one.case for one in kept if one.outcome is not Outcome.MEASURED),
-        done=frozenset((one.launch, one.case.group) for one in kept if one.launch > 0 and one.slices is not None),
+        dropped=tuple(
+            (measurement.launch, measurement.case)
+            for measurement in run.measurements
+            if (measurement.launch, measurement.case) not in stands
+        ),
+        pilot={
+            measurement.case: measurement.preparation
+            for measurement in kept
+            if measurement.launch == 0 and measurement.preparation is not None
+        },
+        ended=frozenset(measurement.case for measurement in kept if measurement.outcome is not Outcome.MEASURED),
+        done=frozenset(
+            (measurement.launch, measurement.case.group)
+            for measurement in kept
+            if measurement.launch > 0 and measurement.slices is not None
+        ),
     )
 
 
 def _cut_through(run: Run) -> set[tuple[int, Group]]:
     """Return launches and groups of which some variant is measured and another, still in the run, is not."""
     ended_in: dict[Case, int] = {}
-    seen: dict[tuple[int, Group], set[Case]] = defaultdict(set)
-    for one in run.measurements:
-        if one.outcome is not Outcome.MEASURED:
-            ended_in[one.case] = min(one.launch, ended_in.get(one.case, one.launch))
-        elif one.launch > 0:
-            seen[one.launch, one.case.group].add(one.case)
+    measured: dict[tuple[int, Group], set[Case]] = defaultdict(set)
+    for measurement in run.measurements:
+        if measurement.outcome is not Outcome.MEASURED:
+            ended_in[measurement.case] = min(measurement.launch, ended_in.get(measurement.case, measurement.launch))
+        elif measurement.launch > 0:
+            measured[measurement.launch, measurement.case.group].add(measurement.case)
     groups: dict[Group, set[Case]] = defaultdict(set)
     for case in run.cases:
         groups[case.group].add(case)
     return {
         (launch, group)
-        for (launch, group), cases in seen.items()
+        for (launch, group), cases in measured.items()
         if any(case not in cases and ended_in.get(case, launch + 1) > launch for case in groups[group])
     }

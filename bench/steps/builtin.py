@@ -98,10 +98,10 @@ class Backward(Step):
 
     def minimal_bytes(self) -> int:
         subject = self.subject
-        with watch_saved() as kept:
+        with watch_saved() as bytes_by_storage:
             loss = subject.loss(subject.call(subject.inputs), subject.target)
         del loss
-        return sum(kept.values()) + count_bytes(*subject.network.parameters())
+        return sum(bytes_by_storage.values()) + count_bytes(*subject.network.parameters())
 
 
 class Train(Step):

@@ -81,12 +81,12 @@ def count_bytes(*values: Tensors) -> int:
 @contextmanager
 def watch_saved() -> Iterator[dict[int, int]]:
     """Collect the bytes of every storage that is kept for a backward while the block runs, each storage once."""
-    kept: dict[int, int] = {}
+    bytes_by_storage: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage.nbytes()  # noqa: SLF001  not every backend has addresses
+        bytes_by_storage[storage._cdata] = storage.nbytes()  # noqa: SLF001  not every backend has addresses
         return tensor
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield kept
+        yield bytes_by_storage

@@ -91,7 +91,7 @@ with torch.inference_mode():
         network(images)
         pairs.append(read_run() - begin)
 clock()
-print(json.dumps([min(pairs[0::2]), min(pairs[1::2]), description.describe(device), backend.found()]))
+print(json.dumps([min(pairs[0::2]), min(pairs[1::2]), description.describe(device), backend.list_devices()]))
 """
 
 

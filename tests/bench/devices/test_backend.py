@@ -14,7 +14,7 @@ from tests.makers.backends import CPU, CUDA, pretend, refuse
 
 def test_cpu_is_found_first_and_works() -> None:
     """Every machine has one, and --device auto takes it first."""
-    assert backend.found()[0] == "cpu"
+    assert backend.list_devices()[0] == "cpu"
     assert backend.load("cpu") == CPU
 
 
@@ -23,7 +23,7 @@ def test_current_accelerator_comes_second(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("xpu"))
     monkeypatch.setattr(backend, "_is_available", lambda kind: kind == "cuda")
     monkeypatch.setattr(backend, "_device_count", lambda kind: {"xpu": 1, "cuda": 2}[kind])
-    assert backend.found() == ["cpu", "xpu", "cuda:0", "cuda:1"]
+    assert backend.list_devices() == ["cpu", "xpu", "cuda:0", "cuda:1"]
 
 
 @pytest.mark.parametrize("name", ["nonsense", "cuda:99", "hpu", "cpu:x", ""])
@@ -44,7 +44,7 @@ def test_out_of_tree_device_without_its_module_is_unknown(monkeypatch: pytest.Mo
 def test_out_of_tree_device_is_not_imported_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such a backend takes over the current accelerator when it is imported."""
     monkeypatch.setattr(backend.importlib, "import_module", lambda name: pytest.fail(f"imported {name}"))
-    assert backend.found()[0] == "cpu"
+    assert backend.list_devices()[0] == "cpu"
     assert backend.load("cpu") == CPU
 
 
