@@ -87,9 +87,9 @@ with torch.inference_mode():
     network(images)
     for read in (perf_counter, clock) * 5:
         clock()
-        begin = read_run()
+        begin = read()
         network(images)
-        pairs.append(read_run() - begin)
+        pairs.append(read() - begin)
 clock()
 print(json.dumps([min(pairs[0::2]), min(pairs[1::2]), description.describe(device), backend.list_devices()]))
 """
