@@ -102,14 +102,14 @@ class GatePlugin:
 
     def _measure(self, reporter: pytest.TerminalReporter, terms: Terms, stop: StopSwitch) -> Measured:
         """Compare the cases with progress on the terminal and every event in the journal."""
-        from reports.gate.answer import answer
-        from reports.gate.text import headline
+        from reports.gate.answer import conclude
+        from reports.gate.text import make_headline
 
         progress = GateProgress(
             lambda text: reporter.write(text + "\n", flush=True),
             len(terms.cases),
             self._request.settings.budget_seconds,
-            lambda job: headline(answer(job, finished=False)),
+            lambda job: make_headline(conclude(job, finished=False)),
         )
         arms = self._question.arms
         with open_session(self._request) as session:
@@ -122,21 +122,21 @@ class GatePlugin:
                     self._publication.output.journal_path,
                     show=while_it_can_be_seen(progress.show),
                     say=self._publication.say,
-                    settled=lambda job: answer(job, finished=False).settled and not self._question.exhaust,
+                    settled=lambda job: conclude(job, finished=False).settled and not self._question.exhaust,
                     stop=stop,
                 )
-        return Measured(log=log, answer=answer(log.record()))
+        return Measured(log=log, answer=conclude(log.record()))
 
     def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
         """Hand head's slices to pytest-benchmark, and end the test with the case's verdict."""
-        from reports.gate.answer import pairings
-        from reports.gate.text import verdict_line, why_not
+        from reports.gate.answer import find_pairings
+        from reports.gate.text import explain_missing, make_verdict_line
         from reports.stats.verdict import Verdict
 
         if self.measured is None:
             pytest.fail("nothing was measured, since the collection failed", pytrace=False)
         answer = self.measured.answer
-        if timed := pairings(answer.job, case):
+        if timed := find_pairings(answer.job, case):
             iterations = next(pairing.iterations for pairing in timed.values())
             head = {block: pairing.head_seconds for block, pairing in timed.items()}
             record(benchmark, case, iterations, head, tape)
@@ -146,8 +146,8 @@ class GatePlugin:
         if case in answer.skipped and any(meets(case.device, name) for name in self._request.required):
             pytest.fail(f"{case.device} is required: {answer.skipped[case]}", pytrace=False)
         if case not in answer.rulings:
-            pytest.skip(why_not(answer, case))
-        line = verdict_line(answer, case)
+            pytest.skip(explain_missing(answer, case))
+        line = make_verdict_line(answer, case)
         node.user_properties.append(("verdict", line))
         if answer.rulings[case].verdict is Verdict.REGRESSED and case not in answer.accepted and not answer.problems:
             pytest.fail(line, pytrace=False)

@@ -26,6 +26,7 @@ MANY_FILES = 4
 """From here on files are read by several processes: decoding strictly is what takes the time."""
 
 METRICS_USED = ("latency_seconds", "flops_per_second", "intensity", "share_of_attainable", "peak_bytes")
+"""The tables and pictures show these metrics; the rest of a run is not kept, since many runs are held at once."""
 
 
 class Point(NamedTuple):
@@ -99,25 +100,25 @@ def load_contenders(paths: Sequence[Path]) -> list[Contender]:
         if given.count(resolved) > 1:
             raise UnreadableError(f"{path}: given twice; name different runs")
     if len(paths) < MANY_FILES:
-        found = [_devices_of(path) for path in paths]
+        by_file = [_load_devices(path) for path in paths]
     else:
         with ProcessPoolExecutor(min(len(paths), os.cpu_count() or 1), initializer=gc.disable) as pool:
-            found = list(pool.map(_devices_of, paths))
-    contenders = _named(paths, found)
+            by_file = list(pool.map(_load_devices, paths))
+    contenders = _name_contenders(paths, by_file)
     if len(contenders) < 2:  # noqa: PLR2004  it takes two
         raise UnreadableError(f"{paths[0]}: one device in one file; name a second file, or measure a second device")
     _check_common(contenders)
     return contenders
 
 
-def _devices_of(path: Path) -> list[Contender]:
+def _load_devices(path: Path) -> list[Contender]:
     """Return the devices of one file, named by device only."""
     run = read_run(path)
     if run.settings.quick:
         raise UnreadableError(f"{path}: a quick run, in which nothing was timed; measure without --quick")
     by_device: dict[str, dict[Point, Cell]] = {}
-    for case, seen in examine(run).items():
-        by_device.setdefault(case.device, {})[Point.of(case)] = _cell(seen)
+    for case, evidence in examine(run).items():
+        by_device.setdefault(case.device, {})[Point.of(case)] = _make_cell(evidence)
     limits = roofs(run)
     return [
         Contender(
@@ -125,7 +126,7 @@ def _devices_of(path: Path) -> list[Contender]:
             source=str(path),
             device=device,
             description=str(run.environment.get(f"device.{device}.description") or "unknown"),
-            facts=_facts(run, device),
+            facts=_list_facts(run, device),
             roofs={dtype: roof for (owner, dtype), roof in limits.items() if owner == device},
             cells=cells,
         )
@@ -133,18 +134,18 @@ def _devices_of(path: Path) -> list[Contender]:
     ]
 
 
-def _cell(seen: Evidence) -> Cell:
+def _make_cell(evidence: Evidence) -> Cell:
     return Cell(
-        outcome=seen.outcome,
-        reason=seen.reason,
-        seconds=seen.seconds,
-        logs=tuple(map(log, seen.kept.launch_seconds)),
-        figures={name: METRICS[name].derive(seen) for name in METRICS_USED},
-        warnings=seen.warnings,
+        outcome=evidence.outcome,
+        reason=evidence.reason,
+        seconds=evidence.seconds,
+        logs=tuple(map(log, evidence.kept.launch_seconds)),
+        figures={name: METRICS[name].derive(evidence) for name in METRICS_USED},
+        warnings=evidence.warnings,
     )
 
 
-def _facts(run: Run, device: str) -> dict[str, Scalar]:
+def _list_facts(run: Run, device: str) -> dict[str, Scalar]:
     """Return the environment as this device sees it: facts of other devices are left out."""
     own = f"device.{device}."
     facts = {}
@@ -156,27 +157,28 @@ def _facts(run: Run, device: str) -> dict[str, Scalar]:
     return facts
 
 
-def _named(paths: Sequence[Path], found: Sequence[Sequence[Contender]]) -> list[Contender]:
+def _name_contenders(paths: Sequence[Path], by_file: Sequence[Sequence[Contender]]) -> list[Contender]:
     """Return all contenders with names that tell them apart, as short as that allows."""
     stems = Counter(path.stem for path in paths)
     named = []
-    for path, devices in zip(paths, found, strict=True):
+    for path, devices in zip(paths, by_file, strict=True):
         file = path.stem if stems[path.stem] == 1 else str(path.with_suffix(""))
-        for one in devices:
-            both = file if len(devices) == 1 else f"{file}:{one.device}"
-            named.append(replace(one, name=one.device if len(paths) == 1 else both))
+        for contender in devices:
+            both = file if len(devices) == 1 else f"{file}:{contender.device}"
+            named.append(replace(contender, name=contender.device if len(paths) == 1 else both))
     return named
 
 
 def _check_common(contenders: Sequence[Contender]) -> None:
     """Raise UnreadableError if a file, or a device of the only one, has no case in common with any other."""
-    several = len({one.source for one in contenders}) > 1
-    points: dict[str, set[Point]] = {}
-    for one in contenders:
-        points.setdefault(one.source if several else one.name, set()).update(one.cells)
-    count = Counter(point for some in points.values() for point in some)
-    for owner, some in points.items():
-        if not any(count[point] > 1 for point in some):
+    several = len({contender.source for contender in contenders}) > 1
+    by_owner: dict[str, set[Point]] = {}
+    for contender in contenders:
+        owner = contender.source if several else contender.name
+        by_owner.setdefault(owner, set()).update(contender.cells)
+    count = Counter(point for points in by_owner.values() for point in points)
+    for owner, points in by_owner.items():
+        if not any(count[point] > 1 for point in points):
             raise UnreadableError(
                 f"{owner}: no case in common with the others; run the same models, steps, batches and dtypes"
             )

@@ -15,6 +15,11 @@ from reports.compare.contenders import Cell, Contender, Point
 from reports.stats.intervals import CONFIDENCE, LEAST_LAUNCHES, Summary, shift_interval
 
 NO_INTERVAL = f"no interval: it takes {LEAST_LAUNCHES} launches on either side"
+"""A ratio of fewer launches has this warning."""
+
+
+Line = Sequence[tuple[float, float]]
+"""Points of a curve that is straight between them, from left to right."""
 
 
 def speedup_over(base: Cell, other: Cell) -> Summary | None:
@@ -83,15 +88,16 @@ def crossings(base: Contender, other: Contender) -> list[Crossing]:
             curve = (point.model, point.step, point.dtype, point.compile)
             curves.setdefault(curve, {})[point.batch] = ratio
             rates.setdefault(curve, {})[point.batch] = point.batch / cell.seconds.centre
-    found = []
+    courses = []
     for curve, by_batch in curves.items():
         if len(by_batch) > 1:  # one batch has no course
             batches = sorted(by_batch)
-            found += _along(base.name, other.name, curve, [(one, by_batch[one]) for one in batches], rates[curve])
-    return found
+            ratios = [(batch, by_batch[batch]) for batch in batches]
+            courses += _follow_curve(base.name, other.name, curve, ratios, rates[curve])
+    return courses
 
 
-def _along(
+def _follow_curve(
     base: str,
     other: str,
     curve: tuple[str, str, str, str],
@@ -104,7 +110,7 @@ def _along(
     lows = [ratio.low for _, ratio in ratios if ratio.low is not None]
     highs = [ratio.high for _, ratio in ratios if ratio.high is not None]
     bounded = len(lows) == len(highs) == len(ratios)
-    found = []
+    courses = []
     for place, rising in zero_crossings(centre):
         low = high = None
         if bounded:
@@ -113,7 +119,7 @@ def _along(
             first, last = (upper, lower) if rising else (lower, upper)  # who crosses early, who crosses late
             low = max((at for at, way in zero_crossings(first) if way == rising and at <= place), default=None)
             high = min((at for at, way in zero_crossings(last) if way == rising and at >= place), default=None)
-        found.append(
+        courses.append(
             Crossing(
                 base=base,
                 other=other,
@@ -127,23 +133,19 @@ def _along(
                 rate=2 ** _interpolate(place, rates),
             )
         )
-    if not found:
+    if not courses:
         course = Course.FASTER if centre[0][1] > 0 else Course.SLOWER
-        found.append(Crossing(base=base, other=other, curve=curve, course=course, batches=ends, bounded=bounded))
-    return found
-
-
-Line = Sequence[tuple[float, float]]
-"""Points of a curve that is straight between them, from left to right."""
+        courses.append(Crossing(base=base, other=other, curve=curve, course=course, batches=ends, bounded=bounded))
+    return courses
 
 
 def zero_crossings(line: Line) -> list[tuple[float, bool]]:
     """Return where a curve crosses zero, and whether it rises there."""
-    found = []
+    places = []
     for (x, y), (next_x, next_y) in pairwise(line):
         if (y > 0) != (next_y > 0):
-            found.append((x + (next_x - x) * y / (y - next_y), next_y > 0))
-    return found
+            places.append((x + (next_x - x) * y / (y - next_y), next_y > 0))
+    return places
 
 
 def _interpolate(place: float, rates: Mapping[int, float]) -> float:
@@ -169,8 +171,8 @@ def best_variants(contender: Contender) -> dict[tuple[str, str, int], tuple[Poin
 def all_points(contenders: Iterable[Contender]) -> list[Point]:
     """Return the points that two contenders or more have, in display order."""
     count: dict[Point, int] = {}
-    for one in contenders:
-        for point in one.cells:
+    for contender in contenders:
+        for point in contender.cells:
             count[point] = count.get(point, 0) + 1
     return [point for point, times in count.items() if times > 1]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pandas import DataFrame
 
-from reports.compare.rows import Match, headline
+from reports.compare.rows import Match, make_headline
 from reports.compare.tables import COMPARE_TABLES, CompareTable
 from reports.show.files import text_output, write_outputs
 from reports.show.table import LOOKS, MARKDOWN, Format, Look, as_csv, render_table, stack
@@ -23,7 +23,7 @@ def render_comparison(match: Match, names: Sequence[str], form: Format) -> str:
         return "\n".join(as_csv(DataFrame(COMPARE_TABLES[name].rows(match))) for name in names)
     look = LOOKS[form]
     tables = [_render_table(match, COMPARE_TABLES[name], look) for name in names]
-    return stack(look.say(headline(match)), _list_contenders(match, look), *tables) + "\n"
+    return stack(look.say(make_headline(match)), _list_contenders(match, look), *tables) + "\n"
 
 
 def _list_contenders(match: Match, look: Look) -> str:
@@ -61,7 +61,7 @@ def write_comparison(match: Match, folder: Path, *, say: Callable[[str], None] |
 
 def render_page(match: Match, pictures: Iterable[str]) -> str:
     """Return the whole comparison as one Markdown page, each table with what its figures mean."""
-    parts = ["# Accelerators compared", MARKDOWN.escape(headline(match)), _list_contenders(match, MARKDOWN)]
+    parts = ["# Accelerators compared", MARKDOWN.escape(make_headline(match)), _list_contenders(match, MARKDOWN)]
     parts += [f"![{name}]({name}.svg)" for name in pictures]
     for table in COMPARE_TABLES.values():
         parts += [_render_table(match, table, MARKDOWN), table.meaning]

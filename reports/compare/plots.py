@@ -105,7 +105,9 @@ def draw_roofline(match: Match) -> Figure:
     """Return FLOP rates against arithmetic intensity, with the limits that each contender's device showed."""
     figure = Figure(figsize=(ROOFLINE_WIDTH + LEGEND_WIDTH, ROOFLINE_HEIGHT))
     axes = figure.subplots()
-    colours = {name: colour for name, (colour, _) in assign_colours(one.name for one in match.contenders).items()}
+    colours = {
+        name: colour for name, (colour, _) in assign_colours(contender.name for contender in match.contenders).items()
+    }
     steps = dict.fromkeys(point.step for contender in match.contenders for point in contender.cells)
     shapes = dict(zip(steps, cycle(MARKERS), strict=False))
     intensities, rates = _draw_cells(axes, match, colours, shapes)

@@ -40,10 +40,10 @@ class Match:
     @property
     def others(self) -> list[Contender]:
         """Return everyone but the reference."""
-        return [one for one in self.contenders if one is not self.reference]
+        return [contender for contender in self.contenders if contender is not self.reference]
 
 
-def _axes(point: Point) -> dict[str, Any]:
+def _list_axes(point: Point) -> dict[str, Any]:
     return dict(point._asdict())
 
 
@@ -52,16 +52,16 @@ def matched_rows(match: Match) -> list[dict[str, Any]]:
     rows = []
     for point in all_points(match.contenders):
         base = match.reference.cells.get(point)
-        for one in match.contenders:
-            cell = one.cells.get(point)
+        for contender in match.contenders:
+            cell = contender.cells.get(point)
             if cell is None:
                 continue
-            ratio = speedup_over(base, cell) if base is not None and one is not match.reference else None
-            price = match.prices.get(one.name)
+            ratio = speedup_over(base, cell) if base is not None and contender is not match.reference else None
+            price = match.prices.get(contender.name)
             why = () if ratio is None else ratio.warnings
             rows.append(
-                _axes(point)
-                | {"contender": one.name, "outcome": cell.outcome.value, "reason": cell.reason}
+                _list_axes(point)
+                | {"contender": contender.name, "outcome": cell.outcome.value, "reason": cell.reason}
                 | figures("seconds", cell.seconds, interval=True)
                 | {"images_per_second": point.batch / cell.seconds.centre if cell.seconds else None}
                 | figures("speedup", ratio, interval=True)
@@ -80,15 +80,16 @@ def _centre(summary: Summary | None) -> float | None:
 
 def all_crossings(match: Match) -> list[Crossing]:
     """Return how everyone compares with the reference over the batches."""
-    return [crossing for one in match.others for crossing in crossings(match.reference, one)]
+    return [crossing for contender in match.others for crossing in crossings(match.reference, contender)]
 
 
 def crossover_rows(match: Match) -> list[dict[str, Any]]:
     """Return one row for each crossing, and for each curve that has none."""
     rows = []
-    for one in all_crossings(match):
-        model, step, dtype, compile_ = one.curve
-        fields = asdict(one) | {"course": one.course.value, "smallest": one.batches[0], "largest": one.batches[1]}
+    for crossing in all_crossings(match):
+        model, step, dtype, compile_ = crossing.curve
+        smallest, largest = crossing.batches
+        fields = asdict(crossing) | {"course": crossing.course.value, "smallest": smallest, "largest": largest}
         axes = {"model": model, "step": step, "dtype": dtype, "compile": compile_}
         rows.append(axes | {name: value for name, value in fields.items() if name not in ("curve", "batches", "rate")})
     return rows
@@ -97,16 +98,17 @@ def crossover_rows(match: Match) -> list[dict[str, Any]]:
 def best_rows(match: Match) -> list[dict[str, Any]]:
     """Return one row for each contender's best variant at each model, step and batch."""
     rows = []
-    every = {one.name: best_variants(one) for one in match.contenders}
-    for key in dict.fromkeys(key for best in every.values() for key in best):
-        fastest = min(cell.seconds.centre for best in every.values() if key in best and (cell := best[key][1]).seconds)
-        for one in match.contenders:
-            if key not in every[one.name]:
+    best_of = {contender.name: best_variants(contender) for contender in match.contenders}
+    for key in dict.fromkeys(key for best in best_of.values() for key in best):
+        cells = [best[key][1] for best in best_of.values() if key in best]
+        fastest = min(cell.seconds.centre for cell in cells if cell.seconds)
+        for contender in match.contenders:
+            if key not in best_of[contender.name]:
                 continue
-            point, cell = every[one.name][key]
-            price = match.prices.get(one.name)
+            point, cell = best_of[contender.name][key]
+            price = match.prices.get(contender.name)
             rows.append(
-                {"model": point.model, "step": point.step, "batch": point.batch, "contender": one.name}
+                {"model": point.model, "step": point.step, "batch": point.batch, "contender": contender.name}
                 | {"variant": variant_label(point.dtype, point.compile)}
                 | figures("seconds", cell.seconds, interval=True)
                 | {"images_per_second": point.batch / cell.seconds.centre if cell.seconds else None}
@@ -121,42 +123,41 @@ def ceiling_rows(match: Match) -> list[dict[str, Any]]:
     """Return one row for each contender and dtype whose limits are known."""
     return [
         {
-            "contender": one.name,
-            "description": one.description,
+            "contender": contender.name,
+            "description": contender.description,
             "dtype": dtype,
             "flops_per_second": roof.flops_per_second,
             "bytes_per_second": roof.bytes_per_second,
             "ridge": roof.ridge,
         }
-        for one in match.contenders
-        for dtype, roof in one.roofs.items()
+        for contender in match.contenders
+        for dtype, roof in contender.roofs.items()
     ]
 
 
 def environment_rows(match: Match) -> list[dict[str, Any]]:
     """Return one row for each value of each fact in which contenders differ, and who has it."""
     rows = []
-    names = dict.fromkeys(name for one in match.contenders for name in one.facts)
+    names = dict.fromkeys(name for contender in match.contenders for name in contender.facts)
     for name in sorted(names):
         if is_state(name) or name.endswith(".reason"):
             continue
         who: dict[str, list[str]] = {}
-        for one in match.contenders:
-            value = one.facts.get(name)
-            who.setdefault(ABSENT if value is None else str(value), []).append(one.name)
+        for contender in match.contenders:
+            value = contender.facts.get(name)
+            who.setdefault(ABSENT if value is None else str(value), []).append(contender.name)
         if len(who) > 1:
-            rows += [{"fact": name, "value": value, "contenders": ", ".join(some)} for value, some in who.items()]
+            rows += [{"fact": name, "value": value, "contenders": ", ".join(names)} for value, names in who.items()]
     return rows
 
 
-def headline(match: Match) -> str:
+def make_headline(match: Match) -> str:
     """Return what was compared, in one line."""
     points = all_points(match.contenders)
-    timed = sum(
-        1
-        for point in points
-        if sum(point in one.cells and one.cells[point].outcome is Outcome.MEASURED for one in match.contenders) > 1
-    )
+    timed = 0
+    for point in points:
+        cells = (contender.cells[point] for contender in match.contenders if point in contender.cells)
+        timed += sum(cell.outcome is Outcome.MEASURED for cell in cells) > 1
     return (
         f"{len(match.contenders)} contenders · {len(points)} cases planned for two or more, {timed} measured by two or "
         f"more · speed-ups over {match.reference.name}"

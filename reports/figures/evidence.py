@@ -11,7 +11,7 @@ from statistics import median
 from bench.record.case import Case, Group
 from bench.record.observations import Preparation, Slices
 from bench.record.run import Measurement, Outcome, Run
-from reports.figures.kept_slices import Kept, keep
+from reports.figures.kept_slices import KeptSlices, keep_slices
 from reports.figures.roofline import Roof, attained, roof_of, roofs
 from reports.show.units import percent
 from reports.stats.intervals import LEAST_LAUNCHES, Summary, summarize
@@ -53,7 +53,7 @@ class Evidence:
     outcome: Outcome
     reason: str | None
     measurements: tuple[Measurement, ...]
-    kept: Kept
+    kept: KeptSlices
     seconds: Summary | None
     best_seconds: float | None
     roof: Roof | None
@@ -82,8 +82,8 @@ class Evidence:
 
 def examine(run: Run) -> dict[Case, Evidence]:
     """Return the evidence of every planned case, in display order."""
-    kept, by_case, outcomes, limits = keep(run), run.by_case(), run.outcomes(), roofs(run)
-    nothing = Kept(seconds={}, slices=0, dropped_sets=0, warnings=())
+    kept, by_case, outcomes, limits = keep_slices(run), run.by_case(), run.outcomes(), roofs(run)
+    nothing = KeptSlices(seconds={}, slices=0, dropped_sets=0, warnings=())
     timed = {case for case, (outcome, _) in outcomes.items() if outcome is Outcome.MEASURED and not run.settings.quick}
     seconds = {case: summarize(kept[case].launch_seconds) for case in run.cases if case in timed and kept[case].seconds}
     best: dict[Group, float] = {}
@@ -110,7 +110,7 @@ def _warnings(
     run: Run,
     case: Case,
     measurements: tuple[Measurement, ...],
-    kept: Kept,
+    kept: KeptSlices,
     seconds: Summary | None,
     roof: Roof | None,
 ) -> Iterable[str]:

@@ -11,7 +11,7 @@ from pandas import DataFrame, Series, isna
 from bench.record.case import AXES, Case
 from bench.record.run import Outcome, Run
 from reports.figures.evidence import QUICK, Evidence, examine
-from reports.figures.kept_slices import is_dropped
+from reports.figures.kept_slices import find_dropped_sets
 from reports.figures.metrics import METRICS, Metric
 from reports.figures.provenance import provenance
 from reports.figures.reference import Reference
@@ -90,22 +90,22 @@ def cases(run: Run) -> DataFrame:
     """
     where = provenance(run)
     rows = []
-    for case, seen in examine(run).items():
+    for case, evidence in examine(run).items():
         row = _case(case) | {
-            "outcome": seen.outcome.value,
-            "reason": seen.reason,
-            "launches": seen.seconds.n if seen.seconds else 0,
-            "slices": seen.kept.slices,
-            "dropped_sets": seen.kept.dropped_sets,
-            "unsettled_launches": seen.unsettled_launches,
-            "warnings": seen.warnings,
+            "outcome": evidence.outcome.value,
+            "reason": evidence.reason,
+            "launches": evidence.seconds.n if evidence.seconds else 0,
+            "slices": evidence.kept.slices,
+            "dropped_sets": evidence.kept.dropped_sets,
+            "unsettled_launches": evidence.unsettled_launches,
+            "warnings": evidence.warnings,
             "device_description": where.devices.get(case.device),
             "torch_version": where.torch_version,
             "commit": where.commit,
             "data": where.data,
         }
         for metric in METRICS.values():
-            row |= figures(metric.name, metric.derive(seen), interval=metric.interval)
+            row |= figures(metric.name, metric.derive(evidence), interval=metric.interval)
         rows.append(row)
     frame = _frame(rows, COLUMNS)
     frame.attrs = {"source": run.source, "environment": dict(run.environment.facts), "quick": run.settings.quick}
@@ -120,7 +120,7 @@ def slices(run: Run) -> DataFrame:
     ``latency_seconds`` (of single iterations after the slice) and ``event_seconds`` (by the device's own events).
     A case that was not measured has no rows.
     """
-    dropped = is_dropped(run)
+    dropped = find_dropped_sets(run)
     rows = []
     for case, seen in examine(run).items():
         for one in seen.measurements:
@@ -160,26 +160,26 @@ def speedups(run: Run, reference: Reference | None = None) -> DataFrame:
         reference: float32 without torch.compile if not given.
     """
     named = reference or Reference()
-    evidence = examine(run)
+    by_case = examine(run)
     rows = []
-    for case, seen in evidence.items():
+    for case, evidence in by_case.items():
         base_case = named.of(case)
         if case == base_case:
             continue
-        base = evidence.get(base_case)
-        ratio = speedup(base.kept.seconds, seen.kept.seconds) if base else None
-        reason = seen.reason if ratio is None else None
+        base = by_case.get(base_case)
+        ratio = speedup(base.kept.seconds, evidence.kept.seconds) if base else None
+        reason = evidence.reason if ratio is None else None
         if ratio is None and reason is None:
             reason = _why_no_ratio(run, base, named)
-        warnings = () if ratio is None else _ratio_warnings(ratio, seen, base)
+        warnings = () if ratio is None else _ratio_warnings(ratio, evidence, base)
         rows.append(
             _case(case)
             | {
                 "reference": str(named),
-                "seconds": seen.seconds.centre if seen.seconds else None,
+                "seconds": evidence.seconds.centre if evidence.seconds else None,
                 "reference_seconds": base.seconds.centre if base and base.seconds else None,
                 "launches": ratio.n if ratio else 0,
-                "outcome": seen.outcome.value,
+                "outcome": evidence.outcome.value,
                 "reason": reason,
                 "warnings": warnings,
             }
@@ -188,9 +188,9 @@ def speedups(run: Run, reference: Reference | None = None) -> DataFrame:
     return _frame(rows, SPEEDUP_COLUMNS)
 
 
-def _ratio_warnings(ratio: Summary, seen: Evidence, base: Evidence | None) -> tuple[str, ...]:
+def _ratio_warnings(ratio: Summary, evidence: Evidence, base: Evidence | None) -> tuple[str, ...]:
     """Return the ratio's own warnings and those of either side, each once; how many launches is the ratio's to say."""
-    sides = [side for side in (seen, base) if side]
+    sides = [side for side in (evidence, base) if side]
     own = {warning for side in sides if side.seconds for warning in side.seconds.warnings}
     inherited = [warning for side in sides for warning in side.warnings if warning not in own]
     return tuple(dict.fromkeys((*ratio.warnings, *inherited)))

@@ -22,7 +22,7 @@ SetKey = tuple[Group, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptSlices:
     """What the dropping rule left of one case.
 
     Attributes:
@@ -43,14 +43,14 @@ class Kept:
         return [median(sets.values()) for sets in self.seconds.values()]
 
 
-def keep(run: Run) -> dict[Case, Kept]:
+def keep_slices(run: Run) -> dict[Case, KeptSlices]:
     """Return what counts of every planned case; a case without slices keeps nothing."""
     timed = _timed(run)
     dropped, spared = _disturbed(timed)
     return {case: _keep_case(case, slices, dropped, spared) for case, slices in timed.items()}
 
 
-def is_dropped(run: Run) -> set[SetKey]:
+def find_dropped_sets(run: Run) -> set[SetKey]:
     """Return the interleaved sets that do not count."""
     return _disturbed(_timed(run))[0]
 
@@ -61,24 +61,30 @@ Timed = list[tuple[int, Slices]]
 
 def _timed(run: Run) -> dict[Case, Timed]:
     return {
-        case: [(one.launch, one.slices) for one in some if one.slices is not None and one.launch > 0]
-        for case, some in run.by_case().items()
+        case: [
+            (measurement.launch, measurement.slices)
+            for measurement in measurements
+            if measurement.slices is not None and measurement.launch > 0
+        ]
+        for case, measurements in run.by_case().items()
     }
 
 
 def _disturbed(timed: Mapping[Case, Timed]) -> tuple[set[SetKey], set[SetKey]]:
     """Return the sets to drop, and those that are spared because nothing of their launch would be left."""
     by_group: dict[tuple[Group, int], list[Slices]] = defaultdict(list)
-    for case, some in timed.items():
+    for case, launches in timed.items():
         group = case.group
-        for launch, slices in some:
+        for launch, slices in launches:
             by_group[group, launch].append(slices)
     dropped: set[SetKey] = set()
     spared: set[SetKey] = set()
     for (group, launch), variants in by_group.items():
-        if any(one.stolen_seconds and any(one.stolen_seconds) for one in variants):  # seldom: the rest is quick
-            every, disturbed = _disturbed_sets(variants)
-            chosen = spared if every <= disturbed else dropped
+        if any(
+            slices.stolen_seconds and any(slices.stolen_seconds) for slices in variants
+        ):  # seldom: the rest is quick
+            sets, disturbed = _disturbed_sets(variants)
+            chosen = spared if sets <= disturbed else dropped
             chosen |= {(group, launch, index) for index in disturbed}
     return dropped, spared
 
@@ -98,7 +104,7 @@ def _disturbed_sets(variants: Sequence[Slices]) -> tuple[set[int], set[int]]:
     return set(wall), {index for index in wall.keys() - unknown if stolen[index] > STOLEN_SHARE * wall[index]}
 
 
-def _keep_case(case: Case, timed: Timed, dropped: set[SetKey], spared: set[SetKey]) -> Kept:
+def _keep_case(case: Case, timed: Timed, dropped: set[SetKey], spared: set[SetKey]) -> KeptSlices:
     group = case.group
     seconds: dict[int, dict[int, float]] = {}
     count = gone = 0
@@ -110,15 +116,15 @@ def _keep_case(case: Case, timed: Timed, dropped: set[SetKey], spared: set[SetKe
         if spared and any((group, launch, index) in spared for index in mine):
             kept_disturbed.append(launch)
         sets: dict[int, list[float]] = defaultdict(list)
-        for index, one in zip(slices.set_index, slices.seconds, strict=True):
+        for index, value in zip(slices.set_index, slices.seconds, strict=True):
             if index not in out:
-                sets[index].append(one)
+                sets[index].append(value)
                 count += 1
         if sets:
             seconds[launch] = {
                 index: values[0] if len(values) == 1 else median(values) for index, values in sets.items()
             }
-    return Kept(
+    return KeptSlices(
         seconds=seconds,
         slices=count,
         dropped_sets=gone,

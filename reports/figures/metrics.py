@@ -52,6 +52,11 @@ def _middle(values: Iterable[float | None]) -> Summary | None:
     return Summary(centre=median(known), n=len(known)) if known else None
 
 
+def _seconds(evidence: Evidence) -> Summary | None:
+    """Seconds per iteration."""
+    return evidence.seconds
+
+
 def _images_per_second(evidence: Evidence) -> Summary | None:
     """Batch divided by seconds per iteration."""
     return evidence.seconds and evidence.seconds.per(evidence.case.batch)
@@ -59,7 +64,7 @@ def _images_per_second(evidence: Evidence) -> Summary | None:
 
 def _latency_seconds(evidence: Evidence) -> Summary | None:
     """Seconds of one iteration that is waited for: where slices are queued its own, otherwise those of the slices."""
-    single = [median(one.latency_seconds) for one in evidence.timed if one.latency_seconds]
+    single = [median(slices.latency_seconds) for slices in evidence.timed if slices.latency_seconds]
     return summarize(single) if single else evidence.seconds
 
 
@@ -113,7 +118,7 @@ def _share_of_attainable(evidence: Evidence) -> Summary | None:
 
 def _clock_seconds(evidence: Evidence) -> Summary | None:
     """Seconds that one pair of clock reads costs, waiting for an idle device included."""
-    return _middle(one.clock_seconds for one in evidence.timed)
+    return _middle(slices.clock_seconds for slices in evidence.timed)
 
 
 def _event_share(evidence: Evidence) -> Summary | None:
@@ -138,35 +143,37 @@ def _share_of_best(evidence: Evidence) -> Summary | None:
 
 def _compile_cold_seconds(evidence: Evidence) -> Summary | None:
     """Seconds compiling where the compiler's disk cache was cold, which is the pilot's first call."""
-    found = [one.preparation for one in evidence.measurements if one.preparation]
-    return _middle(one.compile_seconds for one in found if one.cache_was_warm is False)
+    made = [measurement.preparation for measurement in evidence.measurements if measurement.preparation]
+    return _middle(preparation.compile_seconds for preparation in made if preparation.cache_was_warm is False)
 
 
 def _compile_warm_seconds(evidence: Evidence) -> Summary | None:
     """Seconds compiling where the disk cache was warm, in the launches after the pilot."""
-    return _middle(one.compile_seconds for one in evidence.prepared if one.cache_was_warm is True)
+    return _middle(
+        preparation.compile_seconds for preparation in evidence.prepared if preparation.cache_was_warm is True
+    )
 
 
 def _first_call_seconds(evidence: Evidence) -> Summary | None:
     """Seconds of the very first iteration in a fresh process, the pilot left out."""
-    return _middle(one.first_call_seconds for one in evidence.prepared)
+    return _middle(preparation.first_call_seconds for preparation in evidence.prepared)
 
 
 def _yardstick_seconds(evidence: Evidence) -> Summary | None:
     """Seconds of the fixed yardstick in this case's sets, dropped ones too: the median over launches."""
-    return _middle(median(one.yardstick_seconds) for one in evidence.timed)
+    return _middle(median(slices.yardstick_seconds) for slices in evidence.timed)
 
 
 def _yardstick_spread(evidence: Evidence) -> Summary | None:
     """Interquartile range over median of the yardstick, over all slices: how restless the machine was."""
-    every = list(chain.from_iterable(one.yardstick_seconds for one in evidence.timed))
-    return _point(relative_spread(every), len(every))
+    seconds = list(chain.from_iterable(slices.yardstick_seconds for slices in evidence.timed))
+    return _point(relative_spread(seconds), len(seconds))
 
 
 def _yardstick_launch_spread(evidence: Evidence) -> Summary | None:
     """Interquartile range over median of the yardstick's launch medians: how far its state moved between launches."""
-    every = [median(one.yardstick_seconds) for one in evidence.timed]
-    return _point(relative_spread(every), len(every))
+    seconds = [median(slices.yardstick_seconds) for slices in evidence.timed]
+    return _point(relative_spread(seconds), len(seconds))
 
 
 def _clock(evidence: Evidence) -> Summary | None:
@@ -179,7 +186,9 @@ _HIGHER, _LOWER, _NONE = Direction.HIGHER, Direction.LOWER, Direction.NONE
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric(name="seconds", unit=_SECONDS, direction=_LOWER, interval=True, derive=lambda seen: seen.seconds),
+        Metric(
+            name="seconds", unit=_SECONDS, direction=_LOWER, interval=True, derive=lambda evidence: evidence.seconds
+        ),
         Metric(
             name="images_per_second",
             unit=Unit.IMAGES_PER_SECOND,

@@ -39,10 +39,10 @@ class Roof:
 def roofs(run: Run) -> dict[tuple[str, str], Roof]:
     """Return the limits by device and by the dtype that is computed in; what was not found is not there."""
     best: dict[tuple[str, str | None], float] = {}
-    for one in run.ceilings:
-        if one.per_second is not None:
-            key = (one.device, one.dtype)
-            best[key] = max(one.per_second, best.get(key, 0.0))
+    for ceiling in run.ceilings:
+        if ceiling.per_second is not None:
+            key = (ceiling.device, ceiling.dtype)
+            best[key] = max(ceiling.per_second, best.get(key, 0.0))
     return {
         (device, dtype): Roof(flops_per_second=rate, bytes_per_second=best[device, None])
         for (device, dtype), rate in best.items()
@@ -50,9 +50,9 @@ def roofs(run: Run) -> dict[tuple[str, str], Roof]:
     }
 
 
-def roof_of(case: Case, found: Mapping[tuple[str, str], Roof]) -> Roof | None:
+def roof_of(case: Case, limits: Mapping[tuple[str, str], Roof]) -> Roof | None:
     """Return the limits of a case."""
-    return found.get((case.device, compute_dtype(case.dtype)))
+    return limits.get((case.device, compute_dtype(case.dtype)))
 
 
 def attained(flops: float, least_bytes: float, seconds: float, roof: Roof) -> float:
@@ -63,9 +63,9 @@ def attained(flops: float, least_bytes: float, seconds: float, roof: Roof) -> fl
 def no_ceiling(run: Run) -> dict[str, str]:
     """Return why a device has no ceiling in a dtype, or for copies, by what that is called."""
     missing = {}
-    known = {(one.device, one.dtype) for one in run.ceilings if one.per_second is not None}
-    for one in run.ceilings:
-        if one.reason is not None and (one.device, one.dtype) not in known:
-            what = f"{one.dtype} products" if one.limit is Limit.PRODUCTS else "copies"
-            missing[f"{what} on {one.device}"] = one.reason
+    known = {(ceiling.device, ceiling.dtype) for ceiling in run.ceilings if ceiling.per_second is not None}
+    for ceiling in run.ceilings:
+        if ceiling.reason is not None and (ceiling.device, ceiling.dtype) not in known:
+            what = f"{ceiling.dtype} products" if ceiling.limit is Limit.PRODUCTS else "copies"
+            missing[f"{what} on {ceiling.device}"] = ceiling.reason
     return missing

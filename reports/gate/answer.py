@@ -1,4 +1,4 @@
-"""From a comparison's quads to its answer: effects, rulings, controls, and what the whole job may claim."""
+"""From a gate's quads to its answer: effects, rulings, controls, and what the gate as a whole may claim."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from bench.record.run import Outcome
 from reports.stats.verdict import Ruling, Verdict, judge
 
 Effects = dict[Case, list[float]]
+"""One value for each block of each case: ln(head / base)."""
 
 
 class State(StrEnum):
-    """What a job as a whole says, worst first."""
+    """What a gate as a whole says, worst first."""
 
     FAILED = "FAILED"
     UNPROVEN = "UNPROVEN"
@@ -32,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a comparison says.
+    """What a gate says.
 
     Attributes:
         job: what it rests on.
@@ -86,15 +87,15 @@ class Answer:
         return bool(self.rulings) and not self.problems and not self.count(Verdict.INCONCLUSIVE)
 
 
-def answer(job: Job, today: Callable[[], date] = date.today, *, finished: bool = True) -> Answer:
-    """Return what a comparison says; whatever keeps it from being judged is a problem, never a pass.
+def conclude(job: Job, today: Callable[[], date] = date.today, *, finished: bool = True) -> Answer:
+    """Return what a gate says; whatever keeps it from being judged is a problem, never a pass.
 
     Args:
-        job: the comparison.
+        job: what was measured.
         today: against which acceptances expire.
-        finished: whether a job without an ending is one that died; otherwise it is still going on.
+        finished: whether a gate without an ending is one that died; otherwise it is still going on.
     """
-    failed, skipped, problems = _faults(job)
+    failed, skipped, problems = _sort_faults(job)
     rulings: dict[Case, Ruling] = {}
     controls: dict[Contest, Ruling] = {}
     if job.ending is not None and job.ending.broken:
@@ -109,51 +110,52 @@ def answer(job: Job, today: Callable[[], date] = date.today, *, finished: bool =
         problems.append("no case was measured in both arms")
     else:
         try:
-            rulings = _judged(job, Contest.ARMS, job.live)
+            rulings = _judge_cases(job, Contest.ARMS, job.live)
             for contest in (Contest.SAME, Contest.SLOWED):
-                controls[contest] = _judged(job, contest, [job.plan.control])[job.plan.control]
-            problems += _controls(controls)
+                controls[contest] = _judge_cases(job, contest, [job.plan.control])[job.plan.control]
+            problems += _check_controls(controls)
         except Exception as error:  # noqa: BLE001  a verdict that cannot be computed is never a pass, whatever raised
             problems.append(f"the statistics failed: {type(error).__name__}: {error}")
             rulings, controls = {}, {}
-    known, now = _known(job, rulings), today()
+    accepted, now = _find_accepted(job, rulings), today()
     return Answer(
         job=job,
         rulings=rulings,
         controls=controls,
         failed=failed,
         skipped=skipped,
-        accepted={case: one for case, one in known.items() if now <= date.fromisoformat(one.until)},
-        expired={case: one for case, one in known.items() if now > date.fromisoformat(one.until)},
+        accepted={case: known for case, known in accepted.items() if now <= date.fromisoformat(known.until)},
+        expired={case: known for case, known in accepted.items() if now > date.fromisoformat(known.until)},
         problems=tuple(problems),
     )
 
 
-def effects(job: Job, contest: Contest, cases: Iterable[Case]) -> Effects:
+def compute_effects(job: Job, contest: Contest, cases: Iterable[Case]) -> Effects:
     """Return one value per block of each case: the median of its quads, ln(head / base)."""
-    by_block = [{one.case: one for one in block.pairings if one.contest is contest} for block in job.blocks]
-    return {case: [median(quad_effects(found[case])) for found in by_block] for case in cases}
+    by_block = [
+        {pairing.case: pairing for pairing in block.pairings if pairing.contest is contest} for block in job.blocks
+    ]
+    return {case: [median(quad_effects(pairings[case])) for pairings in by_block] for case in cases}
 
 
-def pairings(job: Job, case: Case) -> dict[int, Pairing]:
+def find_pairings(job: Job, case: Case) -> dict[int, Pairing]:
     """Return what was timed of a case in both arms, by block."""
     return {
-        block.index: one
+        block.index: pairing
         for block in job.blocks
-        for one in block.pairings
-        if (one.case, one.contest) == (case, Contest.ARMS)
+        for pairing in block.pairings
+        if (pairing.case, pairing.contest) == (case, Contest.ARMS)
     }
 
 
-def _judged(job: Job, contest: Contest, cases: Iterable[Case]) -> dict[Case, Ruling]:
-    seen = effects(job, contest, cases)
-    rulings = judge(
-        {case.id: values for case, values in seen.items()}, job.looks, {case.id: job.floors[case.id] for case in seen}
-    )
-    return {case: rulings[case.id] for case in seen}
+def _judge_cases(job: Job, contest: Contest, cases: Iterable[Case]) -> dict[Case, Ruling]:
+    effects = compute_effects(job, contest, cases)
+    floors = {case.id: job.floors[case.id] for case in effects}
+    rulings = judge({case.id: values for case, values in effects.items()}, job.looks, floors)
+    return {case: rulings[case.id] for case in effects}
 
 
-def _faults(job: Job) -> tuple[dict[Case, Fault], dict[Case, str], list[str]]:
+def _sort_faults(job: Job) -> tuple[dict[Case, Fault], dict[Case, str], list[str]]:
     """Return what failed in head, what neither arm can run here, and base's faults as problems."""
     by_case: dict[Case, dict[Side, Fault]] = {}
     for fault in job.faults:
@@ -170,7 +172,7 @@ def _faults(job: Job) -> tuple[dict[Case, Fault], dict[Case, str], list[str]]:
     return failed, skipped, problems
 
 
-def _controls(controls: Mapping[Contest, Ruling]) -> list[str]:
+def _check_controls(controls: Mapping[Contest, Ruling]) -> list[str]:
     problems = []
     same, slowed = controls[Contest.SAME], controls[Contest.SLOWED]
     if same.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
@@ -182,12 +184,12 @@ def _controls(controls: Mapping[Contest, Ruling]) -> list[str]:
     return problems
 
 
-def _known(job: Job, rulings: Mapping[Case, Ruling]) -> dict[Case, Acceptance]:
+def _find_accepted(job: Job, rulings: Mapping[Case, Ruling]) -> dict[Case, Acceptance]:
     """Return the regressions that somebody accepted, up to their size; of several the one that lasts longest."""
-    found: dict[Case, Acceptance] = {}
+    accepted: dict[Case, Acceptance] = {}
     for case, ruling in rulings.items():
-        for one in sorted(job.accepted, key=lambda one: one.until):
-            fits = fnmatchcase(case.id, one.case) and ruling.change <= one.up_to
+        for acceptance in sorted(job.accepted, key=lambda acceptance: acceptance.until):
+            fits = fnmatchcase(case.id, acceptance.case) and ruling.change <= acceptance.up_to
             if ruling.verdict is Verdict.REGRESSED and fits:
-                found[case] = one
-    return found
+                accepted[case] = acceptance
+    return accepted

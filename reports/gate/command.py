@@ -7,16 +7,18 @@ from pathlib import Path
 
 from bench.files.gate import read_gate
 from bench.files.run import read_run
-from reports.gate.answer import Answer, State, answer
+from reports.gate.answer import State, conclude
 from reports.gate.stored import DRIFT, compare_stored
 from reports.gate.stored_text import render_stored
 from reports.gate.text import render_answer
 from reports.show.command import add_format, print_report
 from reports.stats.verdict import Verdict
 
-CODES = {State.FAILED: 1, State.REGRESSED: 1, State.UNPROVEN: 4, State.INCONCLUSIVE: 0, State.PASS: 0}
 INCONCLUSIVE_STRICTLY, UNPROVEN = 3, 4
-"""Exit codes beside 0 and 1; 2 is for what cannot be read."""
+"""These exit codes follow 2, which is for what cannot be read."""
+
+CODES = {State.FAILED: 1, State.REGRESSED: 1, State.UNPROVEN: UNPROVEN, State.INCONCLUSIVE: 0, State.PASS: 0}
+"""A shell stops at every state that is not 0: a gate that proved nothing must not pass for one that passed."""
 
 
 def configure_gate(parser: ArgumentParser) -> None:
@@ -45,21 +47,21 @@ def run_gate(options: Namespace) -> int:
     """
     if options.head is not None:
         return _stored(options)
-    found: Answer = answer(read_gate(options.file))
-    print_report(render_answer(found, options.format))
-    if found.state is State.INCONCLUSIVE and options.strict:
+    answer = conclude(read_gate(options.file))
+    print_report(render_answer(answer, options.format))
+    if answer.state is State.INCONCLUSIVE and options.strict:
         return INCONCLUSIVE_STRICTLY
-    return CODES[found.state]
+    return CODES[answer.state]
 
 
 def _stored(options: Namespace) -> int:
-    found = compare_stored(read_run(options.file), read_run(options.head), options.drift)
-    print_report(render_stored(found, options.format))
-    if found.faults or found.count(Verdict.REGRESSED):
+    answer = compare_stored(read_run(options.file), read_run(options.head), options.drift)
+    print_report(render_stored(answer, options.format))
+    if answer.faults or answer.count(Verdict.REGRESSED):
         return 1
-    if not found.changes:
+    if not answer.changes:
         return UNPROVEN
-    return INCONCLUSIVE_STRICTLY if options.strict and found.count(Verdict.INCONCLUSIVE) else 0
+    return INCONCLUSIVE_STRICTLY if options.strict and answer.count(Verdict.INCONCLUSIVE) else 0
 
 
 def _parse_share(text: str) -> float:

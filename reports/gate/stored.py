@@ -22,10 +22,10 @@ from reports.stats.signflip import Array
 from reports.stats.verdict import Verdict
 
 ALPHA = 0.01
-"""Error of calling any case slower when nothing changed and the machine drifted by no more than the allowance."""
+"""So often may any case be called slower when nothing changed and the machine drifted within the allowance."""
 
 DRIFT = 0.30
-"""Allowance for drift between two runs, as a share, where none is given: see METHODOLOGY.md, "Two stored runs"."""
+"""A machine is taken to drift by so much between two runs, as a share: see METHODOLOGY.md, "Two stored runs"."""
 
 Logs = Mapping[int, float]
 """ln of seconds per iteration, by launch."""
@@ -95,41 +95,41 @@ def compare_stored(base: Run, head: Run, drift: float = DRIFT) -> StoredAnswer:
         elif ours.seconds is None or theirs.seconds is None:
             missing[case.id] = "not timed in both"
         else:
-            pair = tuple(_logs(one) for one in (ours, theirs))
+            pair = tuple(_list_logs(evidence) for evidence in (ours, theirs))
             if min(map(len, pair)) < LEAST_LAUNCHES:
                 missing[case.id] = f"{min(map(len, pair))} launches; it takes {LEAST_LAUNCHES} in each run"
             else:
                 logs[case] = (pair[0], pair[1])
-    if (common := _common_launches(logs)) < LEAST_LAUNCHES:
+    if (common := _count_common(logs)) < LEAST_LAUNCHES:
         missing |= {
             case.id: f"{common} launches in which every case was measured; it takes {LEAST_LAUNCHES}" for case in logs
         }
         logs = {}
-    return StoredAnswer(changes=tuple(_changes(logs, drift)), faults=faults, missing=missing, drift=drift)
+    return StoredAnswer(changes=tuple(_judge_changes(logs, drift)), faults=faults, missing=missing, drift=drift)
 
 
-def _common_launches(logs: Mapping[Case, tuple[Logs, Logs]]) -> int:
+def _count_common(logs: Mapping[Case, tuple[Logs, Logs]]) -> int:
     """Return in how many launches of each run every case was measured; the fewer of both."""
-    return min((len(_table([pair[side] for pair in logs.values()])) for side in range(2) if logs), default=0)
+    return min((len(_make_table([pair[side] for pair in logs.values()])) for side in range(2) if logs), default=0)
 
 
-def _logs(seen: Evidence) -> Logs:
+def _list_logs(evidence: Evidence) -> Logs:
     """Return ln of a case's seconds by launch."""
-    return {launch: log(median(sets.values())) for launch, sets in seen.kept.seconds.items()}
+    return {launch: log(median(sets.values())) for launch, sets in evidence.kept.seconds.items()}
 
 
-def _table(sides: Sequence[Logs]) -> Array:
+def _make_table(sides: Sequence[Logs]) -> Array:
     """Return launches by cases: whole launches, those in which every case was measured."""
-    common = sorted(set.intersection(*(set(one) for one in sides)))
-    return np.array([[one[launch] for one in sides] for launch in common]).reshape(len(common), len(sides))
+    common = sorted(set.intersection(*map(set, sides)))
+    return np.array([[logs[launch] for logs in sides] for launch in common]).reshape(len(common), len(sides))
 
 
-def _changes(logs: Mapping[Case, tuple[Logs, Logs]], drift: float) -> list[Change]:
+def _judge_changes(logs: Mapping[Case, tuple[Logs, Logs]], drift: float) -> list[Change]:
     if not logs:
         return []
-    before, after = (_table([pair[side] for pair in logs.values()]) for side in range(2))
+    before, after = (_make_table([pair[side] for pair in logs.values()]) for side in range(2))
     slower, faster = permutation_p(before, after), permutation_p(after, before)
-    found = []
+    changes = []
     for index, (case, pair) in enumerate(logs.items()):
         ours, theirs = (list(side.values()) for side in pair)
         effect = median(theirs) - median(ours)
@@ -141,7 +141,7 @@ def _changes(logs: Mapping[Case, tuple[Logs, Logs]], drift: float) -> list[Chang
         elif bounds is not None and p <= ALPHA and bounds[1] < -log1p(drift):
             verdict = Verdict.IMPROVED
         low, high = (None, None) if bounds is None else map(expm1, bounds)
-        found.append(
+        changes.append(
             Change(
                 case=case,
                 verdict=verdict,
@@ -152,4 +152,4 @@ def _changes(logs: Mapping[Case, tuple[Logs, Logs]], drift: float) -> list[Chang
                 launches=(len(ours), len(theirs)),
             )
         )
-    return found
+    return changes

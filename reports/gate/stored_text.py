@@ -25,21 +25,21 @@ UNSEPARATED = (
 )
 
 
-def stored_headline(found: StoredAnswer) -> str:
+def make_stored_headline(answer: StoredAnswer) -> str:
     """Return the answer in one line."""
     state = "NOTHING COMPARED"
-    if found.faults:
+    if answer.faults:
         state = "FAILED"
-    elif found.changes:
-        state = "REGRESSED" if found.count(Verdict.REGRESSED) else "INCONCLUSIVE"
+    elif answer.changes:
+        state = "REGRESSED" if answer.count(Verdict.REGRESSED) else "INCONCLUSIVE"
     parts = [
         state,
-        f"{found.count(Verdict.REGRESSED)} regressed",
-        f"{found.count(Verdict.IMPROVED)} improved",
-        f"{found.count(Verdict.INCONCLUSIVE)} inconclusive",
-        f"{len(found.faults)} failed",
-        f"{len(found.missing)} not compared",
-        f"drift of up to {percent(found.drift)} allowed for",
+        f"{answer.count(Verdict.REGRESSED)} regressed",
+        f"{answer.count(Verdict.IMPROVED)} improved",
+        f"{answer.count(Verdict.INCONCLUSIVE)} inconclusive",
+        f"{len(answer.faults)} failed",
+        f"{len(answer.missing)} not compared",
+        f"drift of up to {percent(answer.drift)} allowed for",
     ]
     return " · ".join(parts)
 
@@ -70,17 +70,17 @@ CHANGES = Table(
 """How the rows of two stored runs read, one for each case that either run has."""
 
 
-def render_stored(found: StoredAnswer, form: Format) -> str:
+def render_stored(answer: StoredAnswer, form: Format) -> str:
     """Return the answer in a format: the headline first and what it cannot know, or the rows in full precision."""
-    rows = DataFrame(stored_rows(found))
+    rows = DataFrame(list_stored_rows(answer))
     if form is Format.CSV:
         return as_csv(rows)
     look = LOOKS[form]
     table = render_table(CHANGES, list_rows(rows), look)
-    return stack(look.say(stored_headline(found)), look.say(UNSEPARATED), table) + "\n"
+    return stack(look.say(make_stored_headline(answer)), look.say(UNSEPARATED), table) + "\n"
 
 
-def stored_rows(found: StoredAnswer) -> list[dict[str, object]]:
+def list_stored_rows(answer: StoredAnswer) -> list[dict[str, object]]:
     """Return one row for each case, in base units and full precision; a case without a change has the reason."""
     rows: list[dict[str, object]] = [
         {
@@ -93,8 +93,8 @@ def stored_rows(found: StoredAnswer) -> list[dict[str, object]]:
             "base_launches": change.launches[0],
             "head_launches": change.launches[1],
         }
-        for change in found.changes
+        for change in answer.changes
     ]
-    for holes in (found.faults, found.missing):
+    for holes in (answer.faults, answer.missing):
         rows += [{"case": name, "verdict": reason} for name, reason in holes.items()]
     return rows

@@ -11,7 +11,7 @@ from pandas import DataFrame, isna
 from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import Contest, Job
-from reports.gate.answer import Answer, pairings
+from reports.gate.answer import Answer, find_pairings
 from reports.show.table import (
     LOOKS,
     TERMINAL,
@@ -34,8 +34,10 @@ CONTROLS = {
     Contest.SAME: "control: base again",
     Contest.SLOWED: "control: slowed on purpose",
 }
+"""What the controls are called in the rows that are no case's."""
+
 MOST_REASONS = 4
-"""Changed counts that are shown in a row; the rest are counted."""
+"""So many changed counts are shown in a row, which a screen still holds; the rest are counted."""
 
 COLUMNS = (
     "case",
@@ -52,9 +54,10 @@ COLUMNS = (
     "visible",
     "why",
 )
+"""The columns of the CSV, in base units; a case without a ruling has a verdict and a why only."""
 
 
-def headline(answer: Answer) -> str:
+def make_headline(answer: Answer) -> str:
     """Return the answer in one line."""
     job = answer.job
     floors = sorted({job.floors[case.id] for case in answer.rulings})
@@ -82,47 +85,44 @@ def headline(answer: Answer) -> str:
     return " · ".join(parts)
 
 
-def remarks(answer: Answer) -> list[str]:
+def list_remarks(answer: Answer) -> list[str]:
     """Return the sentences that belong under the headline: problems first, then what a reader must know."""
     job = answer.job
-    said = [f"nothing is proved: {problem}" for problem in answer.problems]
-    said += [f"{case.id}: {fault.outcome} in head: {fault.reason}" for case, fault in answer.failed.items()]
-    said += [f"{case.id}: skipped: {reason}" for case, reason in answer.skipped.items()]
-    said += [f"{case.id}: {verdict_line(answer, case)}" for case in answer.rulings if _needs_words(answer, case)]
+    remarks = [f"nothing is proved: {problem}" for problem in answer.problems]
+    remarks += [f"{case.id}: {fault.outcome} in head: {fault.reason}" for case, fault in answer.failed.items()]
+    remarks += [f"{case.id}: skipped: {reason}" for case, reason in answer.skipped.items()]
+    changed = [case for case, ruling in answer.rulings.items() if ruling.verdict is not Verdict.UNCHANGED]
+    remarks += [f"{case.id}: {make_verdict_line(answer, case)}" for case in changed]
     if job.new:
-        said.append(f"new, base does not have it: {', '.join(job.new)}")
+        remarks.append(f"new, base does not have it: {', '.join(job.new)}")
     if job.gone:
-        said.append(f"gone, head does not have it: {', '.join(job.gone)}")
-    said += [f"{side}: {job.arms[side]}" for side in Side]
+        remarks.append(f"gone, head does not have it: {', '.join(job.gone)}")
+    remarks += [f"{side}: {job.arms[side]}" for side in Side]
     if job.ending is not None:
-        said.append(f"ended because {job.ending.reason}")
-    return said
+        remarks.append(f"ended because {job.ending.reason}")
+    return remarks
 
 
-def _needs_words(answer: Answer, case: Case) -> bool:
-    return answer.rulings[case].verdict is not Verdict.UNCHANGED
-
-
-def verdict_line(answer: Answer, case: Case) -> str:
+def make_verdict_line(answer: Answer, case: Case) -> str:
     """Return the verdict on one case as a sentence; the message of its test."""
     ruling = answer.rulings[case]
     change = f"{signed_percent(ruling.change, ruling.low, ruling.high)}, adjusted p {ruling.p:.4f}"
-    why = "; ".join(reasons(answer.job, case))
+    why = "; ".join(list_reasons(answer.job, case))
     because = f"; {why}" if why else ""
     match ruling.verdict:
         case Verdict.INCONCLUSIVE:
-            return f"inconclusive: {change}; {settling(ruling)}{because}"
-        case Verdict.REGRESSED if one := answer.accepted.get(case):
-            return f"regressed, accepted until {one.until} ({one.reason}): {change}{because}"
-        case Verdict.REGRESSED if one := answer.expired.get(case):
-            return f"regressed, and accepted only until {one.until} ({one.reason}): {change}{because}"
+            return f"inconclusive: {change}; {explain_settling(ruling)}{because}"
+        case Verdict.REGRESSED if known := answer.accepted.get(case):
+            return f"regressed, accepted until {known.until} ({known.reason}): {change}{because}"
+        case Verdict.REGRESSED if known := answer.expired.get(case):
+            return f"regressed, and accepted only until {known.until} ({known.reason}): {change}{because}"
         case Verdict.UNCHANGED:
             return f"unchanged within {percent(ruling.floor)}: {change}{because}"
         case _:
             return f"{ruling.verdict}: {change}{because}"
 
 
-def settling(ruling: Ruling) -> str:
+def explain_settling(ruling: Ruling) -> str:
     """Return what would settle an inconclusive case."""
     if ruling.needed_blocks is None:
         near = f"the change too near the floor of {percent(ruling.floor)}"
@@ -131,47 +131,47 @@ def settling(ruling: Ruling) -> str:
     return f"about {more} more blocks would settle it (--add-blocks, or a longer --budget)"
 
 
-def reasons(job: Job, case: Case) -> list[str]:
+def list_reasons(job: Job, case: Case) -> list[str]:
     """Return the exact counts in which head differs from base, those of the whole case before those of operators."""
-    counts = {one.side: one for one in job.counts if one.case == case}
-    if without := [f"not counted in {side}: {one.reason}" for side, one in counts.items() if one.reason]:
+    by_side = {counts.side: counts for counts in job.counts if counts.case == case}
+    if without := [f"not counted in {side}: {counts.reason}" for side, counts in by_side.items() if counts.reason]:
         return without
-    if len(counts) < len(Side):
+    if len(by_side) < len(Side):
         return []
-    base, head = counts[Side.BASE].numbers, counts[Side.HEAD].numbers
+    base, head = by_side[Side.BASE].numbers, by_side[Side.HEAD].numbers
     changed = [name for name in dict.fromkeys((*base, *head)) if base.get(name, 0) != head.get(name, 0)]
-    found = [
-        _reason(name, base.get(name, 0), head.get(name, 0))
+    reasons = [
+        _word_reason(name, base.get(name, 0), head.get(name, 0))
         for name in sorted(changed, key=lambda name: ("::" in name, -abs(head.get(name, 0) - base.get(name, 0))))
         if name != "operators"
     ]
-    left = len(found) - MOST_REASONS
-    return [*found[:MOST_REASONS], *([f"and {left} more counts"] if left > 0 else [])]
+    left = len(reasons) - MOST_REASONS
+    return [*reasons[:MOST_REASONS], *([f"and {left} more counts"] if left > 0 else [])]
 
 
-def _reason(name: str, base: int, head: int) -> str:
+def _word_reason(name: str, base: int, head: int) -> str:
     if "::" in name:
         return f"{head - base:+d} {name}"
     return f"{name.replace('_', ' ')} {base} -> {head}"
 
 
-def frame(answer: Answer) -> DataFrame:
+def make_frame(answer: Answer) -> DataFrame:
     """Return one row for each planned case and control, in base units and full precision."""
     job = answer.job
     rows = [
-        _row(case.id, answer.rulings[case], job, case) if case in answer.rulings else _hole(answer, case)
+        _make_row(case.id, answer.rulings[case], job, case) if case in answer.rulings else _make_hole(answer, case)
         for case in job.cases
     ]
-    rows += [_row(CONTROLS[contest], ruling, job, None) for contest, ruling in answer.controls.items()]
+    rows += [_make_row(CONTROLS[contest], ruling, job, None) for contest, ruling in answer.controls.items()]
     return DataFrame(rows, columns=list(COLUMNS))
 
 
-def _hole(answer: Answer, case: Case) -> dict[str, object]:
+def _make_hole(answer: Answer, case: Case) -> dict[str, object]:
     """Return the row of a case without a ruling: what there is instead, and why."""
-    return {"case": case.id, "verdict": _instead(answer, case), "why": why_not(answer, case)}
+    return {"case": case.id, "verdict": _name_hole(answer, case), "why": explain_missing(answer, case)}
 
 
-def _instead(answer: Answer, case: Case) -> str:
+def _name_hole(answer: Answer, case: Case) -> str:
     if case in answer.failed:
         return answer.failed[case].outcome.value
     if case in answer.skipped:
@@ -181,9 +181,9 @@ def _instead(answer: Answer, case: Case) -> str:
     return "gone" if case.id in answer.job.gone else "unproven"
 
 
-def why_not(answer: Answer, case: Case) -> str:
+def explain_missing(answer: Answer, case: Case) -> str:
     """Return why there is no ruling on a case."""
-    match _instead(answer, case):
+    match _name_hole(answer, case):
         case "skipped":
             return answer.skipped[case]
         case "new":
@@ -196,13 +196,13 @@ def why_not(answer: Answer, case: Case) -> str:
             return answer.failed[case].reason
 
 
-def _row(name: str, ruling: Ruling, job: Job, case: Case | None) -> dict[str, object]:
-    timed = [] if case is None else list(pairings(job, case).values())
+def _make_row(name: str, ruling: Ruling, job: Job, case: Case | None) -> dict[str, object]:
+    timed = [] if case is None else list(find_pairings(job, case).values())
     return {
         "case": name,
         "verdict": ruling.verdict.value,
-        "base_seconds": median(median(one.base_seconds) for one in timed) if timed else None,
-        "head_seconds": median(median(one.head_seconds) for one in timed) if timed else None,
+        "base_seconds": median(median(pairing.base_seconds) for pairing in timed) if timed else None,
+        "head_seconds": median(median(pairing.head_seconds) for pairing in timed) if timed else None,
         "change": ruling.change,
         "change_low": ruling.low,
         "change_high": ruling.high,
@@ -211,7 +211,7 @@ def _row(name: str, ruling: Ruling, job: Job, case: Case | None) -> dict[str, ob
         "decided_at": ruling.decided_at,
         "floor": ruling.floor,
         "visible": ruling.visible,
-        "why": "; ".join(reasons(job, case)) if case else None,
+        "why": "; ".join(list_reasons(job, case)) if case else None,
     }
 
 
@@ -249,9 +249,9 @@ ANSWER_LOOKS: Mapping[Format, Look] = {**LOOKS, Format.TEXT: replace(TERMINAL, i
 
 def render_answer(answer: Answer, form: Format) -> str:
     """Return the answer in a format: the headline first, or the rows in full precision and base units."""
-    rows = frame(answer)
+    rows = make_frame(answer)
     if form is Format.CSV:
         return as_csv(rows)
     look = ANSWER_LOOKS[form]
     table = render_table(VERDICTS, list_rows(rows), look)
-    return stack(look.stress(headline(answer)), table, look.enumerate(remarks(answer))) + "\n"
+    return stack(look.stress(make_headline(answer)), table, look.enumerate(list_remarks(answer))) + "\n"

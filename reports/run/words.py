@@ -53,11 +53,15 @@ def make_footer(run: Run) -> list[str]:
 
 def _at_best(run: Run, device: str) -> str:
     """Return what a device did at best in this run, and what waiting for it costs; nothing where nothing was timed."""
-    found = {dtype: roof for (name, dtype), roof in roofs(run).items() if name == device}
-    rates = [f"{text(Unit.FLOPS_PER_SECOND, roof.flops_per_second)} ({dtype})" for dtype, roof in found.items()]
+    own = {dtype: roof for (name, dtype), roof in roofs(run).items() if name == device}
+    rates = [f"{text(Unit.FLOPS_PER_SECOND, roof.flops_per_second)} ({dtype})" for dtype, roof in own.items()]
     parts = [f"products {', '.join(rates)}"] if rates else []
-    parts += [f"copies {text(Unit.BYTES_PER_SECOND, roof.bytes_per_second)}" for roof in [*found.values()][:1]]
-    waits = [one.slices.clock_seconds for one in run.measurements if one.slices and one.case.device == device]
+    parts += [f"copies {text(Unit.BYTES_PER_SECOND, roof.bytes_per_second)}" for roof in [*own.values()][:1]]
+    waits = [
+        measurement.slices.clock_seconds
+        for measurement in run.measurements
+        if measurement.slices and measurement.case.device == device
+    ]
     if waits and not on_cpu(device):
         parts.append(f"waiting for it takes {seconds(median(waits))}")
     return "".join(f"; {part}" for part in parts)

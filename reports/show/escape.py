@@ -20,8 +20,8 @@ def plain(text: str) -> str:
     """Return text on one line without control, formatting and unpaired surrogate characters, for the terminal."""
     if text.isprintable():  # by far the most, and then nothing is to be done
         return text
-    spaced = "".join(" " if one.isspace() else one for one in text)
-    return "".join(one for one in spaced if unicodedata.category(one) not in HIDDEN)
+    spaced = "".join(" " if character.isspace() else character for character in text)
+    return "".join(character for character in spaced if unicodedata.category(character) not in HIDDEN)
 
 
 def markdown(text: str) -> str:

@@ -35,7 +35,7 @@ from scipy.stats import binomtest
 from bench.files.gate import read_gate
 from bench.record.gate import Contest, Ending, Job
 from bench.record.looks import LOOKS
-from reports.gate.answer import State, answer, effects
+from reports.gate.answer import State, compute_effects, conclude
 from reports.stats.verdict import Verdict, judge
 from tests.field.runs import FLATTEN, ROOT, changed_checkout
 
@@ -238,7 +238,7 @@ def false_alarms(job: Job) -> str:
         "|---|--:|---|--:|--:|--:|",
     ]
     for count in WINDOWS:
-        found = [answer(window(job, first, count)) for first in range(0, len(job.blocks) - count + 1, count)]
+        found = [conclude(window(job, first, count)) for first in range(0, len(job.blocks) - count + 1, count)]
         if not found:
             continue
         red = sum(bool(one.regressed) for one in found)
@@ -281,7 +281,7 @@ def caught_share(job: Job, count: int, share: float) -> float:
 
 def caught_in(job: Job, index: int, share: float) -> bool:
     """Return whether a job calls one case regressed when head's slices of it are made slower by a share."""
-    seen = effects(job, Contest.ARMS, job.live)
+    seen = compute_effects(job, Contest.ARMS, job.live)
     slow = job.live[index]
     shifted = {case.id: [value + log1p(share) * (case == slow) for value in values] for case, values in seen.items()}
     ruling = judge(shifted, job.looks, {case.id: job.floors[case.id] for case in seen})[slow.id]
@@ -293,7 +293,7 @@ def really_slowed(jobs_: dict[str, Job]) -> str:
     told: dict[float, list[str]] = {share: [] for share in (*SLOWDOWNS, 0.0)}
     for name, job in jobs_.items():
         shares = shares_of(int(name.removeprefix("slowed-")))
-        rulings = answer(job).rulings
+        rulings = conclude(job).rulings
         for case in job.live:
             share = shares.get((case.batch, f"torch.{case.dtype}"), 0.0) if case.step == "forward" else 0.0
             told[share].append(rulings[case].verdict.value)
@@ -311,7 +311,7 @@ def scatter(jobs_: dict[str, Job]) -> str:
     """Return the standard deviation of one block's effect, over cases, for each job."""
     lines = ["| | blocks | block scatter, median case | noisiest case |", "|---|--:|--:|--:|"]
     for name, job in jobs_.items():
-        deviations = [stdev(values) for values in effects(job, Contest.ARMS, job.live).values()]
+        deviations = [stdev(values) for values in compute_effects(job, Contest.ARMS, job.live).values()]
         lines.append(f"| {name} | {len(job.blocks)} | {median(deviations):.1%} | {max(deviations):.1%} |")
     return "\n".join(lines)
 
@@ -320,7 +320,7 @@ def whole_jobs(found: dict[str, Job]) -> str:
     """Return how whole jobs ended."""
     lines = ["| job | answer | verdicts | blocks | could have seen |", "|---|---|---|--:|--:|"]
     for name, job in found.items():
-        one = answer(job)
+        one = conclude(job)
         verdicts = Counter(ruling.verdict.value for ruling in one.rulings.values())
         said = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
         most = max((ruling.visible for ruling in one.rulings.values()), default=None)

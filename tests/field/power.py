@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 
 from bench.files.gate import read_gate
 from bench.record.gate import Job
-from reports.gate.answer import answer
+from reports.gate.answer import conclude
 from tests.field.calibrate import SLOWDOWNS, WINDOWS, caught_share, window
 from tests.field.rivals import eager_rounds, rates
 from tests.field.runs import ROOT
@@ -45,7 +45,7 @@ def picture(job: Job, plain_runs: Path, path: Path) -> None:
         for count, marker in zip((one for one in WINDOWS if one <= len(job.blocks)), "os^", strict=False):
             caught = [100 * caught_share(job, count, share) for share in SLOWDOWNS]
             jobs_ = len(job.blocks) // count
-            red = sum(bool(answer(window(job, first * count, count)).regressed) for first in range(jobs_))
+            red = sum(bool(conclude(window(job, first * count, count)).regressed) for first in range(jobs_))
             label = f"--against, {count} blocks ({red} of {jobs_} red on identical code)"
             axes.plot([100 * share for share in SLOWDOWNS], caught, marker=marker, linewidth=2.5, label=label)
         for name, found in rates(runs).items():

@@ -27,7 +27,7 @@ from bench.record.arm import Arm, Side
 from bench.record.gate import Acceptance, Fault, Job
 from bench.record.run import Outcome
 from bench.request import SetupError
-from reports.gate.answer import State, answer
+from reports.gate.answer import State, conclude
 from tests.makers.doubles import FakeArms, FakeOpener
 from tests.makers.jobs import CASES, ENDING, events_of, made_job
 from tests.makers.plugins import EndedSession, Fixture, made_publication
@@ -64,7 +64,7 @@ def measured(job: Job, folder: Path) -> Measured:
         log = GateLog(GATE_FORMAT, begun, journal)
         for event in events_of(job):
             log.add(event)
-    return Measured(log=log, answer=answer(log.record()))
+    return Measured(log=log, answer=conclude(log.record()))
 
 
 def test_nothing_that_was_compared_is_not_green(
@@ -290,7 +290,7 @@ def test_whole_session_compares_replays_and_publishes(suite: Suite, tmp_path: Pa
     assert len(job.blocks) == 8
     assert job.environment["arm.head.models"] == "abc"
     assert job.environment["arm.base.device.cpu.description"] == "Imaginary"
-    assert result.ret == exit_code(answer(job).state, strict=False)
+    assert result.ret == exit_code(conclude(job).state, strict=False)
     assert job == replace(read_gate(tmp_path / "out.jsonl"), source=job.source)
     assert (tmp_path / "reports" / "out" / "gate.txt").exists()
 
@@ -301,7 +301,7 @@ def test_slower_head_is_a_failed_test(suite: Suite, tmp_path: Path) -> None:
     result = suite(FakeGateWorkers(slower={slow: 0.2}))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assertoutcome(passed=1, failed=1)
-    assert {case.id for case in answer(read_gate(tmp_path / "out.json")).regressed} == {slow}
+    assert {case.id for case in conclude(read_gate(tmp_path / "out.json")).regressed} == {slow}
 
 
 def test_code_that_cannot_be_exported_proves_nothing(suite: Suite, tmp_path: Path) -> None:

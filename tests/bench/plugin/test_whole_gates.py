@@ -22,7 +22,7 @@ from bench.files.gate import read_gate
 from bench.host.folders import ROOT
 from bench.record.arm import Side
 from bench.record.gate import Contest, Job
-from reports.gate.answer import State, answer
+from reports.gate.answer import State, conclude
 from tests.field.runs import FLATTEN, changed_checkout
 from tests.makers.processes import wait_until_gone
 
@@ -107,7 +107,7 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]
 def test_identical_code_is_not_red(gates: dict[str, Ended]) -> None:
     """Even with other work beside it: nothing fails; whether anything is proved depends on the machine."""
     same = gates["same"]
-    result = answer(same.job)
+    result = conclude(same.job)
     assert result.state in {State.PASS, State.INCONCLUSIVE, State.UNPROVEN}, same.said
     assert same.code == (6 if result.state is State.UNPROVEN else 0)
     assert len(result.rulings) == 2
@@ -142,7 +142,7 @@ def test_answer_is_printed_and_written(gates: dict[str, Ended]) -> None:
 def test_slower_case_is_a_failed_test_with_its_verdict(gates: dict[str, Ended]) -> None:
     """And the why stands next to it; the other case is not touched."""
     slower = gates["slower"]
-    result = answer(slower.job)
+    result = conclude(slower.job)
     assert {case.id for case in result.regressed} == {SLOW}, slower.said
     assert slower.code == (6 if result.state is State.UNPROVEN else 1)  # other work may spoil a control, never the case
     assert "regressed: +" in slower.said
@@ -153,7 +153,7 @@ def test_slower_case_is_a_failed_test_with_its_verdict(gates: dict[str, Ended]) 
 def test_fault_in_head_is_a_failed_test(name: str, word: str, gates: dict[str, Ended]) -> None:
     """Whatever the time."""
     ended = gates[name]
-    assert answer(ended.job).state is State.FAILED
+    assert conclude(ended.job).state is State.FAILED
     assert ended.code == 1
     assert word in ended.said
     assert {fault.side for fault in ended.job.faults} == {Side.HEAD}
@@ -231,7 +231,7 @@ def test_killed_gate_leaves_nobody_and_is_continued(tmp_path: Path) -> None:
     wait_until_gone(workers)
     before = read_gate(path.with_suffix(".jsonl"))
     assert len(before.blocks) >= 2
-    assert answer(before).state is State.UNPROVEN
+    assert conclude(before).state is State.UNPROVEN
     again = start(path, *arguments, "--add-blocks").ended()
     assert again.code in {0, 6}, again.said
     assert again.job.blocks[: len(before.blocks)] == before.blocks

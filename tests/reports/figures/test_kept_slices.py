@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from bench.record.run import Run
-from reports.figures.kept_slices import UNKNOWN_STEAL, Kept, keep
+from reports.figures.kept_slices import UNKNOWN_STEAL, KeptSlices, keep_slices
 from tests.makers.runs import TWO, made_run, measured, slices
 
 FLOAT, BFLOAT = TWO
@@ -27,14 +27,14 @@ def disturbed(stolen: Sequence[float] | None, other: Sequence[float] | None = ()
     )
 
 
-def kept_sets(kept: Kept) -> list[int]:
+def kept_sets(kept: KeptSlices) -> list[int]:
     """Return which sets of launch 1 are left."""
     return sorted(kept.seconds[1])
 
 
 def test_disturbed_set_is_dropped_for_all_variants_together() -> None:
     """Dropping only the slice that suffered would favour its variant."""
-    found = keep(disturbed([0.0, 0.5, 0.0]))
+    found = keep_slices(disturbed([0.0, 0.5, 0.0]))
     assert kept_sets(found[FLOAT]) == kept_sets(found[BFLOAT]) == [0, 2]
     assert [found[case].dropped_sets for case in TWO] == [1, 1]
     assert found[BFLOAT].warnings == ("interleaved sets were dropped where the hypervisor took over 2 % of their time",)
@@ -44,12 +44,12 @@ def test_disturbed_set_is_dropped_for_all_variants_together() -> None:
 @pytest.mark.parametrize(("share", "dropped"), [(0.0199, 0), (0.0201, 1)])
 def test_limit_is_two_percent_of_the_whole_set(share: float, dropped: int) -> None:
     """The set's slices are summed, iterations included: what one slice lost is a part of what the set took."""
-    assert keep(disturbed([share * SET_SECONDS, 0.0, 0.0]))[BFLOAT].dropped_sets == dropped
+    assert keep_slices(disturbed([share * SET_SECONDS, 0.0, 0.0]))[BFLOAT].dropped_sets == dropped
 
 
 def test_launch_that_would_lose_every_set_keeps_them_and_says_so() -> None:
     """A launch without slices would be a hole that no outcome explains."""
-    found = keep(disturbed([1.0, 1.0, 1.0], launches=2))[BFLOAT]
+    found = keep_slices(disturbed([1.0, 1.0, 1.0], launches=2))[BFLOAT]
     assert sorted(found.seconds) == [1, 2]
     assert found.dropped_sets == 0
     assert found.warnings == (
@@ -59,7 +59,7 @@ def test_launch_that_would_lose_every_set_keeps_them_and_says_so() -> None:
 
 def test_unknown_steal_drops_nothing_and_says_so() -> None:
     """Unknown is not zero; and what the other variant knows does not make the set known."""
-    found = keep(disturbed(None, [9.0, 0.0, 0.0]))
+    found = keep_slices(disturbed(None, [9.0, 0.0, 0.0]))
     assert kept_sets(found[FLOAT]) == kept_sets(found[BFLOAT]) == [0, 1, 2]
     assert found[FLOAT].warnings == (UNKNOWN_STEAL,)
     assert found[BFLOAT].warnings == ()
@@ -67,14 +67,14 @@ def test_unknown_steal_drops_nothing_and_says_so() -> None:
 
 def test_pilot_and_unmeasured_launches_keep_nothing() -> None:
     """Launch 0 is discarded, whatever it timed."""
-    found = keep(made_run(TWO, [measured(FLOAT, 0, slices([0.001]))]))
-    assert found[FLOAT] == found[BFLOAT] == Kept(seconds={}, slices=0, dropped_sets=0, warnings=())
+    found = keep_slices(made_run(TWO, [measured(FLOAT, 0, slices([0.001]))]))
+    assert found[FLOAT] == found[BFLOAT] == KeptSlices(seconds={}, slices=0, dropped_sets=0, warnings=())
 
 
 def test_several_slices_of_one_set_count_as_their_median() -> None:
     """Sets are what is paired; a set that was timed thrice has no threefold say."""
     timed = slices([0.001, 0.005, 0.002, 0.009], set_index=[0, 0, 0, 1])
-    found = keep(made_run(TWO, [measured(FLOAT, 1, timed)]))[FLOAT]
+    found = keep_slices(made_run(TWO, [measured(FLOAT, 1, timed)]))[FLOAT]
     assert found.seconds == {1: {0: 0.002, 1: 0.009}}
     assert found.slices == 4
     assert found.launch_seconds == [0.0055]
@@ -86,7 +86,7 @@ def test_case_whose_every_set_was_dropped_with_others_has_no_launch() -> None:
         TWO,
         [measured(FLOAT, 1, slices([0.001], stolen=[1.0])), measured(BFLOAT, 1, slices([0.001, 0.001]))],
     )
-    found = keep(run)
+    found = keep_slices(run)
     assert found[FLOAT].seconds == {}
     assert found[FLOAT].dropped_sets == 1
     assert kept_sets(found[BFLOAT]) == [1]

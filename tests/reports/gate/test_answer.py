@@ -11,7 +11,7 @@ from bench.record.arm import Side
 from bench.record.gate import Acceptance, Contest, Ending, Fault, Job
 from bench.record.run import Outcome
 from reports.gate import answer as answer_module
-from reports.gate.answer import State, answer, effects
+from reports.gate.answer import State, compute_effects, conclude
 from reports.stats.verdict import Verdict
 from tests.makers.jobs import CASES, made_job
 
@@ -30,77 +30,77 @@ SKIPPED = tuple(
 
 def test_identical_code_passes() -> None:
     """And everything is settled."""
-    found = answer(made_job())
-    assert found.state is State.PASS
-    assert found.settled
-    assert {one.verdict for one in found.rulings.values()} == {Verdict.UNCHANGED}
-    assert found.controls[Contest.SLOWED].verdict is Verdict.REGRESSED
+    answer = conclude(made_job())
+    assert answer.state is State.PASS
+    assert answer.settled
+    assert {one.verdict for one in answer.rulings.values()} == {Verdict.UNCHANGED}
+    assert answer.controls[Contest.SLOWED].verdict is Verdict.REGRESSED
 
 
 def test_effect_is_the_median_of_quads_in_logs() -> None:
     """A steady drift inside a quad cancels."""
     job = made_job(blocks=8, looks=(8,), slower={SLOW: 0.05}, scatter=0.0)
-    assert effects(job, Contest.ARMS, [SLOW])[SLOW] == pytest.approx([0.0488] * 8, abs=0.004)
+    assert compute_effects(job, Contest.ARMS, [SLOW])[SLOW] == pytest.approx([0.0488] * 8, abs=0.004)
 
 
 def test_slower_case_is_regressed_and_no_other() -> None:
     """The point of it all."""
-    found = answer(made_job(slower={SLOW: 0.06}))
-    assert found.state is State.REGRESSED
-    assert found.regressed == [SLOW]
+    answer = conclude(made_job(slower={SLOW: 0.06}))
+    assert answer.state is State.REGRESSED
+    assert answer.regressed == [SLOW]
 
 
 def test_noise_is_inconclusive() -> None:
     """Neither a pass nor a failure."""
-    found = answer(made_job(seed=1, scatter=0.1, slowdown=0.9))
-    assert found.state is State.INCONCLUSIVE
-    assert not found.settled
+    answer = conclude(made_job(seed=1, scatter=0.1, slowdown=0.9))
+    assert answer.state is State.INCONCLUSIVE
+    assert not answer.settled
 
 
 def test_fault_in_head_fails() -> None:
     """A crash is worse than a slowdown, and no reason to be silent about the other cases."""
-    found = answer(made_job(faults=(fault(Side.HEAD),)))
-    assert found.state is State.FAILED
-    assert found.failed == {SLOW: fault(Side.HEAD)}
-    assert SLOW not in found.rulings
-    assert len(found.rulings) == len(CASES) - 1
+    answer = conclude(made_job(faults=(fault(Side.HEAD),)))
+    assert answer.state is State.FAILED
+    assert answer.failed == {SLOW: fault(Side.HEAD)}
+    assert SLOW not in answer.rulings
+    assert len(answer.rulings) == len(CASES) - 1
 
 
 @pytest.mark.parametrize("sides", [(Side.BASE,), (Side.BASE, Side.HEAD)])
 def test_fault_in_base_proves_nothing(sides: tuple[Side, ...]) -> None:
     """There is nothing to compare with."""
-    found = answer(made_job(faults=tuple(map(fault, sides))))
-    assert found.state is State.UNPROVEN
-    assert "is crashed in base: broken on purpose" in found.problems[0]
+    answer = conclude(made_job(faults=tuple(map(fault, sides))))
+    assert answer.state is State.UNPROVEN
+    assert "is crashed in base: broken on purpose" in answer.problems[0]
 
 
 def test_case_that_neither_arm_can_run_is_skipped() -> None:
     """An absent device is nobody's fault."""
     skipped = (fault(Side.BASE, Outcome.SKIPPED), fault(Side.HEAD, Outcome.SKIPPED))
-    found = answer(made_job(faults=skipped))
-    assert found.state is State.PASS
-    assert found.skipped == {SLOW: "broken on purpose"}
+    answer = conclude(made_job(faults=skipped))
+    assert answer.state is State.PASS
+    assert answer.skipped == {SLOW: "broken on purpose"}
 
 
 def test_case_that_only_head_cannot_run_fails() -> None:
     """A dtype that used to work is a regression of another kind."""
-    assert answer(made_job(faults=(fault(Side.HEAD, Outcome.SKIPPED),))).state is State.FAILED
+    assert conclude(made_job(faults=(fault(Side.HEAD, Outcome.SKIPPED),))).state is State.FAILED
 
 
 def test_control_that_was_not_caught_proves_nothing() -> None:
     """Who misses 20 % on purpose would miss 5 % by accident."""
-    found = answer(made_job(caught=False, slower={SLOW: 0.06}))
-    assert found.state is State.UNPROVEN
-    assert not found.settled
-    assert "was not caught" in found.problems[0]
+    answer = conclude(made_job(caught=False, slower={SLOW: 0.06}))
+    assert answer.state is State.UNPROVEN
+    assert not answer.settled
+    assert "was not caught" in answer.problems[0]
 
 
 @pytest.mark.parametrize("same", [0.08, -0.08])
 def test_control_that_cries_wolf_proves_nothing(same: float) -> None:
     """Base is not slower, nor faster, than itself."""
-    found = answer(made_job(same=same))
-    assert found.state is State.UNPROVEN
-    assert "the machine is not fit" in found.problems[0]
+    answer = conclude(made_job(same=same))
+    assert answer.state is State.UNPROVEN
+    assert "the machine is not fit" in answer.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -117,19 +117,19 @@ def test_control_that_cries_wolf_proves_nothing(same: float) -> None:
 )
 def test_job_that_measured_nothing_is_never_a_pass(job: Job) -> None:
     """It never fails open."""
-    found = answer(job)
-    assert found.state is State.UNPROVEN
-    assert found.problems
-    assert not found.settled
+    answer = conclude(job)
+    assert answer.state is State.UNPROVEN
+    assert answer.problems
+    assert not answer.settled
 
 
 def test_job_that_died_proves_nothing() -> None:
     """Even if everything was settled by then; one that is still going on is judged as it stands."""
     job = made_job(ending=None)
-    assert answer(job).state is State.UNPROVEN
-    assert "it died before its end" in answer(job).problems[0]
-    assert answer(job, finished=False).state is State.PASS
-    assert answer(job, finished=False).settled
+    assert conclude(job).state is State.UNPROVEN
+    assert "it died before its end" in conclude(job).problems[0]
+    assert conclude(job, finished=False).state is State.PASS
+    assert conclude(job, finished=False).settled
 
 
 def test_statistics_that_raise_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,9 +139,9 @@ def test_statistics_that_raise_prove_nothing(monkeypatch: pytest.MonkeyPatch) ->
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(answer_module, "judge", broken)
-    found = answer(made_job())
-    assert found.state is State.UNPROVEN
-    assert found.problems == ("the statistics failed: ZeroDivisionError: oh",)
+    answer = conclude(made_job())
+    assert answer.state is State.UNPROVEN
+    assert answer.problems == ("the statistics failed: ZeroDivisionError: oh",)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_known_regression_does_not_fail_until_its_last_day(changes: dict[str, ob
         **changes,  # type: ignore[arg-type]
     )
     slow = next(case for case in CASES if case.step == "backward")
-    found = answer(made_job(slower={slow: 0.06}, accepted=(known,)), today=lambda: date(2030, 1, 2))
-    assert (found.state is State.PASS) is accepted
-    assert (slow in found.accepted) is accepted
-    assert found.rulings[slow].verdict is Verdict.REGRESSED
+    answer = conclude(made_job(slower={slow: 0.06}, accepted=(known,)), today=lambda: date(2030, 1, 2))
+    assert (answer.state is State.PASS) is accepted
+    assert (slow in answer.accepted) is accepted
+    assert answer.rulings[slow].verdict is Verdict.REGRESSED

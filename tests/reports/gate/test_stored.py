@@ -14,7 +14,7 @@ from bench.record.case import Case
 from bench.record.run import Outcome, Run
 from reports.__main__ import main
 from reports.gate.stored import compare_stored
-from reports.gate.stored_text import render_stored, stored_headline
+from reports.gate.stored_text import make_stored_headline, render_stored
 from reports.show.table import Format
 from reports.stats.verdict import Verdict
 from tests.makers.runs import TWO, hole, made_run, measured, slices, steady_run
@@ -43,10 +43,10 @@ def test_identical_code_is_inconclusive() -> None:
 
 def test_change_within_the_allowance_for_drift_is_inconclusive() -> None:
     """However sure it is that the runs differ."""
-    found = compare_stored(run(1), run(2, slower=0.2))
-    assert [change.verdict for change in found.changes] == [Verdict.INCONCLUSIVE] * 2
-    assert found.changes[0].p < 0.001
-    assert found.changes[0].change == pytest.approx(0.2, abs=0.02)
+    answer = compare_stored(run(1), run(2, slower=0.2))
+    assert [change.verdict for change in answer.changes] == [Verdict.INCONCLUSIVE] * 2
+    assert answer.changes[0].p < 0.001
+    assert answer.changes[0].change == pytest.approx(0.2, abs=0.02)
 
 
 def test_change_beyond_it_is_called() -> None:
@@ -71,10 +71,10 @@ def test_case_that_head_could_not_run_fails() -> None:
 def test_launches_without_each_other_are_a_hole_with_a_reason() -> None:
     """Whole launches are shuffled: six of each case, but never of both, are none."""
     odd = [one for one in run(1, launches=12).measurements if (one.launch % 2 == 0) == (one.case == TWO[0])]
-    found = compare_stored(made_run(TWO, odd, launches=12), run(2))
-    assert not found.changes
-    assert set(found.missing) == {case.id for case in TWO}
-    assert set(found.missing.values()) == {"0 launches in which every case was measured; it takes 6"}
+    answer = compare_stored(made_run(TWO, odd, launches=12), run(2))
+    assert not answer.changes
+    assert set(answer.missing) == {case.id for case in TWO}
+    assert set(answer.missing.values()) == {"0 launches in which every case was measured; it takes 6"}
 
 
 def test_csv_holds_full_precision_and_holes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,10 +90,10 @@ def test_csv_holds_full_precision_and_holes(tmp_path: Path, capsys: pytest.Captu
 
 def test_few_launches_are_not_compared() -> None:
     """Five have no interval."""
-    found = compare_stored(run(1, launches=5), run(2))
-    assert not found.changes
-    assert set(found.missing.values()) == {"5 launches; it takes 6 in each run"}
-    assert stored_headline(found).startswith("NOTHING COMPARED")
+    answer = compare_stored(run(1, launches=5), run(2))
+    assert not answer.changes
+    assert set(answer.missing.values()) == {"5 launches; it takes 6 in each run"}
+    assert make_stored_headline(answer).startswith("NOTHING COMPARED")
 
 
 def test_case_that_failed_in_head_fails() -> None:
@@ -101,9 +101,9 @@ def test_case_that_failed_in_head_fails() -> None:
     base = run(1)
     good = [one for one in run(2).measurements if one.case == TWO[1]]
     head = made_run(TWO, [*good, hole(TWO[0], 1, Outcome.CRASHED, "SIGSEGV")])
-    found = compare_stored(base, head)
-    assert found.faults == {TWO[0].id: "crashed: SIGSEGV"}
-    assert stored_headline(found).startswith("FAILED")
+    answer = compare_stored(base, head)
+    assert answer.faults == {TWO[0].id: "crashed: SIGSEGV"}
+    assert make_stored_headline(answer).startswith("FAILED")
     alone = made_run(TWO[1:], [measured(TWO[1], launch, slices([0.001] * 3)) for launch in range(1, 9)])
     assert compare_stored(base, alone).missing == {TWO[0].id: "only base has it"}
     assert compare_stored(alone, base).missing == {TWO[0].id: "only head has it"}

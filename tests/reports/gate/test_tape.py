@@ -13,7 +13,7 @@ import pytest
 
 from bench.files.gate import read_gate
 from bench.record.gate import Contest, Job
-from reports.gate.answer import State, answer
+from reports.gate.answer import State, conclude
 from reports.stats.verdict import Verdict
 from tests.field.calibrate import caught_in, window
 
@@ -40,13 +40,13 @@ def test_no_job_cut_from_the_tape_is_red(tape: Job) -> None:
     assert len(tape.blocks) == 64
     for count in (8, 16):
         for first in range(len(tape.blocks) - count + 1):
-            found = answer(window(tape, first, count))
+            found = conclude(window(tape, first, count))
             assert found.state is not State.REGRESSED, (count, first, found.regressed)
 
 
 def test_control_is_caught_in_nearly_every_job_cut_from_the_tape(tape: Job) -> None:
     """It was slowed for real, by a busy wait."""
-    windows = [answer(window(tape, first, 16)) for first in range(0, len(tape.blocks) - 15, 4)]
+    windows = [conclude(window(tape, first, 16)) for first in range(0, len(tape.blocks) - 15, 4)]
     caught = [one.controls[Contest.SLOWED].verdict is Verdict.REGRESSED for one in windows]
     assert sum(caught) >= 0.9 * len(caught)
 
