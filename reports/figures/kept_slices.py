@@ -12,7 +12,7 @@ from bench.record.observations import Slices
 from bench.record.run import Run
 
 STOLEN_SHARE = 0.02
-"""Of a set's slices, what the hypervisor may have taken before the set is dropped: the size of the smallest
+"""A set is dropped if the hypervisor took more than this share of its slices' time, which is as large as the smallest
 difference that a report should show."""
 
 UNKNOWN_STEAL = "this system does not tell how much time the hypervisor took: no disturbed set could be dropped"

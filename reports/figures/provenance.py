@@ -11,6 +11,8 @@ from reports.show.units import data_size
 
 UNKNOWN = "unknown"
 COMMIT_DIGITS = 12
+"""Git itself shortens to about so many digits in the largest repositories."""
+
 DATA = {"fashion-mnist": "real FashionMNIST images", "random": "random images"}
 
 SWITCHES = {

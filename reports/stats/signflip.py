@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 EXACT_BLOCKS = 16
-"""Up to so many blocks all 2^K sign patterns are gone through; above, random ones."""
+"""Up to so many blocks all 2^K sign patterns are gone through; of more blocks random ones are."""
 
 RANDOM_FLIPS = 100_000
 """Above, so many random patterns are drawn: the smallest alpha that a look may spend is three of them wide, the largest

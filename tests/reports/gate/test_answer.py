@@ -33,7 +33,7 @@ def test_identical_code_passes() -> None:
     answer = conclude(made_job())
     assert answer.state is State.PASS
     assert answer.settled
-    assert {one.verdict for one in answer.rulings.values()} == {Verdict.UNCHANGED}
+    assert {ruling.verdict for ruling in answer.rulings.values()} == {Verdict.UNCHANGED}
     assert answer.controls[Contest.SLOWED].verdict is Verdict.REGRESSED
 
 
