@@ -12,9 +12,11 @@ from pathlib import Path
 from bench.host.facts import gather, memory_bytes
 from bench.host.folders import ROOT, scratch_folder
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
-from bench.processes.pool import Opening
-from bench.processes.supervisor import Opener, OpenError
+from bench.processes.pool import WorkerSetup
+from bench.processes.supervisor import Opener
+from bench.protocol import Failure, TellFacts
 from bench.record.conditions import Environment, Scalar
+from bench.record.run import Outcome
 from bench.request import Request, SetupError
 from models import dataset
 
@@ -52,9 +54,9 @@ class Session:
     images: Images
 
     @property
-    def opening(self) -> Opening:
+    def worker_setup(self) -> WorkerSetup:
         """What every worker is told first."""
-        return Opening(
+        return WorkerSetup(
             seed=self.request.settings.seed,
             data_root=self.images.root,
             left_out=self.request.unsteady,
@@ -75,6 +77,10 @@ class Session:
     def worker_facts(self, opener: Opener, devices: Iterable[str]) -> dict[str, Scalar]:
         """Return what a worker of each device tells about torch and the device, or why it does not.
 
+        Args:
+            opener: makes workers.
+            devices: by name.
+
         Raises:
             LaunchError: if no worker can be started at all.
         """
@@ -87,18 +93,23 @@ class Session:
         reason = None
         for _ in range(ASKED_FOR_FACTS):
             try:
-                worker, reason = opener.open(device, 0)
-                if worker is None:
-                    break
-                facts: dict[str, Scalar] = worker.ask({"do": "facts"}, self.request.settings.timeout_seconds)["facts"]
+                worker = opener(device, 0)
+                if isinstance(worker, Failure):
+                    reason = worker.reason
+                    if worker.outcome is Outcome.SKIPPED:
+                        break
+                    continue
+                reply = worker.ask(TellFacts(), self.request.settings.timeout_seconds)
                 worker.end()
-            except (WorkerDiedError, WorkerTimeoutError, OpenError) as error:
+            except (WorkerDiedError, WorkerTimeoutError) as error:
                 reason = str(error)
             except AskedToStopError:
                 reason = "the run was stopped"
                 break
             else:
-                return facts
+                if not isinstance(reply, Failure):
+                    return dict(reply.facts)
+                reason = reply.reason
         return missing_facts(device, reason)
 
 

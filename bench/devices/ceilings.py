@@ -11,7 +11,7 @@ from bench.devices.backend import first_line, is_out_of_memory, release_memory
 from bench.devices.clock import Clock
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import compute_dtype
-from bench.record.observations import Limit
+from bench.record.observations import Ceiling, Limit
 
 ROWS = (256, 512, 1024, 2048, 4096, 8192)
 """Of the square matrices; the sweep ends before a product that would take too long."""
@@ -33,29 +33,33 @@ Reached = tuple[float, int]
 """A rate per second, and the size at which it was reached."""
 
 
-def ceilings(device: torch.device, clock: Clock, dtypes: Iterable[str]) -> list[dict[str, object]]:
-    """Return what a device does at best, as fields of `record.Ceiling`: products in each dtype, and copies.
+def ceilings(
+    device: torch.device, clock: Clock, dtypes: Iterable[str], *, name: str, launch: int
+) -> tuple[Ceiling, ...]:
+    """Return what a device does at best: products in each dtype, and copies.
 
     Args:
         device: which.
         clock: its clock.
         dtypes: values of the dtype axis; autocast counts as the dtype that it computes in.
+        name: what the device is called in the record.
+        launch: in which launch this is.
     """
-    wanted: list[tuple[Limit, str | None]] = [
+    limits: list[tuple[Limit, str | None]] = [
         (Limit.PRODUCTS, dtype) for dtype in dict.fromkeys(map(compute_dtype, dtypes))
     ]
-    ceilings_found: list[dict[str, object]] = []
-    for limit, dtype in [*wanted, (Limit.COPIES, None)]:
+    ceilings_found: list[Ceiling] = []
+    for limit, dtype in [*limits, (Limit.COPIES, None)]:
         rate, size, reason = None, None, None
         try:
             rate, size = copies(device, clock) if dtype is None else products(device, clock, dtype)
         except Exception as error:  # noqa: BLE001  what a device cannot do has no ceiling, and the reason is torch's
             reason = first_line(error)
         ceilings_found.append(
-            {"limit": limit.value, "dtype": dtype, "per_second": rate, "size": size, "reason": reason}
+            Ceiling(device=name, launch=launch, limit=limit, dtype=dtype, per_second=rate, size=size, reason=reason)
         )
         release_memory(device)
-    return ceilings_found
+    return tuple(ceilings_found)
 
 
 def products(device: torch.device, clock: Clock, dtype: str) -> Reached:

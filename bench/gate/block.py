@@ -1,4 +1,4 @@
-"""One block of a comparison: fresh processes of both arms, every case in quads of slices, one process at a time."""
+"""One block of a gate: fresh processes of both arms, every case in quads of slices, one process at a time."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from random import Random
 from statistics import median
 from time import monotonic
+from typing import Protocol
 
-from bench.processes.supervisor import Opener, Operator, Timing
+from bench.processes.supervisor import Opener, Supervisor
+from bench.protocol import Failure, Timing
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Contest, Fault, Pairing, Plan, Share, quad_effects
-from bench.record.run import Measurement
 
 PILOT_QUADS = 6
 MEAN_QUADS, LEAST_QUADS, MOST_QUADS = 5, 3, 8
-"""Of a case in a block: noisy cases get more, and none gets so few that one disturbed quad decides its median."""
+"""A case has so many quads in a block: noisy cases get more, and none has so few that one disturbed quad decides its
+median."""
 
 LEAD = 2
 """A slice is preceded by half as many iterations that are not timed. Its process was suspended a moment ago, and
@@ -27,13 +29,17 @@ SETTLED_WITHIN = 0.05
 """Both arms warm up alike and take turns, so what is left of it falls on both: looser than in a plain run."""
 
 LEAST_SLOWDOWN, MOST_SLOWDOWN = 0.10, 1.0
-"""Of the control that must be caught."""
+"""The control that must be caught is slowed by a share between these."""
 
 SLOWDOWN_PER_SCATTER = 6.0
 """In between, so many standard errors of the control case in the pilot's block: twice what eight blocks can see."""
 
-Hire = Callable[[Side, bool], Opener]
-"""Makes the maker of an arm's workers, given whether the arm has the first of the two slots."""
+
+class ArmWorkers(Protocol):
+    """Makes the workers of both arms; see `measure.GateWorkers`."""
+
+    def make_opener(self, side: Side, *, first: bool) -> Opener:
+        """Return what makes an arm's workers, whose code lies in the first or in the second of two equal slots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +59,18 @@ class AbandonedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Hand:
-    """One process of a block: whose it is, and who asks it."""
+class _Process:
+    """One process of a block.
+
+    Attributes:
+        side: whose it is.
+        arm: what that is.
+        supervisor: asks it.
+    """
 
     side: Side
     arm: Arm
-    operator: Operator
+    supervisor: Supervisor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +80,14 @@ class BlockTimer:
     Attributes:
         arms: both of them.
         settings: for timeouts.
-        hire: makes workers.
+        workers: makes them.
         stop: asked between requests; a reason to stop now, None to go on.
         random: coins and orders.
     """
 
     arms: Mapping[Side, Arm]
     settings: Settings
-    hire: Hire
+    workers: ArmWorkers
     stop: Callable[[], str | None]
     random: Random
 
@@ -89,15 +101,17 @@ class BlockTimer:
         begin = monotonic()
         base_first = self.random.random() < 0.5  # noqa: PLR2004  a fair coin
         base, head, same = (
-            _Hand(
+            _Process(
                 side=side,
                 arm=self.arms[side],
-                operator=Operator(self.hire(side, base_first is (side is Side.BASE)), self.settings, self.stop),
+                supervisor=Supervisor(
+                    self.workers.make_opener(side, first=base_first is (side is Side.BASE)), self.settings, self.stop
+                ),
             )
             for side in (Side.BASE, Side.HEAD, Side.BASE)
         )
-        hands = [base, head] if base_first else [head, base]
-        hands.insert(self.random.randrange(3), same)
+        processes = [base, head] if base_first else [head, base]
+        processes.insert(self.random.randrange(3), same)
         pairings: list[Pairing] = []
         group = None
         try:
@@ -105,19 +119,23 @@ class BlockTimer:
                 yield Turn(block=index, case=share.case)
                 if share.case.group != group:
                     group = share.case.group
-                    self._forget(hands)
+                    self._forget(processes)
                 contests = [(Contest.ARMS, head, 0.0)]
                 if share.case == plan.control:
                     contests += [(Contest.SAME, same, 0.0), (Contest.SLOWED, same, plan.slowdown)]
-                busy = [hand for hand in hands if hand is base or any(hand is other for _, other, _ in contests)]
-                for hand in busy:
-                    self._ready(hand, share.case, index)
+                busy = [
+                    process
+                    for process in processes
+                    if process is base or any(process is other for _, other, _ in contests)
+                ]
+                for process in busy:
+                    self._ready(process, share.case, index)
                 controls = self.random.sample(contests[1:], len(contests) - 1)
                 for contest, other, slowdown in [contests[0], *controls]:  # base has worked no more than head before
                     pairings.append(self._pairing(contest, base, other, share, index, slowdown))
         finally:
-            for hand in hands:
-                hand.operator.end()
+            for process in processes:
+                process.supervisor.end()
         wall = monotonic() - begin
         return Block(index=index, base_first=base_first, wall_seconds=wall, pairings=tuple(pairings))
 
@@ -137,56 +155,56 @@ class BlockTimer:
         )
 
     @staticmethod
-    def _forget(hands: Sequence[_Hand]) -> None:
+    def _forget(processes: Sequence[_Process]) -> None:
         """Have every process drop the cases of the group before."""
-        for hand in hands:
-            with hand.operator.awake():
-                hand.operator.forget()
+        for process in processes:
+            with process.supervisor.awake():
+                process.supervisor.forget()
 
-    def _ready(self, hand: _Hand, case: Case, index: int) -> None:
-        with hand.operator.awake():
-            preparation = hand.operator.prepare(  # as launch 0 it would probe and count again
-                hand.arm.case(case), max(index, 1), settled_within=SETTLED_WITHIN
+    def _ready(self, process: _Process, case: Case, index: int) -> None:
+        with process.supervisor.awake():
+            preparation = process.supervisor.prepare(  # as launch 0 it would probe and count again
+                process.arm.case(case), max(index, 1), settled_within=SETTLED_WITHIN
             )
-        if isinstance(preparation, Measurement):
-            raise AbandonedError(fault_of(hand.side, case, index, preparation))
+        if isinstance(preparation, Failure):
+            raise AbandonedError(fault_of(process.side, case, index, preparation))
 
     def _pairing(
-        self, contest: Contest, base: _Hand, other: _Hand, share: Share, index: int, slowdown: float
+        self, contest: Contest, base: _Process, other: _Process, share: Share, index: int, slowdown: float
     ) -> Pairing:
         """Time the quads of one case in one contest."""
         reader = base if self.random.random() < 0.5 else other  # noqa: PLR2004
-        with reader.operator.awake():
-            yardstick = reader.operator.yardstick(reader.arm.case(share.case), index)
-        if isinstance(yardstick, Measurement):
+        with reader.supervisor.awake():
+            yardstick = reader.supervisor.read_yardstick(share.case.device, index)
+        if isinstance(yardstick, Failure):
             raise AbandonedError(fault_of(reader.side, share.case, index, yardstick))
         outside = [self.random.random() < 0.5 for _ in range(share.quads)]  # noqa: PLR2004
         timings: dict[bool, list[Timing]] = {True: [], False: []}
         for base_outside in outside:
             for is_base in (base_outside, not base_outside, not base_outside, base_outside):
-                hand = base if is_base else other
-                with hand.operator.awake():
-                    timing = hand.operator.slice(
-                        hand.arm.case(share.case),
+                process = base if is_base else other
+                with process.supervisor.awake():
+                    timing = process.supervisor.time_slice(
+                        process.arm.case(share.case),
                         index,
                         share.iterations,
                         lead=share.iterations // LEAD,
                         slowdown=0.0 if is_base else slowdown,
                     )
-                if isinstance(timing, Measurement):
-                    raise AbandonedError(fault_of(hand.side, share.case, index, timing))
+                if isinstance(timing, Failure):
+                    raise AbandonedError(fault_of(process.side, share.case, index, timing))
                 timings[is_base].append(timing)
-        every = [*timings[True], *timings[False]]
-        stolen = [one.stolen_seconds for one in every]
+        both = [*timings[True], *timings[False]]
+        stolen = [timing.stolen_seconds for timing in both]
         return Pairing(
             case=share.case,
             contest=contest,
             iterations=share.iterations,
             base_outside=tuple(outside),
-            base_seconds=tuple(one.seconds for one in timings[True]),
-            head_seconds=tuple(one.seconds for one in timings[False]),
+            base_seconds=tuple(timing.seconds for timing in timings[True]),
+            head_seconds=tuple(timing.seconds for timing in timings[False]),
             yardstick_seconds=yardstick,
-            involuntary_switches=sum(one.involuntary_switches for one in every),
+            involuntary_switches=sum(timing.involuntary_switches for timing in both),
             stolen_seconds=None if None in stolen else sum(filter(None, stolen)),
         )
 
@@ -199,8 +217,10 @@ def plan_of(pilot: Block, control: Case, floor: float) -> Plan:
         control: the case of the controls.
         floor: the smallest change of that case that counts: what must be caught is at least twice as much.
     """
-    scatter = {one.case: _spread(quad_effects(one)) for one in pilot.pairings if one.contest is Contest.ARMS}
-    iterations = {one.case: one.iterations for one in pilot.pairings}
+    scatter = {
+        pairing.case: _spread(quad_effects(pairing)) for pairing in pilot.pairings if pairing.contest is Contest.ARMS
+    }
+    iterations = {pairing.case: pairing.iterations for pairing in pilot.pairings}
     mean = sum(scatter.values()) / len(scatter)
     shares = tuple(
         Share(
@@ -210,17 +230,17 @@ def plan_of(pilot: Block, control: Case, floor: float) -> Plan:
         )
         for case, value in scatter.items()
     )
-    seen = min(MOST_SLOWDOWN, SLOWDOWN_PER_SCATTER * scatter[control] / PILOT_QUADS**0.5)
-    slowdown = max(LEAST_SLOWDOWN, seen, 2 * floor)
+    visible = min(MOST_SLOWDOWN, SLOWDOWN_PER_SCATTER * scatter[control] / PILOT_QUADS**0.5)
+    slowdown = max(LEAST_SLOWDOWN, visible, 2 * floor)
     return Plan(shares=shares, control=control, slowdown=slowdown)
 
 
 def _spread(effects: Sequence[float]) -> float:
     """Return the median distance from the median, scaled to a standard deviation; one odd quad hardly moves it."""
     centre = median(effects)
-    return 1.4826 * median(abs(one - centre) for one in effects)
+    return 1.4826 * median(abs(effect - centre) for effect in effects)
 
 
-def fault_of(side: Side, case: Case, block: int, measurement: Measurement) -> Fault:
-    """Return how a case ended in an arm as a fault of the comparison."""
-    return Fault(side=side, case=case, block=block, outcome=measurement.outcome, reason=str(measurement.reason))
+def fault_of(side: Side, case: Case, block: int, failure: Failure) -> Fault:
+    """Return how a case ended in an arm as a fault of the gate."""
+    return Fault(side=side, case=case, block=block, outcome=failure.outcome, reason=failure.reason)

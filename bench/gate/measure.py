@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
@@ -14,10 +15,11 @@ from bench.files.journal import Journal
 from bench.files.log import JournalError, keep_aside
 from bench.gate.block import Turn
 from bench.gate.checkout import ArmsCode
-from bench.gate.schedule import BLOCKS_PER_LAUNCHER, Blocks, Event
+from bench.gate.schedule import Blocks, Event
 from bench.host.stopping import StopSwitch
 from bench.processes.local import LaunchError
-from bench.processes.pool import ArmWorkers, Fleet
+from bench.processes.pool import Program, WorkerPool
+from bench.processes.supervisor import Opener
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Scalar, find_differences
@@ -25,6 +27,9 @@ from bench.record.gate import Acceptance, Ending, GateEvent, Job
 from bench.record.looks import MOST_LOOKS
 from bench.request import SetupError
 from bench.session import Session, missing_facts
+
+BLOCKS_PER_LAUNCHER = 10
+"""Executing a launcher costs seconds, and its hash seed and address layout are then the same for both arms."""
 
 Part = tuple[Job, tuple[GateEvent, ...]]
 """A stored comparison and its events."""
@@ -52,27 +57,33 @@ class GateWorkers:
     """Makes the workers of both arms.
 
     Attributes:
-        fleet: executes launchers.
+        pool: executes launchers.
         code: what each arm imports.
         arms: both, by side.
     """
 
-    fleet: Fleet
+    pool: WorkerPool
     code: ArmsCode
     arms: Mapping[Side, Arm]
 
-    @property
-    def blocks_per_launcher(self) -> int:
-        """How many blocks may come from the same launchers: one, if each arm needs launchers of its own."""
-        return BLOCKS_PER_LAUNCHER if self.arms[Side.BASE].launched_like(self.arms[Side.HEAD]) else 1
+    def make_opener(self, side: Side, *, first: bool) -> Opener:
+        """Return what makes an arm's workers, whose code lies in the first or in the second of two equal slots."""
+        models_root = self.code.place(side, first=first)
+        return partial(self.pool.open, program=program_of(self.arms[side]), models_root=models_root)
 
-    def hire(self, side: Side, first: bool) -> ArmWorkers:  # noqa: FBT001  a slot is the first or it is not
-        """Return the maker of an arm's workers, whose code lies in the first or in the second of two equal slots."""
-        return ArmWorkers(fleet=self.fleet, arm=self.arms[side], slot=self.code.place(side, first=first))
 
-    def renew(self) -> None:
-        """End every launcher, so that the next workers come from freshly executed ones."""
-        self.fleet.renew()
+def program_of(arm: Arm) -> Program:
+    """Return what an arm's launcher is executed with."""
+    return Program.make(arm.python, arm.variables)
+
+
+def blocks_per_launcher(arms: Mapping[Side, Arm]) -> int:
+    """Return how many blocks may come from the same launchers.
+
+    It is one where each arm needs a launcher of its own, whose hash seed and address layout would otherwise be head's
+    or base's for several blocks.
+    """
+    return BLOCKS_PER_LAUNCHER if arms[Side.BASE].launched_like(arms[Side.HEAD]) else 1
 
 
 @contextmanager
@@ -85,21 +96,20 @@ def gate_workers(
         session: the gate's.
         code: what each arm imports.
         arms: both, by side.
-        cases: what is to be compared, as base runs it.
+        cases: what is to be measured, as base runs it.
         wake: a descriptor that becomes readable when the gate should stop; None if nobody will ask.
     """
-    fleet = Fleet(
-        engine=code.slots.engine,
+    pool = WorkerPool(
+        root=code.slots.engine,
         scratch=session.scratch,
-        opening=session.opening,
+        setup=session.worker_setup,
         compiled=any(arm.case(case).compiled for case in cases for arm in arms.values()),
-        arms=tuple(arms.values()),
+        launches_per_launcher=blocks_per_launcher(arms),
+        programs=tuple(program_of(arm) for arm in arms.values()),
         wake=wake,
     )
-    try:
-        yield GateWorkers(fleet=fleet, code=code, arms=arms)
-    finally:
-        fleet.renew()
+    with closing(pool):
+        yield GateWorkers(pool=pool, code=code, arms=arms)
 
 
 def measure(
@@ -155,12 +165,10 @@ def measure(
                     begun.cases,
                     begun.settings,
                     workers.arms,
-                    hire=workers.hire,
+                    workers=workers,
                     settled=lambda: settled(log.record()),
                     stop=stop,
                     begin=begin,
-                    renew=workers.renew,
-                    blocks_per_launcher=workers.blocks_per_launcher,
                     floors=begun.floors,
                     random=SystemRandom(),
                     plan=None if earlier is None else earlier[0].plan,
@@ -190,7 +198,7 @@ def worker_facts(session: Session, workers: GateWorkers, cases: Sequence[Case]) 
     for side in workers.arms if workers.code.trouble is None else ():
         for device in dict.fromkeys(case.device for case in cases):
             try:
-                facts_of_device = session.worker_facts(workers.hire(side, first=side is Side.BASE), [device])
+                facts_of_device = session.worker_facts(workers.make_opener(side, first=side is Side.BASE), [device])
             except LaunchError as error:
                 facts_of_device = missing_facts(device, str(error))
             facts |= {f"arm.{side}.{name}": value for name, value in facts_of_device.items()}

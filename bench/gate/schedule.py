@@ -11,17 +11,23 @@ from random import Random
 from statistics import median
 from time import monotonic
 
-from bench.gate.block import LEAST_SLOWDOWN, PILOT_QUADS, AbandonedError, BlockTimer, Hire, Turn, fault_of, plan_of
-from bench.processes.supervisor import Operator, StoppedError
+from bench.gate.block import (
+    LEAST_SLOWDOWN,
+    PILOT_QUADS,
+    AbandonedError,
+    ArmWorkers,
+    BlockTimer,
+    Turn,
+    fault_of,
+    plan_of,
+)
+from bench.processes.supervisor import StoppedError, Supervisor
+from bench.protocol import Failure
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Counts, Ending, Fault, Looked, Opened, Plan, Share
 from bench.record.looks import LEAST_BLOCKS, is_look
-from bench.record.run import Measurement
-
-BLOCKS_PER_LAUNCHER = 10
-"""Hash seed and address layout are fixed when a launcher is executed: execute a fresh one now and then."""
 
 Event = Opened | Counts | Fault | Plan | Turn | Block | Looked | Ending
 
@@ -33,13 +39,10 @@ class Blocks:
         cases: what to compare, as base runs it, in display order.
         settings: budget, timeout, length of slices, seed; `launches` is the most blocks.
         arms: both of them.
-        hire: makes workers.
+        workers: makes them.
         settled: asked after each look; whether nothing is left to be found out.
         stop: asked between requests; a reason to stop now, None to go on.
         begin: when it began, on the machine's monotonic clock.
-        renew: has the next workers come from freshly executed launchers.
-        blocks_per_launcher: how often that is; after every block where the arms cannot share a launcher, whose hash
-            seed and address layout would otherwise be head's or base's for several blocks.
         floors: the smallest change that counts, by case id.
         random: coins, orders and lots. They must not repeat from one comparison to the next: the test of significance
             rests on them, so nothing that a user could fix goes in.
@@ -53,12 +56,10 @@ class Blocks:
         settings: Settings,
         arms: Mapping[Side, Arm],
         *,
-        hire: Hire,
+        workers: ArmWorkers,
         settled: Callable[[], bool],
         stop: Callable[[], str | None],
         begin: float,
-        renew: Callable[[], None],
-        blocks_per_launcher: int,
         floors: Mapping[str, float],
         random: Random,
         plan: Plan | None = None,
@@ -67,17 +68,15 @@ class Blocks:
         self._cases = list(cases)
         self._settings = settings
         self._arms = arms
-        self._hire = hire
+        self._workers = workers
         self._settled = settled
         self._stop = stop
         self._begin = begin
-        self._renew = renew
         self._plan = plan
         self._done = done
-        self._blocks_per_launcher = blocks_per_launcher
         self._floors = floors
         self._random = random
-        self._timer = BlockTimer(arms=arms, settings=settings, hire=hire, stop=stop, random=random)
+        self._timer = BlockTimer(arms=arms, settings=settings, workers=workers, stop=stop, random=random)
         self._walls: list[float] = []
 
     def events(self) -> Iterator[Event]:
@@ -104,13 +103,14 @@ class Blocks:
     def _open(self) -> Iterator[Event]:
         """Make every case ready once in each arm and count what it does: faults show here, first compiles are done."""
         self._iterations: dict[Case, int] = {}
-        models: dict[Side, list[str]] = {}
+        models: dict[Side, Sequence[str]] = {}
         faulty: set[Case] = set()
         for side, arm in self._arms.items():
-            operator = Operator(self._hire(side, side is Side.BASE), self._timeouts(), self._stop)
+            opener = self._workers.make_opener(side, first=side is Side.BASE)
+            supervisor = Supervisor(opener, self._timeouts(), self._stop)
             try:
-                names = operator.models(self._cases[0])
-                if isinstance(names, Measurement):
+                names = supervisor.list_models(self._cases[0].device)
+                if isinstance(names, Failure):
                     for case in self._cases:
                         yield fault_of(side, case, 0, names)
                         faulty.add(case)
@@ -119,11 +119,11 @@ class Blocks:
                 for case in self._cases:
                     if case.model not in names or self._late() is not None:
                         continue
-                    if fault := (yield from self._try(side, arm, operator, case)):
+                    if fault := (yield from self._try(side, arm, supervisor, case)):
                         yield fault
                         faulty.add(case)
             finally:
-                operator.end()
+                supervisor.end()
         if len(models) == len(self._arms):
             yield self._opened(models[Side.BASE], models[Side.HEAD])
         both = set.intersection(*map(set, models.values())) if len(models) == len(self._arms) else set()
@@ -146,16 +146,16 @@ class Blocks:
         limit = self._settings.timeout_seconds
         return self._settings if budget is None else replace(self._settings, timeout_seconds=min(limit, budget))
 
-    def _try(self, side: Side, arm: Arm, operator: Operator, case: Case) -> Generator[Event, None, Fault | None]:
+    def _try(self, side: Side, arm: Arm, supervisor: Supervisor, case: Case) -> Generator[Event, None, Fault | None]:
         yield Turn(block=0, case=case)
-        preparation = operator.prepare(arm.case(case), 0)
-        if isinstance(preparation, Measurement):
+        preparation = supervisor.prepare(arm.case(case), 0)
+        if isinstance(preparation, Failure):
             return fault_of(side, case, 0, preparation)
         if side is Side.BASE:
             self._iterations[case] = self._settings.iterations_for(preparation)
-        operator.forget()
-        counts = operator.counts(arm.case(case))
-        if isinstance(counts, Measurement):  # it runs, and cannot be watched: that is no fault of the case
+        supervisor.forget()
+        counts = supervisor.count(arm.case(case))
+        if isinstance(counts, Failure):  # it runs, and cannot be watched: that is no fault of the case
             yield Counts(side=side, case=case, numbers={}, reason=counts.reason)
         else:
             yield Counts(side=side, case=case, numbers=counts)
@@ -199,8 +199,6 @@ class Blocks:
                 yield Looked(blocks=number)
                 if self._settled():
                     return "every case is settled", False
-            if number % self._blocks_per_launcher == 0:
-                self._renew()
         if number < LEAST_BLOCKS:
             return f"{reason} after {number} blocks; a verdict takes {LEAST_BLOCKS}: raise --budget or --launches", True
         if not looked and not self._done:

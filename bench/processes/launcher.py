@@ -8,7 +8,6 @@ can never reach a stranger that was given a dead worker's process id.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -21,6 +20,20 @@ from time import monotonic, sleep
 from typing import Any
 
 from bench.host.lifetime import die_with_parent, ignore_terminal
+from bench.protocol import (
+    Done,
+    Reap,
+    Reaped,
+    Reply,
+    Request,
+    Signal,
+    Start,
+    Warm,
+    Warmed,
+    WorkerStarted,
+    decode_request,
+    encode_reply,
+)
 
 MESSAGE_BYTES = 1 << 16
 """More than any request of the protocol needs; requests and replies alternate, so one read is one message."""
@@ -34,17 +47,12 @@ LEAVE_SECONDS = 10.0
 CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
 """Where this process was allowed to run before torch was imported; None where the system does not tell."""
 
-SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT, "kill": signal.SIGKILL}
 
-
-def warm(*, compiled: bool) -> dict[str, Any]:
+def warm(*, compiled: bool) -> Warmed:
     """Import what every worker needs, and compile a tiny forward so that each fork saves inductor's start-up.
 
     Compiling asks an accelerator's runtime what it is, and no such runtime survives a fork: beside an accelerator the
     compiler is only imported.
-
-    Returns:
-        The seconds spent compiling, and whether workers may be forked: on Linux, while no accelerator's runtime runs.
     """
     import torch
     import torchvision.datasets  # noqa: F401  a second of every fork otherwise
@@ -63,7 +71,7 @@ def warm(*, compiled: bool) -> dict[str, Any]:
     asleep = accelerator is None or (
         accelerator.type == "cuda" and not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     )
-    return {"compile_seconds": monotonic() - begin, "may_fork": sys.platform == "linux" and asleep}
+    return Warmed(compile_seconds=monotonic() - begin, may_fork=sys.platform == "linux" and asleep)
 
 
 def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:
@@ -128,23 +136,23 @@ def ended(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if gone else None
 
 
-def answer(request: dict[str, Any], descriptors: list[int], channel: socket.socket) -> dict[str, Any]:
+def answer(request: Request[Any], descriptors: list[int], channel: socket.socket) -> Reply:
     """Carry out one request and return its reply."""
     match request:
-        case {"do": "warm", "compiled": bool(compiled)}:
-            return warm(compiled=compiled)
-        case {"do": "start", "fork": bool(forked), "root": root}:
-            spawned = None if forked else spawn(descriptors[0], root)
-            pid = fork(descriptors[0], channel, root) if spawned is None else spawned.pid
+        case Warm():
+            return warm(compiled=request.compiled)
+        case Start():
+            spawned = None if request.fork else spawn(descriptors[0], request.root)
+            pid = fork(descriptors[0], channel, request.root) if spawned is None else spawned.pid
             os.close(descriptors[0])
             WORKERS[pid] = spawned
-            return {"pid": pid}
-        case {"do": "signal", "pid": int(pid), "name": str(name)}:
-            os.kill(pid, SIGNALS[name])
-            return {}
-        case {"do": "reap", "pid": int(pid)}:
-            return {"ended": reap(pid)}
-    raise ValueError(f"unknown request {request}")
+            return WorkerStarted(pid=pid)
+        case Signal():
+            os.kill(request.pid, signal.Signals[request.name])
+            return Done()
+        case Reap():
+            return Reaped(ended=reap(request.pid))
+    raise ValueError(f"a launcher is not asked for {request}")
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -157,7 +165,7 @@ def main(descriptor: int, parent: int) -> None:
                 message, descriptors, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, 1)
                 if not message:
                     return
-                channel.sendall(json.dumps(answer(json.loads(message), descriptors, channel)).encode())
+                channel.sendall(encode_reply(answer(decode_request(message), descriptors, channel)))
     finally:
         for pid in WORKERS:
             os.kill(pid, signal.SIGKILL)  # the kernel does it on Linux; elsewhere nobody else would

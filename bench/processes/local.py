@@ -1,11 +1,7 @@
-"""Starts, pauses and ends workers, and speaks the line protocol with them; seen from the pytest process.
-
-Standard library only: this side never imports torch.
-"""
+"""Starts, pauses and ends workers on this machine, and carries the lines of `bench.protocol` to them and back."""
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import socket
@@ -16,7 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
+
+from bench.processes.replies import decode_reply
+from bench.protocol import Exit, Failure, Reap, Request, Signal, Start, Warm, encode_request
+
+R = TypeVar("R")
 
 START_SECONDS = 300.0
 """Limit for a launcher's imports and first compile on a slow machine."""
@@ -89,19 +90,19 @@ class Launcher:
             except OSError as error:
                 ours.close()
                 raise LaunchError(f"{python} cannot be executed: {error.strerror}") from error
-        ready = self.call({"do": "warm", "compiled": compiled})
-        self.compile_seconds: float = ready["compile_seconds"]
-        self.may_fork: bool = ready["may_fork"]
+        warmed = self.call(Warm(compiled=compiled))
+        self.compile_seconds = warmed.compile_seconds
+        self.may_fork = warmed.may_fork
 
-    def call(self, request: dict[str, Any], descriptor: int | None = None) -> dict[str, Any]:
-        """Return the reply to a request.
+    def call(self, request: Request[R], descriptor: int | None = None) -> R:
+        """Return the reply to a request, with which a worker's descriptor may be sent.
 
         Raises:
-            LaunchError: if the launcher is gone.
+            LaunchError: if the launcher is gone, or answers nonsense.
         """
         self._channel.settimeout(START_SECONDS)
         try:
-            socket.send_fds(self._channel, [json.dumps(request).encode()], [] if descriptor is None else [descriptor])
+            socket.send_fds(self._channel, [encode_request(request)], [] if descriptor is None else [descriptor])
             message = self._channel.recv(1 << 16)
         except TimeoutError as error:
             self.close()
@@ -111,7 +112,10 @@ class Launcher:
         if not message:
             self.close()
             raise LaunchError(f"the launcher ended with code {self._process.returncode}: {self._last_words()}")
-        reply: dict[str, Any] = json.loads(message)
+        reply = decode_reply(request, message)
+        if isinstance(reply, Failure):
+            self.close()
+            raise LaunchError(f"the launcher: {reply.reason}")
         return reply
 
     @property
@@ -128,10 +132,8 @@ class Launcher:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            pid = self.call(
-                {"do": "start", "fork": fork, "root": None if root is None else str(root)}, theirs.fileno()
-            )["pid"]
-        return WorkerProcess(self, pid, ours, self._wake)
+            started = self.call(Start(fork=fork, root=None if root is None else str(root)), theirs.fileno())
+        return WorkerProcess(self, started.pid, ours, self._wake)
 
     def close(self) -> None:
         """End the launcher and with it every worker that is left."""
@@ -170,7 +172,7 @@ class WorkerProcess:
         if wake is not None:
             self._selector.register(wake, selectors.EVENT_READ)
 
-    def ask(self, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
+    def ask(self, request: Request[R], timeout_seconds: float) -> R | Failure:
         """Return the reply to a request.
 
         Raises:
@@ -180,7 +182,7 @@ class WorkerProcess:
         """
         deadline = monotonic() + timeout_seconds
         try:
-            self._channel.sendall(json.dumps(request).encode() + b"\n")
+            self._channel.sendall(encode_request(request))
         except OSError as error:
             raise WorkerDiedError(self._reaped()) from error
         while b"\n" not in self._buffer:
@@ -202,17 +204,16 @@ class WorkerProcess:
                 raise WorkerDiedError(self._reaped())
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
-        reply: dict[str, Any] = json.loads(line)
-        return reply
+        return decode_reply(request, line)
 
     def pause(self) -> None:
         """Suspend the process, spinning threads and all."""
-        self._signal("stop")
+        self._signal("SIGSTOP")
         self._paused = True
 
     def resume(self) -> None:
         """Let a suspended process go on."""
-        self._signal("continue")
+        self._signal("SIGCONT")
         self._paused = False
 
     def end(self) -> None:
@@ -223,7 +224,7 @@ class WorkerProcess:
             self.kill()
             return
         try:
-            self._channel.sendall(b'{"do": "exit"}\n')
+            self._channel.sendall(encode_request(Exit()))
             self._selector.select(END_SECONDS)
             self.kill()
         except OSError:
@@ -233,12 +234,12 @@ class WorkerProcess:
         """Kill the process and wait until it is gone."""
         if self._alive:
             with suppress(LaunchError):  # it took its workers with it
-                self._signal("kill")
+                self._signal("SIGKILL")
             self._reaped()
 
     def _signal(self, name: str) -> None:
         if self._alive:
-            self._launcher.call({"do": "signal", "pid": self.pid, "name": name})
+            self._launcher.call(Signal(pid=self.pid, name=name))
 
     def _reaped(self) -> str:
         if not self._alive:
@@ -247,7 +248,7 @@ class WorkerProcess:
         self._selector.close()
         self._channel.close()
         try:
-            ended = self._launcher.call({"do": "reap", "pid": self.pid})["ended"]
+            ended = self._launcher.call(Reap(pid=self.pid)).ended
         except LaunchError as error:  # it took its workers with it
             return str(error)
         return f"the worker's process ended with {ended}"

@@ -1,29 +1,41 @@
-"""Asks workers on behalf of the plan: replies become records, and whatever goes wrong becomes an outcome.
+"""Asks workers on behalf of the plan: whatever goes wrong becomes a `Failure` of the case that was asked about.
 
 A worker that died or hung costs its case an outcome and the run nothing: the next request gets a fresh one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from bench.files.decode import DecodeError, decode
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
-from bench.record.case import Case, as_params, compute_dtype
+from bench.protocol import (
+    WORDS,
+    Count,
+    Drop,
+    Failure,
+    FindCeilings,
+    ListModels,
+    Prepare,
+    Probe,
+    ReadYardstick,
+    Request,
+    TimeSlice,
+    Timing,
+)
+from bench.record.case import Case, on_cpu
 from bench.record.conditions import Settings
-from bench.record.observations import Ceiling, Limit, Preparation, positive
-from bench.record.run import Measurement, Outcome
+from bench.record.observations import Preparation
+from bench.record.run import CeilingsFound, Outcome
 
-T = TypeVar("T")
+R = TypeVar("R")
 
 
 class WorkerHandle(Protocol):
-    """A worker that is asked one thing at a time; see `launch.WorkerProcess`."""
+    """A worker that is asked one thing at a time; see `local.WorkerProcess`."""
 
-    def ask(self, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
+    def ask(self, request: Request[R], timeout_seconds: float) -> R | Failure:
         """Return the reply to a request."""
 
     def pause(self) -> None:
@@ -36,15 +48,16 @@ class WorkerHandle(Protocol):
         """Let the worker leave."""
 
 
-class Opener(Protocol):
-    """Makes workers for one device after the other."""
-
-    def open(self, device: str, launch: int) -> tuple[WorkerHandle | None, str | None]:
-        """Return a fresh worker for a launch with its device opened, or None and why the device cannot be used."""
+Opener = Callable[[str, int], WorkerHandle | Failure]
+"""An opener returns a fresh worker for a launch with its device opened, or why there is none; a device that cannot be
+used in launch 0 is skipped, which is no fault and not tried again."""
 
 
-class Workers(Opener, Protocol):
-    """Makes the workers of a run and says what that costs; see `crew.Crew`."""
+class Workers(Protocol):
+    """Makes the workers of a run and says what that costs; see `pool.WorkerPool`."""
+
+    def open(self, device: str, launch: int) -> WorkerHandle | Failure:
+        """Return a fresh worker for a launch with its device opened, or why there is none."""
 
     @property
     def compile_seconds(self) -> float:
@@ -58,135 +71,73 @@ class Workers(Opener, Protocol):
         """Return how many launchers will be executed for the launches after `done`, up to `launches`."""
 
 
-class OpenError(Exception):
-    """A device that is there could not be opened; the message says why.
-
-    Attributes:
-        outcome: what this makes of the case that needed it.
-    """
-
-    def __init__(self, outcome: Outcome, reason: str) -> None:
-        super().__init__(reason)
-        self.outcome = outcome
-
-
 class StoppedError(Exception):
     """The run was asked to stop between two requests; the message says by whom."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """One slice, as the worker answered.
-
-    Attributes:
-        seconds: per iteration.
-        started: on the machine's monotonic clock.
-        wall_seconds: of the whole slice, whatever is not timed in it included.
-        stolen_seconds, minor_faults, involuntary_switches, latency_seconds, event_seconds: see `record.Slices`.
-        throttled: why the device's clocks were lowered when it ended; empty if they were not.
-    """
-
-    seconds: float
-    started: float
-    wall_seconds: float
-    stolen_seconds: float | None
-    minor_faults: int
-    involuntary_switches: int
-    latency_seconds: float | None
-    event_seconds: float | None
-    throttled: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        positive(self, "seconds", "latency_seconds", "event_seconds")
-
-
-class Operator:
+class Supervisor:
     """Keeps at most one worker alive and knows for which device and launch it is.
 
     Args:
-        workers: makes them.
+        opener: makes workers.
         settings: for the timeout.
         stop: asked before each request; a reason to stop now, None to go on.
     """
 
-    def __init__(self, workers: Opener, settings: Settings, stop: Callable[[], str | None]) -> None:
-        self._workers = workers
+    def __init__(self, opener: Opener, settings: Settings, stop: Callable[[], str | None]) -> None:
+        self._opener = opener
         self._settings = settings
         self._stop = stop
         self._worker: WorkerHandle | None = None
         self._device = ""
-        self._refused: dict[str, str] = {}
+        self._refused: dict[str, Failure] = {}
 
     @property
     def lost(self) -> bool:
         """Whether there is no worker: cases that were prepared have to be prepared again."""
         return self._worker is None
 
-    def prepare(self, case: Case, launch: int, *, settled_within: float | None = None) -> Preparation | Measurement:
-        """Make a case ready and return what that showed, or how it ended instead.
+    def prepare(self, case: Case, launch: int, *, settled_within: float | None = None) -> Preparation | Failure:
+        """Make a case ready and return what that showed.
 
         Args:
             case: which.
             launch: 0 tries the device, dtype and compile mode first, and counts operations.
             settled_within: when it counts as warm, if otherwise than in a plain run.
         """
-        request: dict[str, Any] = {
-            "do": "prepare",
-            "case": as_params(case),
-            "warm": not self._settings.quick,
-            "probe": launch == 0,
-        }
-        if settled_within is not None:
-            request["settled_within"] = settled_within
-        reply = self._ask(case, launch, request)
-        return self._decoded(Preparation, reply, case, launch)
+        request = Prepare(case=case, warm=not self._settings.quick, probe=launch == 0, settled_within=settled_within)
+        return self._ask(case.device, launch, request)
 
-    def probe(self, case: Case) -> str | None:
+    def probe(self, case: Case) -> Failure | None:
         """Return why a case cannot be measured here, found by trying its dtype and compile mode; None if it can."""
-        reply = self._ask(case, 0, {"do": "probe", "case": as_params(case)})
-        return reply.reason if isinstance(reply, Measurement) else None
+        reply = self._ask(case.device, 0, Probe(case=case))
+        return reply if isinstance(reply, Failure) else None
 
-    def slice(
+    def time_slice(
         self, case: Case, launch: int, iterations: int, *, lead: int = 0, slowdown: float = 0.0, singles: int = 0
-    ) -> Timing | Measurement:
-        """Return one timed slice, or how the case ended instead.
+    ) -> Timing | Failure:
+        """Return one timed slice; see `TimeSlice`."""
+        request = TimeSlice(case=case, iterations=iterations, lead=lead, slowdown=slowdown, singles=singles)
+        return self._ask(case.device, launch, request)
 
-        Args:
-            case: which.
-            launch: in which launch.
-            iterations: how many.
-            lead: iterations right before that are not timed.
-            slowdown: share of its time by which it is slowed on purpose.
-            singles: iterations right after it that are each waited for.
-        """
-        request = {"do": "slice", "case_id": case.id, "iterations": iterations}
-        extra = {"lead": lead, "slowdown": slowdown, "singles": singles}
-        reply = self._ask(case, launch, request | {name: value for name, value in extra.items() if value})
-        return self._decoded(Timing, reply, case, launch)
+    def read_yardstick(self, device: str, launch: int) -> float | Failure:
+        """Return the yardstick's seconds per product."""
+        reply = self._ask(device, launch, ReadYardstick())
+        return reply if isinstance(reply, Failure) else reply.seconds
 
-    def yardstick(self, case: Case, launch: int) -> float | Measurement:
-        """Return the yardstick's seconds; if the worker breaks here, `case`, which is next, is held responsible."""
-        reply = self._ask(case, launch, {"do": "yardstick"})
-        return reply if isinstance(reply, Measurement) else float(reply["seconds"])
+    def find_ceilings(self, device: str, launch: int, dtypes: Sequence[str]) -> CeilingsFound | Failure:
+        """Return what a device does at best."""
+        return self._ask(device, launch, FindCeilings(launch=launch, dtypes=tuple(dtypes)))
 
-    def ceilings(self, case: Case, launch: int, dtypes: Sequence[str]) -> tuple[Ceiling, ...]:
-        """Return what the device of `case`, which is next, does at best; where that breaks, with the reason."""
-        reply = self._ask(case, launch, {"do": "ceilings", "dtypes": list(dtypes)})
-        if isinstance(reply, Measurement):
-            nothing = {"per_second": None, "size": None, "reason": reply.reason}
-            limits = [(Limit.PRODUCTS, dtype) for dtype in dict.fromkeys(map(compute_dtype, dtypes))]
-            reply = {"ceilings": [{"limit": limit, "dtype": dtype, **nothing} for limit, dtype in limits]}
-        return tuple(decode(Ceiling, {"device": case.device, "launch": launch, **one}) for one in reply["ceilings"])
-
-    def counts(self, case: Case) -> dict[str, int] | Measurement:
+    def count(self, case: Case) -> Mapping[str, int] | Failure:
         """Return the exact counts of a case."""
-        reply = self._ask(case, 0, {"do": "counts", "case": as_params(case)})
-        return reply if isinstance(reply, Measurement) else dict(reply["counts"])
+        reply = self._ask(case.device, 0, Count(case=case))
+        return reply if isinstance(reply, Failure) else reply.counts
 
-    def models(self, case: Case) -> list[str] | Measurement:
-        """Return the models that the worker can build; `case`, which is next, is held responsible if it breaks."""
-        reply = self._ask(case, 0, {"do": "models"})
-        return reply if isinstance(reply, Measurement) else list(reply["models"])
+    def list_models(self, device: str) -> tuple[str, ...] | Failure:
+        """Return the models that a worker for this device can build."""
+        reply = self._ask(device, 0, ListModels())
+        return reply if isinstance(reply, Failure) else reply.names
 
     @contextmanager
     def awake(self) -> Iterator[None]:
@@ -203,11 +154,11 @@ class Operator:
         """Have the worker drop every case it holds, if there is one; a worker that cannot is replaced."""
         if self._worker is not None:
             try:
-                reply = self._worker.ask({"do": "drop"}, self._settings.timeout_seconds)
+                reply = self._worker.ask(Drop(), self._settings.timeout_seconds)
             except (WorkerDiedError, WorkerTimeoutError, AskedToStopError):
                 self._worker = None
                 return
-            if "outcome" in reply:
+            if isinstance(reply, Failure):
                 self.end()
 
     def end(self) -> None:
@@ -216,48 +167,43 @@ class Operator:
             self._worker.end()
             self._worker = None
 
-    def _ask(self, case: Case, launch: int, request: dict[str, Any]) -> dict[str, Any] | Measurement:
+    def _ask(self, device: str, launch: int, request: Request[R]) -> R | Failure:
+        """Return the reply of this device's worker, which is made if there is none.
+
+        Raises:
+            StoppedError: if the run was asked to stop.
+            LaunchError: if no worker can be made at all.
+        """
         if reason := self._stop():
             raise StoppedError(reason)
         try:
-            self._open(case.device, launch)
-            if self._worker is None:
-                reason = self._refused[case.device]
-                return Measurement(case=case, launch=launch, outcome=Outcome.SKIPPED, reason=reason)
-            reply = self._worker.ask(request, self._settings.timeout_seconds)
-        except OpenError as error:
-            return Measurement(case=case, launch=launch, outcome=error.outcome, reason=str(error))
+            worker = self._worker_for(device, launch)
+            if isinstance(worker, Failure):
+                return worker
+            reply = worker.ask(request, self._settings.timeout_seconds)
         except AskedToStopError as error:
             self._worker = None
             raise StoppedError(self._stop() or "asked to stop") from error
         except (WorkerTimeoutError, WorkerDiedError) as error:
             self._worker = None
             outcome = Outcome.TIMEOUT if isinstance(error, WorkerTimeoutError) else Outcome.CRASHED
-            return Measurement(case=case, launch=launch, outcome=outcome, reason=f"{request['do']}: {error}")
-        if "outcome" not in reply:
-            return reply
-        outcome = Outcome(reply["outcome"])
-        if outcome.fault and not case.on_cpu:
+            return Failure(outcome=outcome, reason=f"{WORDS[type(request)]}: {error}")
+        if isinstance(reply, Failure) and reply.outcome.fault and not on_cpu(device):
             self.end()  # after a fault an accelerator's context may fail whoever uses it next
-        return Measurement(case=case, launch=launch, outcome=outcome, reason=reply["reason"])
+        return reply
 
-    def _open(self, device: str, launch: int) -> None:
-        """Have a worker with this device, unless the device was refused: a worker serves the one that it opened."""
+    def _worker_for(self, device: str, launch: int) -> WorkerHandle | Failure:
+        """Return a worker with this device, or why there is none: a worker serves the one device that it opened."""
         if device != self._device:
             self.end()
             self._device = device
-        if self._worker is None and device not in self._refused:
-            self._worker, refusal = self._workers.open(device, launch)
-            if refusal is not None:
-                self._refused[device] = refusal
-
-    @staticmethod
-    def _decoded(kind: type[T], reply: dict[str, Any] | Measurement, case: Case, launch: int) -> T | Measurement:
-        """Return a reply as a record; an impossible figure is the case's failure, not the run's."""
-        if isinstance(reply, Measurement):
-            return reply
-        try:
-            return decode(kind, reply)
-        except DecodeError as error:
-            reason = f"the worker answered with an impossible figure: {error}"
-            return Measurement(case=case, launch=launch, outcome=Outcome.FAILED, reason=reason)
+        if self._worker is not None:
+            return self._worker
+        if device in self._refused:
+            return self._refused[device]
+        worker = self._opener(device, launch)
+        if not isinstance(worker, Failure):
+            self._worker = worker
+        elif worker.outcome is Outcome.SKIPPED:
+            self._refused[device] = worker
+        return worker

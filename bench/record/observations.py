@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
+from typing import Any, get_args, get_origin, get_type_hints
 
 LEAST_SECONDS, MOST_SECONDS = 1e-12, 1e9
 """No iteration is shorter than a light wave's path through a chip, or longer than a career."""
@@ -83,17 +84,20 @@ class Slices:
 SIGNED = ("started_seconds",)
 """The part of a run that was resumed begins its clock anew, and a slice may have begun before that."""
 
-PER_SLICE = (
-    "seconds",
-    "set_index",
-    "started_seconds",
-    "yardstick_seconds",
-    "stolen_seconds",
-    "minor_faults",
-    "involuntary_switches",
-    "latency_seconds",
-    "event_seconds",
-)
+
+def _element(hint: Any) -> type | None:
+    """Return what a field holds for each slice, by its annotation; None for a field of the slices as a whole."""
+    for part in (hint, *get_args(hint)):
+        if get_origin(part) is tuple:
+            element: type = get_args(part)[0]
+            return element
+    return None
+
+
+PER_SLICE: Mapping[str, type] = {
+    name: element for name, hint in get_type_hints(Slices).items() if (element := _element(hint)) is not None
+}
+"""These are the fields of `Slices` that hold one value for each slice, in order, and the type of that value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

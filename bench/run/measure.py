@@ -14,8 +14,8 @@ from bench.files.parse import UnreadableError
 from bench.files.run import RUN_FORMAT, RunLog
 from bench.host.folders import ROOT
 from bench.processes.local import LaunchError
-from bench.processes.pool import Crew
-from bench.processes.supervisor import Operator, Workers
+from bench.processes.pool import WorkerPool
+from bench.processes.supervisor import Supervisor, Workers
 from bench.record.case import Case
 from bench.record.conditions import find_differences
 from bench.record.run import Measured, Resumed, Run, RunEvent
@@ -23,6 +23,9 @@ from bench.request import RunQuestion, SetupError
 from bench.run.resume import Resumption, resumption
 from bench.run.schedule import Event, Schedule, Sliced
 from bench.session import Session
+
+LAUNCHES_PER_LAUNCHER = 4
+"""This is a compromise: executing a launcher costs seconds, and a median over launches should see several of them."""
 
 
 @contextmanager
@@ -34,26 +37,27 @@ def run_workers(session: Session, cases: Sequence[Case], *, wake: int | None = N
         cases: what is to be measured.
         wake: a descriptor that becomes readable when the run should stop; None if nobody will ask.
     """
-    crew = Crew(
+    pool = WorkerPool(
         root=ROOT,
         scratch=session.scratch,
-        opening=session.opening,
+        setup=session.worker_setup,
         compiled=any(case.compiled for case in cases),
+        launches_per_launcher=LAUNCHES_PER_LAUNCHER,
         wake=wake,
     )
-    with closing(crew):
-        yield crew
+    with closing(pool):
+        yield pool
 
 
 def refusals(session: Session, workers: Workers, cases: Sequence[Case]) -> dict[Case, str]:
     """Return why cases would be skipped, found by trying each device, dtype and compile mode once."""
-    operator = Operator(workers, session.request.settings, stop=lambda: None)
+    supervisor = Supervisor(workers.open, session.request.settings, stop=lambda: None)
     refused: dict[Case, str] = {}
     for device in dict.fromkeys(case.device for case in cases):
         for case in cases:
-            if case.device == device and (reason := operator.probe(case)) is not None:
-                refused[case] = reason
-        operator.end()
+            if case.device == device and (failure := supervisor.probe(case)) is not None:
+                refused[case] = failure.reason
+        supervisor.end()
     return refused
 
 
@@ -87,7 +91,7 @@ def measure(
     """
     begin = monotonic()
     request = session.request
-    environment = session.environment(session.worker_facts(workers, (case.device for case in cases)))
+    environment = session.environment(session.worker_facts(workers.open, (case.device for case in cases)))
     begun = Run(environment=environment, settings=request.settings, cases=tuple(cases))
     earlier: Earlier | None = None
     if question.resume:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
-from bench.processes.supervisor import Timing
+from bench.protocol import Timing
 from bench.record.case import Case
 from bench.record.observations import Preparation, Slices
 from bench.record.run import Measurement, Outcome
 
+STORED = tuple(figure.name for figure in fields(Timing) if figure.metadata.get("stored", True))
+"""These figures of a slice are stored under the name that the worker gives them: a new one needs no line here."""
+
 
 @dataclass(slots=True)
-class Gathered:
-    """What was seen so far of a case in a launch.
+class MeasurementBuilder:
+    """Collects the slices of a case in a launch.
 
     Attributes:
         preparation: what making it ready showed.
@@ -30,9 +34,7 @@ class Gathered:
         self._yardsticks.append(yardstick_seconds)
         self._sets.append(set_index)
 
-    def measurement(
-        self, case: Case, launch: int, iterations: int, begin: float, notes: tuple[str, ...]
-    ) -> Measurement:
+    def build(self, case: Case, launch: int, iterations: int, begin: float, notes: tuple[str, ...]) -> Measurement:
         """Return all of it as a record.
 
         Args:
@@ -42,7 +44,8 @@ class Gathered:
             begin: when the run began, on the clock of the timings.
             notes: what was odd about the clocks meanwhile.
         """
-        timings = self._timings
+        timings = [replace(timing, started_seconds=timing.started_seconds - begin) for timing in self._timings]
+        figures: dict[str, Any] = {name: _all(getattr(timing, name) for timing in timings) for name in STORED}
         return Measurement(
             case=case,
             launch=launch,
@@ -50,23 +53,17 @@ class Gathered:
             preparation=self.preparation,
             slices=Slices(
                 iterations=iterations,
-                seconds=tuple(one.seconds for one in timings),
                 set_index=tuple(self._sets),
-                started_seconds=tuple(one.started - begin for one in timings),
                 yardstick_seconds=tuple(self._yardsticks),
-                stolen_seconds=_all(one.stolen_seconds for one in timings),
-                minor_faults=tuple(one.minor_faults for one in timings),
-                involuntary_switches=tuple(one.involuntary_switches for one in timings),
                 clock_seconds=self.preparation.clock_seconds,
-                latency_seconds=_all(one.latency_seconds for one in timings),
-                event_seconds=_all(one.event_seconds for one in timings),
+                **figures,
             ),
             notes=(*notes, *self._throttling()),
         )
 
     def _throttling(self) -> list[str]:
         """Return a note if the device's clocks were lowered in any slice."""
-        reasons = dict.fromkeys(reason for one in self._timings for reason in one.throttled)
+        reasons = dict.fromkeys(reason for timing in self._timings for reason in timing.throttled)
         return [f"the device lowered its clocks while it was timed: {', '.join(reasons)}"] if reasons else []
 
 

@@ -12,12 +12,13 @@ from random import Random
 from time import monotonic
 
 from bench.host.clocks import ClockReadings
-from bench.processes.supervisor import Operator, StoppedError, Workers
-from bench.record.case import Case, Group
+from bench.processes.supervisor import StoppedError, Supervisor, Workers
+from bench.protocol import Failure
+from bench.record.case import Case, Group, compute_dtype
 from bench.record.conditions import Settings
-from bench.record.observations import Preparation
+from bench.record.observations import Ceiling, Limit, Preparation
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, RunEvent, Started
-from bench.run.measurement_builder import Gathered
+from bench.run.measurement_builder import MeasurementBuilder
 from bench.run.pace import WARM_COMPILE_SECONDS, Pace
 from bench.run.resume import Resumption
 
@@ -62,7 +63,7 @@ class Schedule:
         resumption: Resumption | None = None,
     ) -> None:
         self._settings = settings
-        self._operator = Operator(workers, settings, stop)
+        self._supervisor = Supervisor(workers.open, settings, stop)
         self._interleaved = interleaved
         self._random = _order(settings.seed, 0)
         self._pace = Pace(settings)
@@ -90,7 +91,7 @@ class Schedule:
         except StoppedError as asked:
             reason, stopped = str(asked), True
         finally:
-            self._operator.end()
+            self._supervisor.end()
         yield self.finish(reason, stopped=stopped)
 
     def finish(self, reason: str | None, *, stopped: bool) -> Finish:
@@ -100,7 +101,7 @@ class Schedule:
             reason: why the run is not complete; None if it is.
             stopped: whether it was broken off.
         """
-        self._operator.end()
+        self._supervisor.end()
         return Finish(
             resumed=bool(self._resumption.kept),
             complete=reason is None,
@@ -114,8 +115,8 @@ class Schedule:
 
     def _pilot(self) -> Iterator[Event]:
         """Prepare every case once: skips, faults and first compiles show here; its timings only fix the iterations."""
-        for case, seen in self._resumption.pilot.items():
-            self._pace.fix(case, seen)
+        for case, earlier in self._resumption.pilot.items():
+            self._pace.fix(case, earlier)
         for _, groups in self._by_device():
             for group in groups:
                 cases = tuple(case for case in self._groups[group] if case not in self._resumption.pilot)
@@ -123,8 +124,8 @@ class Schedule:
                     yield Started(launch=0, cases=cases)
                 for case in cases:
                     preparation = self._prepare(case, 0)
-                    if isinstance(preparation, Measurement):
-                        yield self._out(preparation)
+                    if isinstance(preparation, Failure):
+                        yield self._take_out(case, 0, preparation)
                         continue
                     self._pace.fix(case, preparation)
                     yield Measured(
@@ -132,8 +133,8 @@ class Schedule:
                             Measurement(case=case, launch=0, outcome=Outcome.MEASURED, preparation=preparation),
                         )
                     )
-                self._operator.forget()
-            self._operator.end()
+                self._supervisor.forget()
+            self._supervisor.end()
 
     def _launches(self) -> Generator[Event, None, str | None]:
         """Carry out the launches; return why not all of them, None if all."""
@@ -171,7 +172,7 @@ class Schedule:
                 yield self._ceilings([case for group in left for case in self._groups[group]], launch)
             for group in left:
                 yield from self._group(group, launch)
-            self._operator.end()
+            self._supervisor.end()
 
     def _is_left(self, group: Group, launch: int) -> bool:
         return (launch, group) not in self._resumption.done
@@ -179,9 +180,17 @@ class Schedule:
     def _ceilings(self, cases: Sequence[Case], launch: int) -> CeilingsFound:
         """Find what the device of these cases does at best: at the beginning of a run and again in its middle."""
         begin, launching = monotonic(), self._workers.launching_seconds
-        found = self._operator.ceilings(cases[0], launch, [case.dtype for case in cases])
+        device, dtypes = cases[0].device, [case.dtype for case in cases]
+        found = self._supervisor.find_ceilings(device, launch, dtypes)
         self._ceiling_seconds += monotonic() - begin - (self._workers.launching_seconds - launching)
-        return CeilingsFound(ceilings=found)
+        if isinstance(found, Failure):
+            return CeilingsFound(
+                ceilings=tuple(
+                    _no_ceiling(device, launch, dtype, found.reason)
+                    for dtype in dict.fromkeys(map(compute_dtype, dtypes))
+                )
+            )
+        return found
 
     def _group(self, group: Group, launch: int) -> Iterator[Event]:
         """Time one group's variants; if one of them breaks the worker, the others again without it."""
@@ -189,42 +198,50 @@ class Schedule:
         yield Started(launch=launch, cases=tuple(self._groups[group]))
         clocks = ClockReadings.now()
         while cases := self._groups[group]:
-            gathered = yield from self._prepare_all(self._random.sample(cases, len(cases)), launch)
-            if gathered is None:
+            builders = yield from self._prepare_all(self._random.sample(cases, len(cases)), launch)
+            if builders is None:
                 continue
-            broken = yield from self._time_all(gathered, launch)
+            broken = yield from self._time_all(builders, launch)
             if broken is not None:
-                yield self._out(broken)
-                self._operator.forget()
+                case, failure = broken
+                yield self._take_out(case, launch, failure)
+                self._supervisor.forget()
                 continue
             notes = ClockReadings.now().oddities_since(clocks)
-            if not gathered:
+            if not builders:
                 break
             yield Measured(
                 measurements=tuple(
-                    gathered[case].measurement(case, launch, self._pace.iterations[case], self._begin, notes)
+                    builders[case].build(case, launch, self._pace.iterations[case], self._begin, notes)
                     for case in cases
                 )
             )
             break
-        self._operator.forget()
+        self._supervisor.forget()
 
-    def _prepare_all(self, cases: Sequence[Case], launch: int) -> Generator[Event, None, dict[Case, Gathered] | None]:
+    def _prepare_all(
+        self, cases: Sequence[Case], launch: int
+    ) -> Generator[Event, None, dict[Case, MeasurementBuilder] | None]:
         """Return every case ready to be timed; None if one of them took the worker, and so the others, with it."""
-        gathered = {}
+        builders = {}
         for case in cases:
             preparation = self._prepare(case, launch)
-            if isinstance(preparation, Preparation):
-                gathered[case] = Gathered(preparation)
+            if not isinstance(preparation, Failure):
+                builders[case] = MeasurementBuilder(preparation)
                 continue
-            yield self._out(preparation)
-            if self._operator.lost and gathered:
+            yield self._take_out(case, launch, preparation)
+            if self._supervisor.lost and builders:
                 return None
-        return gathered
+        return builders
 
-    def _time_all(self, gathered: dict[Case, Gathered], launch: int) -> Generator[Event, None, Measurement | None]:
-        """Time a group's sets; return how a case broke, None if all went well."""
-        cases = list(gathered)
+    def _time_all(
+        self, builders: dict[Case, MeasurementBuilder], launch: int
+    ) -> Generator[Event, None, tuple[Case, Failure] | None]:
+        """Time a group's sets; return which case broke and how, None if all went well.
+
+        If the worker breaks at the yardstick, the case that is next is held responsible.
+        """
+        cases = list(builders)
         total = max((self._pace.sets(case) for case in cases), default=0)
         turns = self._pace.turns([self._random.sample(cases, len(cases)) for _ in range(total)])
         if not self._interleaved:
@@ -232,23 +249,23 @@ class Schedule:
         reading, current = 0.0, -1
         for index, case in turns:
             if index != current:
-                yardstick = self._operator.yardstick(case, launch)
-                if isinstance(yardstick, Measurement):
-                    return yardstick
+                yardstick = self._supervisor.read_yardstick(case.device, launch)
+                if isinstance(yardstick, Failure):
+                    return case, yardstick
                 reading, current = yardstick, index
             iterations = self._pace.iterations[case]
-            singles = _singles(case, gathered[case].preparation, iterations)
-            timing = self._operator.slice(case, launch, iterations, singles=singles)
-            if isinstance(timing, Measurement):
-                return timing
+            singles = _singles(case, builders[case].preparation, iterations)
+            timing = self._supervisor.time_slice(case, launch, iterations, singles=singles)
+            if isinstance(timing, Failure):
+                return case, timing
             self._slice_seconds += timing.wall_seconds
-            gathered[case].add(timing, reading, index)
+            builders[case].add(timing, reading, index)
             yield Sliced(launch=launch, case=case, seconds=timing.seconds)
         return None
 
-    def _prepare(self, case: Case, launch: int) -> Preparation | Measurement:
-        preparation = self._operator.prepare(case, launch)
-        if isinstance(preparation, Preparation):
+    def _prepare(self, case: Case, launch: int) -> Preparation | Failure:
+        preparation = self._supervisor.prepare(case, launch)
+        if not isinstance(preparation, Failure):
             self._warmup_seconds += preparation.warmup_seconds
             if launch == 0:
                 self._prepare_seconds += preparation.total_seconds - (preparation.compile_seconds or 0.0)
@@ -256,17 +273,18 @@ class Schedule:
                 self._compile_seconds += preparation.first_call_seconds
         return preparation
 
-    def _out(self, measurement: Measurement) -> Measured:
+    def _take_out(self, case: Case, launch: int, failure: Failure) -> Measured:
         """Take a case out of the run: what is wrong with it now would be wrong with it in the next launch."""
-        self._groups[measurement.case.group].remove(measurement.case)
+        self._groups[case.group].remove(case)
+        measurement = Measurement(case=case, launch=launch, outcome=failure.outcome, reason=failure.reason)
         return Measured(measurements=(measurement,))
 
     def _by_device(self) -> list[tuple[str, list[Group]]]:
-        found: dict[str, list[Group]] = defaultdict(list)
+        by_device: dict[str, list[Group]] = defaultdict(list)
         for group, cases in self._groups.items():
             if cases:
-                found[group.device].append(group)
-        return list(found.items())
+                by_device[group.device].append(group)
+        return list(by_device.items())
 
     def _forecast(self) -> dict[str, float]:
         """Return what a launch will cost, as far as the pilot can tell: nothing is known yet about warm compiles."""
@@ -275,6 +293,18 @@ class Schedule:
             "overhead_seconds": self._prepare_seconds + WARM_COMPILE_SECONDS * sum(case.compiled for case in live),
             "sliced_seconds": sum(self._pace.sets(case) * self._pace.slice_seconds[case] for case in live),
         }
+
+
+def _no_ceiling(device: str, launch: int, dtype: str, reason: str) -> Ceiling:
+    return Ceiling(
+        device=device,
+        launch=launch,
+        limit=Limit.PRODUCTS,
+        dtype=dtype,
+        per_second=None,
+        size=None,
+        reason=reason,
+    )
 
 
 def _singles(case: Case, preparation: Preparation, iterations: int) -> int:

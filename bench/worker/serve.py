@@ -6,29 +6,47 @@ Forked from the launcher, or executed as ``python -m bench.worker.serve FD PAREN
 from __future__ import annotations
 
 import gc
-import json
 import os
 import socket
 import sys
-from collections.abc import Callable
+from typing import Any
 
 from bench.devices.backend import UnknownDeviceError, first_line, is_out_of_memory
 from bench.host.lifetime import die_first, die_with_parent, ignore_terminal
+from bench.protocol import (
+    WORDS,
+    Count,
+    Done,
+    Drop,
+    Exit,
+    Failure,
+    FindCeilings,
+    ListModels,
+    Open,
+    Prepare,
+    Probe,
+    ReadYardstick,
+    Reply,
+    Request,
+    TellFacts,
+    TimeSlice,
+    decode_request,
+    encode_reply,
+)
 from bench.record.run import Outcome
 from bench.steps.support import SkipError
 from bench.steps.verify import WrongResultError
-from bench.worker.worker import Reply, Worker
+from bench.worker.worker import Worker
 
 
-def classify(error: BaseException) -> tuple[Outcome, str]:
+def failure_of(error: BaseException) -> Failure:
     """Return the outcome and the one-line reason that an exception stands for."""
     if isinstance(error, SkipError | UnknownDeviceError):
-        return Outcome.SKIPPED, str(error)
+        return Failure(outcome=Outcome.SKIPPED, reason=str(error))
     if isinstance(error, WrongResultError):
-        return Outcome.WRONG_RESULT, str(error)
-    if is_out_of_memory(error):
-        return Outcome.OUT_OF_MEMORY, first_line(error)
-    return Outcome.FAILED, first_line(error)
+        return Failure(outcome=Outcome.WRONG_RESULT, reason=str(error))
+    outcome = Outcome.OUT_OF_MEMORY if is_out_of_memory(error) else Outcome.FAILED
+    return Failure(outcome=outcome, reason=first_line(error))
 
 
 def serve(channel: socket.socket) -> None:
@@ -36,38 +54,46 @@ def serve(channel: socket.socket) -> None:
     worker: Worker | None = None
     with channel.makefile("rwb") as stream:
         for line in stream:
-            request = json.loads(line)
-            name = request.pop("do")
             try:
-                if name == "exit":
+                request = decode_request(line)
+                if isinstance(request, Exit):
                     return
-                if name == "open":
-                    worker = Worker(**request)
-                    reply = {}
+                reply: Reply
+                if isinstance(request, Open):
+                    worker = Worker(request)
+                    reply = Done()
                 else:
-                    reply = _handler(worker, name)(**request)
+                    reply = answer(worker, request)
             except Exception as error:  # noqa: BLE001  whatever a case raises is that case's outcome
-                outcome, reason = classify(error)
-                reply = {"outcome": outcome, "reason": reason}
-            stream.write(json.dumps(reply).encode() + b"\n")
+                reply = failure_of(error)
+            stream.write(encode_reply(reply))
             stream.flush()
 
 
-def _handler(worker: Worker | None, name: str) -> Callable[..., Reply]:
+def answer(worker: Worker | None, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911  one for each request
+    """Have a worker carry out a request and return its reply."""
     if worker is None:
-        raise RuntimeError(f"{name!r} was asked before a device was opened")
-    handlers: dict[str, Callable[..., Reply]] = {
-        "prepare": worker.prepare,
-        "probe": worker.probe,
-        "slice": worker.slice,
-        "yardstick": worker.yardstick,
-        "drop": worker.drop,
-        "facts": worker.facts,
-        "models": worker.models,
-        "counts": worker.counts,
-        "ceilings": worker.ceilings,
-    }
-    return handlers[name]
+        raise RuntimeError(f"{WORDS[type(request)]!r} was asked before a device was opened")
+    match request:
+        case TimeSlice():
+            return worker.time_slice(request)
+        case ReadYardstick():
+            return worker.read_yardstick()
+        case Prepare():
+            return worker.prepare(request)
+        case Drop():
+            return worker.drop()
+        case Probe():
+            return worker.probe(request)
+        case FindCeilings():
+            return worker.find_ceilings(request)
+        case Count():
+            return worker.count(request)
+        case ListModels():
+            return worker.list_models()
+        case TellFacts():
+            return worker.tell_facts()
+    raise ValueError(f"a worker is not asked for {request}")
 
 
 def main(descriptor: int, parent: int) -> None:

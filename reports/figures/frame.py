@@ -9,6 +9,7 @@ from typing import Any
 from pandas import DataFrame, Series, isna
 
 from bench.record.case import AXES, Case
+from bench.record.observations import PER_SLICE
 from bench.record.run import Outcome, Run
 from reports.figures.evidence import QUICK, Evidence, examine
 from reports.figures.kept_slices import find_dropped_sets
@@ -26,14 +27,7 @@ SLICE_COLUMNS = (
     "set_index",
     "kept",
     "iterations",
-    "seconds",
-    "started_seconds",
-    "yardstick_seconds",
-    "stolen_seconds",
-    "minor_faults",
-    "involuntary_switches",
-    "latency_seconds",
-    "event_seconds",
+    *(name for name in PER_SLICE if name != "set_index"),
 )
 SPEEDUP_COLUMNS = (
     *CASE_COLUMNS,
@@ -66,12 +60,20 @@ COUNTS = frozenset(
         "dropped_sets",
         "unsettled_launches",
         "launch",
-        "set_index",
         "iterations",
-        "minor_faults",
+        *(name for name, element in PER_SLICE.items() if element is int),
     }
 )
-NUMBERS = frozenset({*METRIC_COLUMNS, "reference_seconds", "speedup", "speedup_low", "speedup_high"})
+NUMBERS = frozenset(
+    {
+        *METRIC_COLUMNS,
+        *(name for name, element in PER_SLICE.items() if element is float),
+        "reference_seconds",
+        "speedup",
+        "speedup_low",
+        "speedup_high",
+    }
+)
 
 
 def cases(run: Run) -> DataFrame:
@@ -127,23 +129,16 @@ def slices(run: Run) -> DataFrame:
             if one.slices is None or one.launch == 0:
                 continue
             timed = one.slices
+            columns = {name: getattr(timed, name) or [None] * len(timed.seconds) for name in PER_SLICE}
             for position, index in enumerate(timed.set_index):
                 rows.append(
                     _case(case)
                     | {
                         "launch": one.launch,
-                        "set_index": index,
                         "kept": (case.group, one.launch, index) not in dropped,
                         "iterations": timed.iterations,
-                        "seconds": timed.seconds[position],
-                        "started_seconds": timed.started_seconds[position],
-                        "yardstick_seconds": timed.yardstick_seconds[position],
-                        "stolen_seconds": timed.stolen_seconds[position] if timed.stolen_seconds else None,
-                        "minor_faults": timed.minor_faults[position],
-                        "involuntary_switches": timed.involuntary_switches[position],
-                        "latency_seconds": timed.latency_seconds[position] if timed.latency_seconds else None,
-                        "event_seconds": timed.event_seconds[position] if timed.event_seconds else None,
                     }
+                    | {name: values[position] for name, values in columns.items()}
                 )
     return _frame(rows, SLICE_COLUMNS)
 
@@ -240,7 +235,7 @@ def _frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> DataFra
 
 
 def _dtype(name: str) -> str:
-    if name in COUNTS or name == "involuntary_switches":
+    if name in COUNTS:
         return "int64"
     if name == "kept":
         return "bool"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import session as session_module
 from bench.processes.local import LaunchError, WorkerDiedError, WorkerTimeoutError
+from bench.protocol import Failure, Request, TellFacts
 from bench.request import SetupError
 from bench.session import Images, Session, download, locate_images, open_session
 from models import dataset
-from tests.makers.doubles import FakeCrew, FakeWorker, Reply
+from tests.makers.doubles import FakePool, FakeWorker
 from tests.makers.requests import made_request
 
 IMAGES = Images(root=None, source="random", reason="asked for")
@@ -28,7 +30,7 @@ def test_session_is_whole_and_leaves_no_folder_behind() -> None:
     with open_session(made_request()) as opened:
         assert opened.images == IMAGES
         assert opened.scratch.is_dir()
-        assert (opened.opening.seed, opened.opening.data_root) == (0, None)
+        assert (opened.worker_setup.seed, opened.worker_setup.data_root) == (0, None)
     assert not opened.scratch.exists()
 
 
@@ -47,51 +49,51 @@ def test_session_that_cannot_be_made_leaves_no_folder_behind(tmp_path: Path, mon
 
 def test_facts_come_from_one_worker_of_each_device(tmp_path: Path) -> None:
     """A device that is absent has no description, and the reason why."""
-    crew = FakeCrew(absent={"cuda": "no card"})
-    facts = session(tmp_path).worker_facts(crew, ["cpu", "cpu", "cuda"])
+    pool = FakePool(absent={"cuda": "no card"})
+    facts = session(tmp_path).worker_facts(pool.open, ["cpu", "cpu", "cuda"])
     assert facts == {
         "torch.threads": 2,
         "device.cpu.description": "Imaginary",
         "device.cuda.description": None,
         "device.cuda.description.reason": "no card",
     }
-    assert len(crew.opened) == 1
-    assert not any(worker.alive for worker in crew.opened)
+    assert len(pool.opened) == 1
+    assert not any(worker.alive for worker in pool.opened)
 
 
 @pytest.mark.parametrize("error", [WorkerDiedError("SIGSEGV"), WorkerTimeoutError("late")], ids=["crash", "timeout"])
 def test_worker_that_dies_while_it_is_asked_for_facts_costs_its_facts_only(error: Exception, tmp_path: Path) -> None:
     """A driver that crashes is its cases' outcome, not the run's."""
 
-    def script(worker: FakeWorker, request: Reply) -> Exception | None:
-        return error if request["do"] == "facts" and worker.device == "cuda" else None
+    def script(worker: FakeWorker, request: Request[Any]) -> Exception | None:
+        return error if isinstance(request, TellFacts) and worker.device == "cuda" else None
 
-    crew = FakeCrew(script)
-    facts = session(tmp_path).worker_facts(crew, ["cpu", "cuda"])
+    pool = FakePool(script)
+    facts = session(tmp_path).worker_facts(pool.open, ["cpu", "cuda"])
     assert facts["device.cpu.description"] == "Imaginary"
     assert facts["device.cuda.description"] is None
     assert str(error) in str(facts["device.cuda.description.reason"])
-    assert len(crew.requests("facts")) == 3
+    assert len(pool.requests(TellFacts)) == 3
 
 
 def test_worker_that_dies_once_is_asked_again(tmp_path: Path) -> None:
     """Going on with a run or a gate is refused where facts are missing."""
 
-    def script(worker: FakeWorker, request: Reply) -> Exception | None:
-        return WorkerDiedError("SIGKILL") if request["do"] == "facts" and worker.number == 0 else None
+    def script(worker: FakeWorker, request: Request[Any]) -> Exception | None:
+        return WorkerDiedError("SIGKILL") if isinstance(request, TellFacts) and worker.number == 0 else None
 
-    assert session(tmp_path).worker_facts(FakeCrew(script), ["cpu"])["device.cpu.description"] == "Imaginary"
+    assert session(tmp_path).worker_facts(FakePool(script).open, ["cpu"])["device.cpu.description"] == "Imaginary"
 
 
 def test_launcher_that_does_not_come_up_is_not_swallowed(tmp_path: Path) -> None:
     """Nothing at all can be measured then."""
 
-    class Broken(FakeCrew):
-        def open(self, device: str, launch: int) -> tuple[FakeWorker | None, str | None]:
+    class Broken(FakePool):
+        def open(self, device: str, launch: int) -> FakeWorker | Failure:
             raise LaunchError(f"no torch for {device} in launch {launch}")
 
     with pytest.raises(LaunchError, match="no torch"):
-        session(tmp_path).worker_facts(Broken(), ["cpu"])
+        session(tmp_path).worker_facts(Broken().open, ["cpu"])
 
 
 def test_auto_takes_random_images_where_there_are_no_real_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

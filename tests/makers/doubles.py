@@ -1,22 +1,49 @@
-"""A crew without processes and a machine without a clock, so that the schedule is tested in no time."""
+"""Workers without processes and a machine without a clock, so that schedules are tested in no time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from bench.processes.local import WorkerDiedError, WorkerTimeoutError
+from bench.processes.supervisor import Opener
+from bench.protocol import (
+    ANSWERS,
+    Count,
+    Counted,
+    Done,
+    Drop,
+    FactsTold,
+    Failure,
+    FindCeilings,
+    ListModels,
+    ModelsListed,
+    Prepare,
+    Probe,
+    ReadYardstick,
+    Reply,
+    Request,
+    TellFacts,
+    TimeSlice,
+    Timing,
+    YardstickRead,
+    decode_request,
+    encode_request,
+)
 from bench.record.arm import Side
 from bench.record.case import Case
+from bench.record.observations import Ceiling, Limit, Preparation
+from bench.record.run import CeilingsFound, Outcome
 from tests.makers.runs import preparation
 
-Reply = dict[str, Any]
-Script = Callable[["FakeWorker", Reply], Reply | Exception | None]
+R = TypeVar("R")
+Script = Callable[["FakeWorker", Request[Any]], Reply | Exception | None]
 
 
-def as_planned(_worker: FakeWorker, _request: Reply) -> None:
+def as_planned(_worker: FakeWorker, _request: Request[Any]) -> None:
     """Script in which nothing goes wrong."""
 
 
@@ -24,69 +51,95 @@ def as_planned(_worker: FakeWorker, _request: Reply) -> None:
 class FakeWorker:
     """A worker that answers as scripted, and is as strict as a real one about what it was not asked before."""
 
-    crew: FakeCrew
+    pool: FakePool
     device: str
     launch: int
     number: int
     alive: bool = True
     awake: bool = True
-    ready: set[str] = field(default_factory=set)
+    ready: set[Case] = field(default_factory=set)
     side: Side = Side.BASE
     first: bool = True
 
-    def ask(self, request: Reply, timeout_seconds: float) -> Reply:
+    def ask(self, request: Request[R], timeout_seconds: float) -> R | Failure:
         assert self.alive, "a worker that is gone was asked"
         assert self.awake, "a worker that is suspended was asked"
-        others = [worker for worker in self.crew.opened if worker is not self and worker.alive and worker.awake]
+        others = [worker for worker in self.pool.opened if worker is not self and worker.alive and worker.awake]
         assert not others, "another worker was not suspended meanwhile"
-        assert timeout_seconds in {self.crew.timeout_seconds, self.crew.budget_seconds}
-        assert "case" not in request or request["case"]["device"] == self.device, "a case of another device"
-        self.crew.asked.append((self, request))
-        self.crew.now += self.crew.seconds.get(request["do"], 0.0)
-        reply = self.crew.script(self, request)
+        assert timeout_seconds in {self.pool.timeout_seconds, self.pool.budget_seconds}
+        assert case_of(request) is None or case_of(request).device == self.device, "a case of another device"
+        assert decode_request(encode_request(request)) == request, "a request that does not survive its line"
+        self.pool.asked.append((self, request))
+        self.pool.now += self.pool.seconds.get(type(request), 0.0)
+        reply = self.pool.script(self, request)
         if isinstance(reply, WorkerDiedError | WorkerTimeoutError):
             self.alive = False
         if isinstance(reply, Exception):
             raise reply
-        return self.usual(request) if reply is None else reply
+        reply = self.usual(request) if reply is None else reply
+        assert isinstance(reply, Failure | ANSWERS[type(request)]), "a reply that belongs to another request"
+        return cast("R | Failure", reply)
 
-    def usual(self, request: Reply) -> Reply:  # noqa: PLR0911  one for each request
+    def usual(self, request: Request[Any]) -> Reply:  # noqa: PLR0911  one for each request
         match request:
-            case {"do": "prepare", "case": case}:
-                self.ready.add(Case(**case).id)
-                return asdict(replace(preparation(step=case["step"]), estimate_seconds=0.001, clock_seconds=1e-9))
-            case {"do": "slice", "case_id": name, "iterations": iterations}:
-                assert name in self.ready, "a case that was not prepared in this worker was timed"
-                return {
-                    "seconds": self.crew.slice_seconds(self, request),
-                    "started": self.crew.now,
-                    "wall_seconds": 0.001 * iterations,
-                    "stolen_seconds": 0.0,
-                    "minor_faults": 1,
-                    "involuntary_switches": 2,
-                    "latency_seconds": 0.002 if request.get("singles") else None,
-                    "event_seconds": None,
-                    "throttled": [],
-                }
-            case {"do": "yardstick"}:
-                return {"seconds": 2e-5}
-            case {"do": "probe"}:
-                return {}
-            case {"do": "models"}:
-                return {"models": self.crew.models[self.side]}
-            case {"do": "ceilings", "dtypes": dtypes}:
-                rates = [("products", dtype, 1e11, 1024) for dtype in dict.fromkeys(dtypes)]
-                fields = ("limit", "dtype", "per_second", "size")
-                every = [*rates, ("copies", None, 1e10, 1 << 20)]
-                return {"ceilings": [{**dict(zip(fields, one, strict=True)), "reason": None} for one in every]}
-            case {"do": "counts"}:
-                return {"counts": {"flops": 1000, "operators": 9}}
-            case {"do": "facts"}:
-                return {"facts": {"torch.threads": 2, f"device.{self.device}.description": "Imaginary"}}
-            case {"do": "drop"}:
+            case Prepare():
+                self.ready.add(request.case)
+                return replace(preparation(step=request.case.step), estimate_seconds=0.001, clock_seconds=1e-9)
+            case TimeSlice():
+                assert request.case in self.ready, "a case that was not prepared in this worker was timed"
+                return Timing(
+                    seconds=self.pool.slice_seconds(self, request),
+                    started_seconds=self.pool.now,
+                    wall_seconds=0.001 * request.iterations,
+                    stolen_seconds=0.0,
+                    minor_faults=1,
+                    involuntary_switches=2,
+                    latency_seconds=0.002 if request.singles else None,
+                    event_seconds=None,
+                    throttled=(),
+                )
+            case ReadYardstick():
+                return YardstickRead(seconds=2e-5)
+            case Probe():
+                return Done()
+            case ListModels():
+                return ModelsListed(names=tuple(self.pool.models[self.side]))
+            case FindCeilings():
+                limits = [(Limit.PRODUCTS, dtype, 1e11, 1024) for dtype in dict.fromkeys(request.dtypes)]
+                return CeilingsFound(
+                    ceilings=tuple(
+                        Ceiling(
+                            device=self.device,
+                            launch=request.launch,
+                            limit=limit,
+                            dtype=dtype,
+                            per_second=rate,
+                            size=size,
+                            reason=None,
+                        )
+                        for limit, dtype, rate, size in [*limits, (Limit.COPIES, None, 1e10, 1 << 20)]
+                    )
+                )
+            case Count():
+                return Counted(counts={"flops": 1000, "operators": 9})
+            case TellFacts():
+                return FactsTold(facts={"torch.threads": 2, f"device.{self.device}.description": "Imaginary"})
+            case Drop():
                 self.ready.clear()
-                return {}
+                return Done()
         raise AssertionError(request)
+
+    def prepared(self, request: Request[Any]) -> Preparation:
+        """Return the usual reply to a preparation, for a script that changes a part of it."""
+        preparation = self.usual(request)
+        assert isinstance(preparation, Preparation)
+        return preparation
+
+    def timing(self, request: Request[Any]) -> Timing:
+        """Return the usual reply to a slice, for a script that changes a part of it."""
+        timing = self.usual(request)
+        assert isinstance(timing, Timing)
+        return timing
 
     def pause(self) -> None:
         self.awake = False
@@ -98,15 +151,21 @@ class FakeWorker:
         self.alive = False
 
 
+def case_of(request: Request[Any]) -> Case | None:
+    """Return the case that a request is about; None if it is about none."""
+    return getattr(request, "case", None)
+
+
 @dataclass
-class FakeCrew:
+class FakePool:
     """Makes fake workers, one at a time.
 
     Attributes:
         script: what a worker answers; None for the usual.
         absent: devices that cannot be used, and why.
-        seconds: what each request takes on the crew's own clock, `now`.
+        seconds: what each request takes on the pool's own clock, `now`.
         execution: what executing a launcher takes on it: for the pilot, and every four launches.
+        models: that each arm has.
     """
 
     script: Script = as_planned
@@ -117,27 +176,28 @@ class FakeCrew:
     launching_seconds: float = 0.0
     execution: float = 0.0
     now: float = 0.0
-    seconds: dict[str, float] = field(default_factory=lambda: {"prepare": 0.1, "slice": 0.01, "yardstick": 0.001})
+    seconds: dict[type, float] = field(default_factory=lambda: {Prepare: 0.1, TimeSlice: 0.01, ReadYardstick: 0.001})
+    models: dict[Side, list[str]] = field(default_factory=lambda: {side: ["mlp"] for side in Side})
     opened: list[FakeWorker] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    asked: list[tuple[FakeWorker, Reply]] = field(default_factory=list)
+    asked: list[tuple[FakeWorker, Request[Any]]] = field(default_factory=list)
 
-    def open(self, device: str, launch: int) -> tuple[FakeWorker | None, str | None]:
+    def open(self, device: str, launch: int) -> FakeWorker | Failure:
         assert not any(worker.alive for worker in self.opened), "two workers at a time"
         if device in self.absent:
             self.refused.append(device)
-            return None, self.absent[device]
+            return Failure(outcome=Outcome.SKIPPED, reason=self.absent[device])
         if not self.opened or self.executions(self.opened[-1].launch, launch):
             self.now += self.execution
             self.launching_seconds += self.execution
         worker = FakeWorker(self, device, launch, number=len(self.opened))
         self.opened.append(worker)
-        return worker, None
+        return worker
 
-    def slice_seconds(self, worker: FakeWorker, request: Reply) -> float:
+    def slice_seconds(self, worker: FakeWorker, request: TimeSlice) -> float:
         """Return what a slice takes per iteration: a millisecond."""
         assert worker.alive
-        assert request["iterations"] > 0
+        assert request.iterations > 0
         return 0.001
 
     def executions(self, done: int, launches: int) -> int:
@@ -146,68 +206,53 @@ class FakeCrew:
     def clock(self) -> float:
         return self.now
 
-    def requests(self, name: str) -> list[tuple[FakeWorker, Reply]]:
+    def requests(self, kind: type[RequestKind]) -> list[tuple[FakeWorker, RequestKind]]:
         """Return the requests of one kind, in order, with the worker that got each."""
-        return [(worker, request) for worker, request in self.asked if request["do"] == name]
+        return [(worker, request) for worker, request in self.asked if isinstance(request, kind)]
 
     def order(self) -> list[tuple[int, str]]:
         """Return the launch and case of every slice, in order."""
-        return [(worker.launch, request["case_id"]) for worker, request in self.requests("slice")]
+        return [(worker.launch, request.case.id) for worker, request in self.requests(TimeSlice)]
+
+
+RequestKind = TypeVar("RequestKind", bound=Request[Any])
 
 
 @dataclass
-class FakeArms(FakeCrew):
+class FakeArms(FakePool):
     """Makes the workers of two arms.
 
     Attributes:
-        models: that each arm has.
         slower: by how much head's slices are, by case id.
-        renewed: after how many blocks' worth of workers the launchers were executed anew.
         scatter: of a worker's slices, as a share, drawn once for each worker and case.
     """
 
-    models: dict[Side, list[str]] = field(default_factory=lambda: {side: ["mlp"] for side in Side})
     slower: dict[str, float] = field(default_factory=dict)
-    renewed: list[int] = field(default_factory=list)
     scatter: float = 0.0
     random: Random = field(default_factory=lambda: Random(0))
 
-    def hire(self, side: Side, first: bool) -> FakeOpener:  # noqa: FBT001  as the real one
-        """Return the maker of one arm's workers."""
-        return FakeOpener(self, side, first)
+    def make_opener(self, side: Side, *, first: bool) -> Opener:
+        """Return what makes one arm's workers."""
+        return partial(self.open_arm, side=side, first=first)
 
-    def renew(self) -> None:
-        self.renewed.append(len(self.opened))
+    def open_arm(self, device: str, launch: int, *, side: Side, first: bool) -> FakeWorker | Failure:
+        if device in self.absent:
+            return Failure(outcome=Outcome.SKIPPED, reason=self.absent[device])
+        worker = FakeWorker(self, device, launch, len(self.opened), side=side, first=first)
+        self.opened.append(worker)
+        return worker
 
-    def slice_seconds(self, worker: FakeWorker, request: Reply) -> float:
-        effect = self.slower.get(request["case_id"], 0.0) if worker.side is Side.HEAD else request.get("slowdown", 0.0)
+    def slice_seconds(self, worker: FakeWorker, request: TimeSlice) -> float:
+        effect = self.slower.get(request.case.id, 0.0) if worker.side is Side.HEAD else request.slowdown
         return 0.001 * (1 + effect) * (1 + self.random.gauss(0.0, 0.001)) * (1 + worker.number % 7 * self.scatter)
 
 
-@dataclass
-class FakeOpener:
-    """Makes the workers of one arm."""
-
-    crew: FakeArms
-    side: Side
-    first: bool
-
-    def open(self, device: str, launch: int) -> tuple[FakeWorker | None, str | None]:
-        if device in self.crew.absent:
-            return None, self.crew.absent[device]
-        crew = self.crew
-        worker = FakeWorker(crew, device, launch, len(crew.opened), side=self.side, first=self.first)
-        crew.opened.append(worker)
-        return worker, None
-
-
-def breaks(case: Case, how: Reply | Exception, *, doing: str, launch: int, after: int = 0) -> Script:
+def breaks(case: Case, how: Failure | Exception, *, doing: type[Request[Any]], launch: int, after: int = 0) -> Script:
     """Return a script in which one case breaks in one launch, `after` that many good replies there."""
     left = [after]
 
-    def script(worker: FakeWorker, request: Reply) -> Reply | Exception | None:
-        mine = request.get("case_id") == case.id or (request["do"] == "prepare" and Case(**request["case"]) == case)
-        if not mine or request["do"] != doing or worker.launch != launch:
+    def script(worker: FakeWorker, request: Request[Any]) -> Failure | Exception | None:
+        if case_of(request) != case or type(request) is not doing or worker.launch != launch:
             return None
         left[0] -= 1
         return how if left[0] < 0 else None

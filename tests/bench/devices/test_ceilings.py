@@ -8,8 +8,6 @@ import pytest
 import torch
 
 from bench.devices import ceilings
-from bench.files.decode import decode
-from bench.record.observations import Ceiling
 
 CPU = torch.device("cpu")
 
@@ -44,8 +42,8 @@ class Machine:
 @pytest.mark.usefixtures("small")
 def test_ceilings_are_records_of_each_dtype_once_and_of_copies() -> None:
     """Autocast multiplies in the dtype it is named after."""
-    answers = ceilings.ceilings(CPU, perf_counter, ["float32", "amp-bfloat16", "bfloat16"])
-    records = [decode(Ceiling, {"device": "cpu", "launch": 1, **answer}) for answer in answers]
+    records = ceilings.ceilings(CPU, perf_counter, ["float32", "amp-bfloat16", "bfloat16"], name="cpu", launch=2)
+    assert {(ceiling.device, ceiling.launch) for ceiling in records} == {("cpu", 2)}
     assert [(ceiling.limit.value, ceiling.dtype, ceiling.reason) for ceiling in records] == [
         ("products", "float32", None),
         ("products", "bfloat16", None),
@@ -104,10 +102,10 @@ def test_what_a_device_cannot_do_has_its_reason(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(ceilings, "linear", refuse)
     monkeypatch.setattr(ceilings, "COPY_BYTES", (1 << 18,))
-    product, copies = ceilings.ceilings(CPU, perf_counter, ["float32"])
-    assert product["reason"] == "NotImplementedError: 'linear' is not there"
-    assert product["per_second"] is None
-    assert copies["per_second"]
+    product, copies = ceilings.ceilings(CPU, perf_counter, ["float32"], name="cpu", launch=1)
+    assert product.reason == "NotImplementedError: 'linear' is not there"
+    assert product.per_second is None
+    assert copies.per_second
 
 
 def test_sweep_ends_before_a_call_that_would_take_too_long() -> None:

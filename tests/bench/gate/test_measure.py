@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.gate.measure import check_continuable
+from bench.gate.measure import blocks_per_launcher, check_continuable
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Environment
 from bench.record.gate import Job
@@ -62,3 +62,13 @@ def test_a_gate_that_never_came_to_a_block_is_begun_again() -> None:
     """There is no plan to go on with."""
     with pytest.raises(SetupError, match="it never came to a block"):
         check_continuable(replace(stored(), plan=None, blocks=(), looks=()), stored())
+
+
+@pytest.mark.parametrize(
+    ("head", "blocks"),
+    [(Arm(), 10), (Arm(dtype="bfloat16"), 10), (Arm(python="python3.99"), 1), (Arm(variables={"A": "1"}), 1)],
+    ids=["alike", "other-dtype", "other-python", "other-variables"],
+)
+def test_arms_that_cannot_share_a_launcher_have_fresh_ones_in_each_block(head: Arm, blocks: int) -> None:
+    """Hash seed and address layout of one launcher would be head's or base's for several blocks."""
+    assert blocks_per_launcher({Side.BASE: Arm(ref="main"), Side.HEAD: head}) == blocks

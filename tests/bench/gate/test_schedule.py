@@ -7,21 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby, permutations
 from random import Random
+from typing import Any
 
 import pytest
 
 from bench.gate import block as quads_module
 from bench.gate import schedule as blocks_module
 from bench.gate.block import LEAST_QUADS, MOST_QUADS, Turn
-from bench.gate.schedule import BLOCKS_PER_LAUNCHER, Blocks, Event
+from bench.gate.schedule import Blocks, Event
 from bench.processes.local import WorkerDiedError
+from bench.protocol import Count, Failure, Prepare, Request, TimeSlice
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Contest, Counts, Ending, Fault, Looked, Opened, Plan
 from bench.record.looks import LEAST_BLOCKS, LOOKS
 from bench.record.run import Outcome
-from tests.makers.doubles import FakeArms, FakeWorker, Reply
+from tests.makers.doubles import FakeArms, FakeWorker, case_of
 from tests.makers.jobs import CASES
 
 SETTINGS = Settings(launches=60, budget_seconds=10_000.0)
@@ -29,7 +31,7 @@ ARMS = {Side.BASE: Arm(ref="main"), Side.HEAD: Arm()}
 
 
 def carry_out(
-    crew: FakeArms,
+    pool: FakeArms,
     monkeypatch: pytest.MonkeyPatch,
     *,
     settings: Settings = SETTINGS,
@@ -41,19 +43,17 @@ def carry_out(
     done: int = 0,
 ) -> list[Event]:
     """Return the events of a comparison."""
-    monkeypatch.setattr(blocks_module, "monotonic", crew.clock)
-    monkeypatch.setattr(quads_module, "monotonic", crew.clock)
-    crew.timeout_seconds, crew.budget_seconds = settings.timeout_seconds, settings.budget_seconds
+    monkeypatch.setattr(blocks_module, "monotonic", pool.clock)
+    monkeypatch.setattr(quads_module, "monotonic", pool.clock)
+    pool.timeout_seconds, pool.budget_seconds = settings.timeout_seconds, settings.budget_seconds
     blocks = Blocks(
         cases,
         settings,
         arms or ARMS,
-        hire=crew.hire,
+        workers=pool,
         settled=settled,
         stop=stop,
         begin=0.0,
-        renew=crew.renew,
-        blocks_per_launcher=BLOCKS_PER_LAUNCHER,
         floors=dict.fromkeys((case.id for case in cases), 0.02),
         random=Random(1),
         plan=plan,
@@ -61,11 +61,11 @@ def carry_out(
     )
     events = []
     for event in blocks.events():
-        assert not any(worker.alive and worker.awake for worker in crew.opened if worker.launch > 0) or isinstance(
+        assert not any(worker.alive and worker.awake for worker in pool.opened if worker.launch > 0) or isinstance(
             event, Turn | Fault | Counts | Opened
         )
         events.append(event)
-    assert not any(worker.alive for worker in crew.opened), "a worker was left"
+    assert not any(worker.alive for worker in pool.opened), "a worker was left"
     return events
 
 
@@ -105,11 +105,11 @@ def test_block_holds_every_case_in_quads_and_the_controls(monkeypatch: pytest.Mo
 
 def test_slices_come_in_the_order_of_their_quads(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was recorded as ABBA was asked as ABBA."""
-    crew = FakeArms()
-    events = carry_out(crew, monkeypatch, cases=CASES[:1], settings=replace(SETTINGS, launches=8))
+    pool = FakeArms()
+    events = carry_out(pool, monkeypatch, cases=CASES[:1], settings=replace(SETTINGS, launches=8))
     assert len(blocks_in(events)) == 8
     for block in blocks_in(events)[1:]:  # the pilot's workers are of launch 1 too
-        asked = [worker.side is Side.BASE for worker, _ in crew.requests("slice") if worker.launch == block.index]
+        asked = [worker.side is Side.BASE for worker, _ in pool.requests(TimeSlice) if worker.launch == block.index]
         recorded = {
             one.contest: [flag for outside in one.base_outside for flag in (outside, not outside, not outside, outside)]
             for one in block.pairings
@@ -129,39 +129,39 @@ def head_places(recorded: dict[Contest, list[bool]], order: Sequence[Contest]) -
 
 def test_roles_and_slots_are_drawn_anew_for_each_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """The coin is what the test of significance rests on."""
-    crew = FakeArms()
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=32))
+    pool = FakeArms()
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=32))
     coins = [block.base_first for block in blocks_in(events)]
     assert 8 < sum(coins) < 24
     for block in blocks_in(events)[1:]:
-        of_block = [worker for worker in crew.opened if worker.launch == block.index]
+        of_block = [worker for worker in pool.opened if worker.launch == block.index]
         heads = {worker.first for worker in of_block if worker.side is Side.HEAD}
         assert heads == {not block.base_first}
 
 
 def test_workers_are_fresh_in_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """A block is a launch of every arm: base twice, for the control."""
-    crew = FakeArms()
-    carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
-    by_launch = Counter((worker.launch, worker.side) for worker in crew.opened)
+    pool = FakeArms()
+    carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
+    by_launch = Counter((worker.launch, worker.side) for worker in pool.opened)
     assert all(by_launch[launch, Side.HEAD] == 1 and by_launch[launch, Side.BASE] == 2 for launch in range(2, 9))
 
 
 def test_slice_has_a_lead_of_half_its_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process was suspended a moment ago."""
-    crew = FakeArms()
-    carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
-    assert {request["iterations"] // 2 == request["lead"] for _, request in crew.requests("slice")} == {True}
+    pool = FakeArms()
+    carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
+    assert {request.iterations // 2 == request.lead for _, request in pool.requests(TimeSlice)} == {True}
 
 
 def test_only_the_control_is_slowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """And only in its own contest, in the process that stands for head there."""
-    crew = FakeArms()
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
+    pool = FakeArms()
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
     plan = next(event for event in events if isinstance(event, Plan))
-    slowed = [(worker, request) for worker, request in crew.requests("slice") if "slowdown" in request]
+    slowed = [(worker, request) for worker, request in pool.requests(TimeSlice) if request.slowdown]
     assert slowed
-    assert {request["case_id"] for _, request in slowed} == {plan.control.id}
+    assert {request.case for _, request in slowed} == {plan.control}
     assert {worker.side for worker, _ in slowed} == {Side.BASE}
     for block in blocks_in(events):
         one = next(pairing for pairing in block.pairings if pairing.contest is Contest.SLOWED)
@@ -178,9 +178,9 @@ def test_looks_are_where_the_design_has_them(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_last_look_is_where_the_budget_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks that were paid for are looked at."""
-    crew = FakeArms()
-    crew.seconds["prepare"] = 0.1
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, budget_seconds=80.0))
+    pool = FakeArms()
+    pool.seconds[Prepare] = 0.1
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, budget_seconds=80.0))
     made = len(blocks_in(events))
     assert 8 < made < 60
     looks = [event.blocks for event in events if isinstance(event, Looked)]
@@ -191,9 +191,9 @@ def test_last_look_is_where_the_budget_ends(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_budget_for_too_few_blocks_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what to do."""
-    crew = FakeArms()
-    crew.seconds["prepare"] = 2.0
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, budget_seconds=60.0))
+    pool = FakeArms()
+    pool.seconds[Prepare] = 2.0
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, budget_seconds=60.0))
     assert not [event for event in events if isinstance(event, Looked)]
     assert ending_of(events).broken
     assert "raise --budget" in ending_of(events).reason
@@ -208,24 +208,25 @@ def test_it_ends_at_the_look_that_settles_everything(monkeypatch: pytest.MonkeyP
     )
 
 
-def test_launchers_are_renewed_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash seed and layout are drawn anew."""
-    crew = FakeArms()
-    carry_out(crew, monkeypatch)
-    assert len(crew.renewed) == 60 // BLOCKS_PER_LAUNCHER
+def test_a_block_is_a_launch_to_whoever_makes_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool executes its launchers anew every so many launches, and added blocks count on."""
+    pool = FakeArms()
+    plan = next(event for event in carry_out(FakeArms(), monkeypatch) if isinstance(event, Plan))
+    carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=3), plan=plan, done=30)
+    assert [launch for launch, _ in groupby(worker.launch for worker in pool.opened)] == [0, 31, 32, 33]
 
 
 def test_noisy_case_gets_more_quads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shared out by the pilot, which is discarded."""
-    crew = FakeArms()
-    usual = crew.slice_seconds
+    pool = FakeArms()
+    usual = pool.slice_seconds
 
-    def restless(worker: FakeWorker, request: Reply) -> float:
-        noise = 0.2 if request["case_id"] == CASES[0].id else 0.01
-        return usual(worker, request) * (1 + noise * crew.random.random())
+    def restless(worker: FakeWorker, request: TimeSlice) -> float:
+        noise = 0.2 if request.case == CASES[0] else 0.01
+        return usual(worker, request) * (1 + noise * pool.random.random())
 
-    monkeypatch.setattr(crew, "slice_seconds", restless)
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
+    monkeypatch.setattr(pool, "slice_seconds", restless)
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
     plan = next(event for event in events if isinstance(event, Plan))
     quads = {share.case: share.quads for share in plan.shares}
     assert quads[CASES[0]] == MOST_QUADS
@@ -233,12 +234,14 @@ def test_noisy_case_gets_more_quads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert blocks_in(events)[0].index == 1
 
 
-def breaks_in(side: Side, case: Case, how: Reply | Exception, *, doing: str, launch: int) -> Callable[..., object]:
+def breaks_in(
+    side: Side, case: Case, how: Failure | Exception, *, doing: type[Request[Any]], launch: int
+) -> Callable[..., object]:
     """Return a script in which one case breaks in one arm and block."""
 
-    def script(worker: FakeWorker, request: Reply) -> Reply | Exception | None:
-        mine = request.get("case_id") == case.id or ("case" in request and Case(**request["case"]) == case)
-        return how if mine and (worker.side, worker.launch, request["do"]) == (side, launch, doing) else None
+    def script(worker: FakeWorker, request: Request[Any]) -> Failure | Exception | None:
+        mine = case_of(request) == case
+        return how if mine and (worker.side, worker.launch, type(request)) == (side, launch, doing) else None
 
     return script
 
@@ -247,36 +250,36 @@ def breaks_in(side: Side, case: Case, how: Reply | Exception, *, doing: str, lau
 @pytest.mark.parametrize(
     ("how", "outcome"),
     [
-        ({"outcome": "wrong_result", "reason": "off"}, Outcome.WRONG_RESULT),
+        (Failure(outcome=Outcome.WRONG_RESULT, reason="off"), Outcome.WRONG_RESULT),
         (WorkerDiedError("SIGSEGV"), Outcome.CRASHED),
     ],
     ids=["wrong", "crashed"],
 )
 def test_fault_before_the_first_block_costs_its_case_only(
-    side: Side, how: Reply | Exception, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+    side: Side, how: Failure | Exception, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is named with its arm."""
-    crew = FakeArms()
-    crew.script = breaks_in(side, CASES[1], how, doing="prepare", launch=0)  # type: ignore[assignment]
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
+    pool = FakeArms()
+    pool.script = breaks_in(side, CASES[1], how, doing=Prepare, launch=0)
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
     (fault,) = (event for event in events if isinstance(event, Fault))
     assert (fault.side, fault.case, fault.block, fault.outcome) == (side, CASES[1], 0, outcome)
     assert {one.case for block in blocks_in(events) for one in block.pairings} == set(CASES) - {CASES[1]}
     assert len(blocks_in(events)) == 8
 
 
-@pytest.mark.parametrize("doing", ["prepare", "slice"])
-def test_fault_in_a_block_throws_that_block_away(doing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("doing", [Prepare, TimeSlice])
+def test_fault_in_a_block_throws_that_block_away(doing: type[Request[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     """A row with a hole is no row; the block is made again without the case."""
-    crew = FakeArms()
+    pool = FakeArms()
     plan = next(
         event
         for event in carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=8))
         if isinstance(event, Plan)
     )
     broken = next(case for case in CASES if case != plan.control)
-    crew.script = breaks_in(Side.HEAD, broken, WorkerDiedError("SIGKILL"), doing=doing, launch=3)  # type: ignore[assignment]
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
+    pool.script = breaks_in(Side.HEAD, broken, WorkerDiedError("SIGKILL"), doing=doing, launch=3)
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
     (fault,) = (event for event in events if isinstance(event, Fault))
     assert (fault.block, fault.outcome) == (3, Outcome.CRASHED)
     made = blocks_in(events)
@@ -289,9 +292,9 @@ def test_fault_of_the_control_case_ends_it(monkeypatch: pytest.MonkeyPatch) -> N
     """Without its controls a comparison proves nothing."""
     found = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=8))
     control = next(event for event in found if isinstance(event, Plan)).control
-    crew = FakeArms()
-    crew.script = breaks_in(Side.BASE, control, WorkerDiedError("SIGKILL"), doing="slice", launch=3)  # type: ignore[assignment]
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
+    pool = FakeArms()
+    pool.script = breaks_in(Side.BASE, control, WorkerDiedError("SIGKILL"), doing=TimeSlice, launch=3)
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
     assert ending_of(events).broken
     assert control.id in ending_of(events).reason
 
@@ -299,13 +302,13 @@ def test_fault_of_the_control_case_ends_it(monkeypatch: pytest.MonkeyPatch) -> N
 def test_cases_of_two_devices_are_timed_on_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker serves the device that it opened; those of a device come one after the other."""
     cases = (*CASES[:2], *(replace(case, device="cuda") for case in CASES[:2]))
-    crew = FakeArms()
-    events = carry_out(crew, monkeypatch, cases=cases, settings=replace(SETTINGS, launches=8))
+    pool = FakeArms()
+    events = carry_out(pool, monkeypatch, cases=cases, settings=replace(SETTINGS, launches=8))
     for block in blocks_in(events):
         devices = [one.case.device for one in block.pairings]
         assert len(list(groupby(devices))) == 2
         assert {one.case for one in block.pairings} == set(cases)
-    assert {worker.device for worker, _ in crew.requests("slice")} == {"cpu", "cuda"}
+    assert {worker.device for worker, _ in pool.requests(TimeSlice)} == {"cpu", "cuda"}
 
 
 def test_control_is_timed_first_and_its_arms_before_its_controls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,9 +330,9 @@ def test_control_is_slowed_by_twice_its_floor(monkeypatch: pytest.MonkeyPatch) -
 
 def test_budget_ends_while_cases_are_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """A head that hangs must not cost an hour; what is known by then is kept."""
-    crew = FakeArms()
-    crew.seconds["prepare"] = 30.0
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, budget_seconds=100.0))
+    pool = FakeArms()
+    pool.seconds[Prepare] = 30.0
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, budget_seconds=100.0))
     assert ending_of(events).broken
     assert "the budget of 100 s ended" in ending_of(events).reason
     assert ending_of(events).wall_seconds < 200
@@ -337,9 +340,9 @@ def test_budget_ends_while_cases_are_made_ready(monkeypatch: pytest.MonkeyPatch)
 
 def test_case_that_cannot_be_counted_is_still_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A watch that breaks is no fault of what is watched."""
-    crew = FakeArms()
-    crew.script = breaks_in(Side.HEAD, CASES[0], {"outcome": "failed", "reason": "no"}, doing="counts", launch=0)  # type: ignore[assignment]
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
+    pool = FakeArms()
+    pool.script = breaks_in(Side.HEAD, CASES[0], Failure(outcome=Outcome.FAILED, reason="no"), doing=Count, launch=0)
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
     (without,) = (event for event in events if isinstance(event, Counts) and event.reason)
     assert (without.side, without.case, without.numbers) == (Side.HEAD, CASES[0], {})
     assert not [event for event in events if isinstance(event, Fault)]
@@ -349,8 +352,8 @@ def test_case_that_cannot_be_counted_is_still_timed(monkeypatch: pytest.MonkeyPa
 def test_case_of_a_model_that_head_lost_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its id, since it was asked for."""
     wide = replace(CASES[0], model="mlp-wide")
-    crew = FakeArms(models={Side.BASE: ["mlp", "mlp-wide"], Side.HEAD: ["mlp"]})
-    events = carry_out(crew, monkeypatch, cases=(*CASES, wide), settings=replace(SETTINGS, launches=8))
+    pool = FakeArms(models={Side.BASE: ["mlp", "mlp-wide"], Side.HEAD: ["mlp"]})
+    events = carry_out(pool, monkeypatch, cases=(*CASES, wide), settings=replace(SETTINGS, launches=8))
     (opened,) = (event for event in events if isinstance(event, Opened))
     assert opened == Opened(new=(), gone=(wide.id,))
 
@@ -358,8 +361,8 @@ def test_case_of_a_model_that_head_lost_is_gone(monkeypatch: pytest.MonkeyPatch)
 def test_case_of_a_model_that_only_head_has_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a failure nor a silent pass; what only base has is gone."""
     wide = replace(CASES[0], model="mlp-wide")
-    crew = FakeArms(models={Side.BASE: ["mlp", "old"], Side.HEAD: ["mlp", "mlp-wide"]})
-    events = carry_out(crew, monkeypatch, cases=(*CASES, wide), settings=replace(SETTINGS, launches=8))
+    pool = FakeArms(models={Side.BASE: ["mlp", "old"], Side.HEAD: ["mlp", "mlp-wide"]})
+    events = carry_out(pool, monkeypatch, cases=(*CASES, wide), settings=replace(SETTINGS, launches=8))
     (opened,) = (event for event in events if isinstance(event, Opened))
     assert opened == Opened(new=(wide.id,), gone=("old",))
     assert not [event for event in events if isinstance(event, Fault)]
@@ -368,8 +371,8 @@ def test_case_of_a_model_that_only_head_has_is_new(monkeypatch: pytest.MonkeyPat
 
 def test_arm_without_a_device_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skipped with the reason, in both."""
-    crew = FakeArms(absent={"cpu": "no such thing"})
-    events = carry_out(crew, monkeypatch)
+    pool = FakeArms(absent={"cpu": "no such thing"})
+    events = carry_out(pool, monkeypatch)
     assert {event.outcome for event in events if isinstance(event, Fault)} == {Outcome.SKIPPED}
     assert ending_of(events).broken
     assert not blocks_in(events)
@@ -377,10 +380,10 @@ def test_arm_without_a_device_measures_nothing(monkeypatch: pytest.MonkeyPatch) 
 
 def test_arm_runs_its_own_variant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eager against bfloat16, say; the record goes by base's name."""
-    crew = FakeArms()
+    pool = FakeArms()
     arms = {Side.BASE: Arm(), Side.HEAD: Arm(dtype="float64")}
-    events = carry_out(crew, monkeypatch, arms=arms, cases=CASES[:1], settings=replace(SETTINGS, launches=8))
-    assert {request["case_id"] for worker, request in crew.requests("slice") if worker.side is Side.HEAD} == {
+    events = carry_out(pool, monkeypatch, arms=arms, cases=CASES[:1], settings=replace(SETTINGS, launches=8))
+    assert {request.case.id for worker, request in pool.requests(TimeSlice) if worker.side is Side.HEAD} == {
         "mlp-forward-b1-cpu-float64-eager"
     }
     assert {one.case for block in blocks_in(events) for one in block.pairings} == set(CASES[:1])
@@ -388,12 +391,12 @@ def test_arm_runs_its_own_variant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_stop_ends_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole blocks are kept."""
-    crew = FakeArms()
+    pool = FakeArms()
 
     def stop() -> str | None:
-        return "stopped by SIGINT" if len(crew.asked) > 1500 else None
+        return "stopped by SIGINT" if len(pool.asked) > 1500 else None
 
-    events = carry_out(crew, monkeypatch, stop=stop)
+    events = carry_out(pool, monkeypatch, stop=stop)
     assert ending_of(events).stopped
     assert ending_of(events).reason == "stopped by SIGINT"
     assert blocks_in(events)

@@ -23,12 +23,14 @@ from bench.plugin.gate import GatePlugin, Measured, earlier_gate, exit_code, mar
 from bench.plugin.output import Output
 from bench.plugin.replay import Tape
 from bench.processes.local import LaunchError
+from bench.processes.supervisor import Opener
+from bench.protocol import TimeSlice
 from bench.record.arm import Arm, Side
 from bench.record.gate import Acceptance, Fault, Job
 from bench.record.run import Outcome
 from bench.request import SetupError
 from reports.gate.answer import State, conclude
-from tests.makers.doubles import FakeArms, FakeOpener
+from tests.makers.doubles import FakeArms
 from tests.makers.jobs import CASES, ENDING, events_of, made_job
 from tests.makers.plugins import EndedSession, Fixture, made_publication
 from tests.makers.requests import GATE, made_request
@@ -260,7 +262,6 @@ class FakeGateWorkers(FakeArms):
         )
     )
     arms: dict[Side, Arm] = field(default_factory=lambda: {side: Arm() for side in Side})
-    blocks_per_launcher: int = 10
 
 
 Suite = Callable[..., pytest.HookRecorder]
@@ -320,7 +321,7 @@ def test_launcher_that_does_not_come_up_proves_nothing(suite: Suite, tmp_path: P
     """An arm's interpreter may be broken: its reason is the ending, and stands beside what the arm is."""
 
     class Broken(FakeGateWorkers):
-        def hire(self, side: Side, first: bool) -> FakeOpener:  # noqa: FBT001  as the real one
+        def make_opener(self, side: Side, *, first: bool) -> Opener:
             raise LaunchError(f"no torch in {side}, slot {first}")
 
     assert suite(Broken()).ret == 6
@@ -350,7 +351,7 @@ def test_gate_with_other_arms_is_not_continued(suite: Suite, tmp_path: Path) -> 
     workers.arms = {Side.BASE: Arm(), Side.HEAD: Arm(variables={"OMP_NUM_THREADS": "1"})}
     assert suite(workers, "--add-blocks").ret == pytest.ExitCode.USAGE_ERROR
     assert (tmp_path / "out.json").read_bytes() == before
-    assert not workers.requests("slice")
+    assert not workers.requests(TimeSlice)
 
 
 def test_journal_of_a_gate_that_was_killed_is_kept_and_named(

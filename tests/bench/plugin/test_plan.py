@@ -9,8 +9,9 @@ import pytest
 
 from bench.host.folders import ROOT
 from bench.plugin.plan import plan_lines
+from bench.protocol import Probe
 from bench.record.conditions import Settings
-from tests.makers.doubles import FakeCrew
+from tests.makers.doubles import FakePool
 from tests.makers.runs import TWO
 
 CASE, OTHER = TWO
@@ -29,15 +30,15 @@ def test_plan_of_a_whole_session_runs_no_test_and_writes_nothing(
     pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each device is tried, nothing is timed."""
-    crew = FakeCrew(absent={"cuda": "no card"})
-    monkeypatch.setattr("bench.plugin.plan.run_workers", lambda *_, **__: nullcontext(crew))
+    pool = FakePool(absent={"cuda": "no card"})
+    monkeypatch.setattr("bench.plugin.plan.run_workers", lambda *_, **__: nullcontext(pool))
     small = ("--device=cpu,cuda", "--dtype=float32", "--step=forward", "--batch=64", "--compile=off", "--data=random")
     json_path = tmp_path / "out.json"
     result = pytester.inline_run(
         str(ROOT / "bench"), "-p", "no:cacheprovider", *small, "--plan", f"--benchmark-json={json_path}"
     )
     result.assertoutcome()
-    assert [request["do"] for _, request in crew.asked] == ["probe"]
-    assert crew.refused == ["cuda"]
+    assert [type(request) for _, request in pool.asked] == [Probe]
+    assert pool.refused == ["cuda"]
     assert not json_path.exists()
     assert not json_path.with_suffix(".jsonl").exists()

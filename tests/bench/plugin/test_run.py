@@ -19,9 +19,10 @@ from bench.host.folders import ROOT, lock
 from bench.plugin.replay import Tape
 from bench.plugin.run import RunPlugin
 from bench.processes.local import LaunchError
+from bench.protocol import Failure, Request, TimeSlice
 from bench.record.run import Outcome, Run
 from bench.run.schedule import Event
-from tests.makers.doubles import FakeCrew, FakeWorker, Reply
+from tests.makers.doubles import FakePool, FakeWorker
 from tests.makers.plugins import EndedSession, Fixture, made_publication
 from tests.makers.requests import RUN, made_request
 from tests.makers.runs import TWO, hole, made_run, measured, slices
@@ -137,8 +138,8 @@ def suite(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("bench.plugin.output.Output.__init__.__kwdefaults__", {"reports": tmp_path / "reports"})
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
 
-    def run(crew: FakeCrew, *arguments: str) -> pytest.HookRecorder:
-        monkeypatch.setattr("bench.plugin.run.run_workers", lambda *_, **__: nullcontext(crew))
+    def run(pool: FakePool, *arguments: str) -> pytest.HookRecorder:
+        monkeypatch.setattr("bench.plugin.run.run_workers", lambda *_, **__: nullcontext(pool))
         small = ("--device=cpu", "--step=forward", "--batch=64", "--compile=off", "--data=random", "--launches=2")
         return pytester.inline_run(
             str(ROOT / "bench"),
@@ -154,7 +155,7 @@ def suite(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_whole_session_measures_replays_and_publishes(suite: Suite, tmp_path: Path) -> None:
     """From the command line to the file."""
-    result = suite(FakeCrew())
+    result = suite(FakePool())
     result.assertoutcome(passed=2)
     assert result.ret == pytest.ExitCode.OK
     run = read_run(tmp_path / "out.json")
@@ -166,7 +167,7 @@ def test_whole_session_measures_replays_and_publishes(suite: Suite, tmp_path: Pa
 
 def test_only_what_was_selected_is_measured(suite: Suite, tmp_path: Path) -> None:
     """A deselected case costs no time."""
-    suite(FakeCrew(), "-k", "bfloat16").assertoutcome(passed=1)
+    suite(FakePool(), "-k", "bfloat16").assertoutcome(passed=1)
     assert [case.dtype for case in read_run(tmp_path / "out.json").cases] == ["bfloat16"]
 
 
@@ -185,11 +186,11 @@ def test_stopped_run_is_replayed_and_ends_as_interrupted(
     switch = Switch()
     monkeypatch.setattr("bench.plugin.run.stoppable", lambda: nullcontext(switch))
 
-    def script(worker: FakeWorker, request: Reply) -> None:
-        if request["do"] == "slice" and worker.launch == 2:
+    def script(worker: FakeWorker, request: Request[Any]) -> None:
+        if isinstance(request, TimeSlice) and worker.launch == 2:
             switch.reason = "stopped by SIGINT"
 
-    result = suite(FakeCrew(script))
+    result = suite(FakePool(script))
     assert result.ret == pytest.ExitCode.INTERRUPTED
     run = read_run(tmp_path / "out.json")
     assert run.finish is not None
@@ -200,8 +201,8 @@ def test_stopped_run_is_replayed_and_ends_as_interrupted(
 def test_launcher_that_does_not_come_up_is_a_usage_error(suite: Suite, tmp_path: Path) -> None:
     """One sentence, exit code 4, no file."""
 
-    class Broken(FakeCrew):
-        def open(self, device: str, launch: int) -> tuple[FakeWorker | None, str | None]:
+    class Broken(FakePool):
+        def open(self, device: str, launch: int) -> FakeWorker | Failure:
             raise LaunchError(f"torch does not come up for {device} in launch {launch}")
 
     assert suite(Broken()).ret == pytest.ExitCode.USAGE_ERROR
@@ -211,10 +212,10 @@ def test_launcher_that_does_not_come_up_is_a_usage_error(suite: Suite, tmp_path:
 
 def test_place_where_another_run_writes_is_a_usage_error(suite: Suite, tmp_path: Path) -> None:
     """Two runs in one file do not mix."""
-    crew = FakeCrew()
+    pool = FakePool()
     with lock(tmp_path / ".out.json.lock", remove=True):
-        assert suite(crew).ret == pytest.ExitCode.USAGE_ERROR
-    assert crew.opened == []
+        assert suite(pool).ret == pytest.ExitCode.USAGE_ERROR
+    assert pool.opened == []
 
 
 def test_terminal_that_is_gone_costs_no_figure(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,27 +225,27 @@ def test_terminal_that_is_gone_costs_no_figure(suite: Suite, tmp_path: Path, mon
         raise BrokenPipeError
 
     monkeypatch.setattr("bench.plugin.run.Progress.show", show)
-    assert suite(FakeCrew()).ret == pytest.ExitCode.OK
+    assert suite(FakePool()).ret == pytest.ExitCode.OK
     assert_complete(read_run(tmp_path / "out.json"))
 
 
 def test_journal_of_a_run_that_was_cut_off_is_kept(suite: Suite, tmp_path: Path) -> None:
     """Forgetting --resume must not cost an hour."""
     (tmp_path / "out.jsonl").write_text("the only copy")
-    assert suite(FakeCrew()).ret == pytest.ExitCode.OK
+    assert suite(FakePool()).ret == pytest.ExitCode.OK
     assert (tmp_path / "out.jsonl.1").read_text() == "the only copy"
     assert_complete(read_run(tmp_path / "out.jsonl"))
 
 
 def test_run_that_was_cut_off_is_resumed_from_its_journal(suite: Suite, tmp_path: Path) -> None:
     """The second launch is measured, the first is not measured again."""
-    assert suite(FakeCrew()).ret == pytest.ExitCode.OK
+    assert suite(FakePool()).ret == pytest.ExitCode.OK
     journal = tmp_path / "out.jsonl"
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-3]))
     (tmp_path / "out.json").unlink()
-    crew = FakeCrew()
-    assert suite(crew, "--resume").ret == pytest.ExitCode.OK
-    assert {worker.launch for worker, _ in crew.requests("slice")} == {2}
+    pool = FakePool()
+    assert suite(pool, "--resume").ret == pytest.ExitCode.OK
+    assert {worker.launch for worker, _ in pool.requests(TimeSlice)} == {2}
     assert_complete(read_run(tmp_path / "out.json"))
     assert not (tmp_path / "out.jsonl.1").exists()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,12 +17,19 @@ import pytest
 
 from bench.host.folders import ROOT
 from bench.processes.local import Launcher, LaunchError, WorkerDiedError, WorkerProcess, WorkerTimeoutError
+from bench.protocol import Done, Drop, Failure, Open, Prepare, ReadYardstick, TellFacts, TimeSlice, Warm
+from bench.record.case import Case
+from bench.record.conditions import Scalar
+from bench.record.observations import Preparation
+from bench.record.run import Outcome
 from tests.makers.processes import becomes, is_gone, wait_until_gone
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are POSIX processes")
 
 SECONDS = 60.0
-OPEN = {"do": "open", "device": "cpu", "seed": 0, "data_root": None, "left_out": [], "memory_bytes": None}
+OPEN = Open(device="cpu", seed=0, data_root=None, left_out=(), memory_bytes=None)
+FORWARD = Case(model="mlp", step="forward", batch=1 << 20, device="cpu", dtype="float32", compile="off")
+BACKWARD = replace(FORWARD, step="backward", batch=64)
 
 
 def launch(folder: Path) -> Launcher:
@@ -38,7 +48,7 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
 def shared(request: pytest.FixtureRequest, launcher: Launcher) -> Iterator[WorkerProcess]:
     """A worker for the tests that do not break it, made in either way."""
     worker = launcher.start(fork=request.param)
-    assert worker.ask(OPEN, SECONDS) == {}
+    assert worker.ask(OPEN, SECONDS) == Done()
     yield worker
     worker.end()
 
@@ -51,6 +61,13 @@ def worker(launcher: Launcher) -> Iterator[WorkerProcess]:
     worker.kill()
 
 
+def facts_of(worker: WorkerProcess, seconds: float = SECONDS) -> dict[str, Scalar]:
+    """Return what a worker tells about torch and its device."""
+    reply = worker.ask(TellFacts(), seconds)
+    assert not isinstance(reply, Failure)
+    return dict(reply.facts)
+
+
 def state(pid: int) -> str:
     """Return a process's state, as psutil names it."""
     return psutil.Process(pid).status()
@@ -60,22 +77,23 @@ def test_worker_is_a_process_of_its_own_that_answers(shared: WorkerProcess, laun
     """Fork or spawn: the same protocol, the same parent."""
     process = psutil.Process(shared.pid)
     assert process.ppid() == launcher._process.pid != os.getpid()
-    assert shared.ask({"do": "yardstick"}, SECONDS)["seconds"] > 0
+    yardstick = shared.ask(ReadYardstick(), SECONDS)
+    assert not isinstance(yardstick, Failure)
+    assert yardstick.seconds > 0
 
 
 def test_variables_reach_the_workers(shared: WorkerProcess) -> None:
     """OpenMP and malloc read theirs when a program is executed, so they are set before that."""
-    assert shared.ask({"do": "facts"}, SECONDS)["facts"]["torch.threads"] == 1
+    assert facts_of(shared)["torch.threads"] == 1
 
 
 def test_case_is_prepared_and_timed(shared: WorkerProcess) -> None:
     """A forked worker computes backward too, and runs parallel regions."""
-    case = {"model": "mlp", "step": "backward", "batch": 64, "device": "cpu", "dtype": "float32", "compile": "off"}
-    prepared = shared.ask({"do": "prepare", "case": case, "warm": False, "probe": True}, SECONDS)
-    assert "outcome" not in prepared
-    timed = shared.ask({"do": "slice", "case_id": "mlp-backward-b64-cpu-float32-eager", "iterations": 2}, SECONDS)
-    assert 0 < timed["seconds"] <= timed["wall_seconds"]
-    assert timed["minor_faults"] >= 0
+    assert isinstance(shared.ask(Prepare(case=BACKWARD, warm=False, probe=True), SECONDS), Preparation)
+    timed = shared.ask(TimeSlice(case=BACKWARD, iterations=2), SECONDS)
+    assert not isinstance(timed, Failure)
+    assert 0 < timed.seconds <= timed.wall_seconds
+    assert timed.minor_faults >= 0
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not bind processes to cores")
@@ -87,15 +105,17 @@ def test_executed_worker_may_use_every_core(tmp_path: Path) -> None:
         for forked in (True, False):
             worker = binding.start(fork=forked)
             worker.ask(OPEN, SECONDS)
-            threads.append(worker.ask({"do": "facts"}, SECONDS)["facts"]["torch.threads"])
+            threads.append(facts_of(worker)["torch.threads"])
             worker.end()
     assert threads[0] == threads[1]
 
 
 def test_unknown_request_is_an_answer_and_no_end(shared: WorkerProcess) -> None:
     """Whatever a case raises is that case's outcome."""
-    assert shared.ask({"do": "dance"}, SECONDS)["outcome"] == "failed"
-    assert shared.ask({"do": "drop"}, SECONDS) == {}
+    refused = shared.ask(Warm(compiled=False), SECONDS)  # a launcher is asked for it
+    assert isinstance(refused, Failure)
+    assert refused.outcome is Outcome.FAILED
+    assert shared.ask(Drop(), SECONDS) == Done()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT], ids=lambda number: number.name)
@@ -103,9 +123,9 @@ def test_worker_that_dies_says_how(worker: WorkerProcess, number: signal.Signals
     """The reason names the signal, so that a segfault is told from the kernel's out-of-memory kill."""
     os.kill(worker.pid, number)
     with pytest.raises(WorkerDiedError, match=f"the worker's process ended with {number.name}"):
-        worker.ask({"do": "facts"}, SECONDS)
+        worker.ask(TellFacts(), SECONDS)
     with pytest.raises(WorkerDiedError, match="had ended before"):
-        worker.ask({"do": "facts"}, SECONDS)
+        worker.ask(TellFacts(), SECONDS)
     assert not psutil.pid_exists(worker.pid)
 
 
@@ -113,7 +133,7 @@ def test_death_of_one_worker_is_nothing_to_another(worker: WorkerProcess, launch
     """The run goes on in a new one."""
     worker.kill()
     other = launcher.start(fork=True)
-    assert other.ask(OPEN, SECONDS) == {}
+    assert other.ask(OPEN, SECONDS) == Done()
     other.end()
 
 
@@ -121,11 +141,11 @@ def test_death_of_one_worker_is_nothing_to_another(worker: WorkerProcess, launch
 def test_allocation_beyond_the_limit_is_an_answer(launcher: Launcher) -> None:
     """Memory that ran out is the case's outcome, found before the kernel kills anybody."""
     worker = launcher.start(fork=True)
-    assert worker.ask({**OPEN, "memory_bytes": 1 << 30}, SECONDS) == {}
-    case = {"model": "mlp", "step": "forward", "batch": 1 << 20, "device": "cpu", "dtype": "float32", "compile": "off"}
-    answer = worker.ask({"do": "prepare", "case": case, "warm": False, "probe": False}, SECONDS)
-    assert answer["outcome"] == "out_of_memory"
-    assert "facts" in worker.ask({"do": "facts"}, SECONDS)
+    assert worker.ask(replace(OPEN, memory_bytes=1 << 30), SECONDS) == Done()
+    answer = worker.ask(Prepare(case=FORWARD, warm=False, probe=False), SECONDS)
+    assert isinstance(answer, Failure)
+    assert answer.outcome is Outcome.OUT_OF_MEMORY
+    assert facts_of(worker)
     worker.end()
 
 
@@ -134,16 +154,16 @@ def test_timeout_kills_the_worker(worker: WorkerProcess) -> None:
     process = psutil.Process(worker.pid)
     worker.pause()
     with pytest.raises(WorkerTimeoutError, match=r"no answer within 0.05 s"):
-        worker.ask({"do": "facts"}, 0.05)
+        worker.ask(TellFacts(), 0.05)
     assert is_gone(process)
     with pytest.raises(WorkerDiedError):
-        worker.ask({"do": "facts"}, SECONDS)
+        worker.ask(TellFacts(), SECONDS)
 
 
 @pytest.mark.parametrize("seconds", [1e7, 1e12], ids=["months", "ages"])
 def test_long_timeout_is_waited_for_in_pieces(shared: WorkerProcess, seconds: float) -> None:
     """The system's own wait takes 24 days at most; --case-timeout 1000h is odd but no error."""
-    assert "facts" in shared.ask({"do": "facts"}, seconds)
+    assert facts_of(shared, seconds)
 
 
 def test_paused_worker_stands_still_until_resumed(shared: WorkerProcess) -> None:
@@ -151,7 +171,7 @@ def test_paused_worker_stands_still_until_resumed(shared: WorkerProcess) -> None
     shared.pause()
     assert becomes(lambda: state(shared.pid) == psutil.STATUS_STOPPED)
     shared.resume()
-    assert "facts" in shared.ask({"do": "facts"}, SECONDS)
+    assert facts_of(shared)
 
 
 def test_ending_a_paused_worker_does_not_wait_for_it(worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +198,7 @@ def test_nobody_survives_the_launcher(how: str, forks: tuple[bool, bool], tmp_pa
     running = launch(tmp_path)
     workers = [running.start(fork=fork) for fork in forks]
     for worker in workers:
-        assert worker.ask(OPEN, SECONDS) == {}
+        assert worker.ask(OPEN, SECONDS) == Done()
     workers[1].pause()
     processes = [psutil.Process(pid) for pid in (running._process.pid, *(worker.pid for worker in workers))]
     if how == "close":
@@ -188,7 +208,7 @@ def test_nobody_survives_the_launcher(how: str, forks: tuple[bool, bool], tmp_pa
     assert wait_until_gone(processes) == []
     if how == "SIGKILL":
         with pytest.raises(WorkerDiedError, match="the launcher ended with code -9"):
-            workers[0].ask({"do": "facts"}, SECONDS)
+            workers[0].ask(TellFacts(), SECONDS)
         running.close()
     for worker in workers:
         worker._channel.close()
@@ -224,3 +244,14 @@ def test_spawned_worker_that_died_unasked_is_reaped_by_whoever_asks_next(launche
     with pytest.raises(WorkerDiedError, match="SIGKILL"):
         first.ask(OPEN, SECONDS)
     second.kill()
+
+
+def test_launcher_needs_nothing_heavy_to_start() -> None:
+    """An interpreter of an arm has Python and torch, and torch is imported when it is told to warm up."""
+    code = "import sys, bench.processes.launcher; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = set(ast.literal_eval(done.stdout))
+    ours = {name for name in modules if name.partition(".")[0] in {"bench", "models", "reports"}}
+    allowed = {"bench", "bench.host", "bench.host.lifetime", "bench.processes", "bench.processes.launcher"}
+    assert {name for name in ours - allowed if not name.startswith("bench.record")} == {"bench.protocol"}
+    assert not {name.partition(".")[0] for name in modules} & {"torch", "torchvision", "numpy", "psutil", "msgspec"}

@@ -9,13 +9,14 @@ import pytest
 
 from bench.files.run import read_run
 from bench.processes.local import WorkerDiedError, WorkerTimeoutError
+from bench.protocol import Failure, Probe, Reply, Request, TimeSlice
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.run import Measured, Outcome, Run
 from bench.request import RunQuestion, SetupError
 from bench.run.measure import measure, refusals
 from bench.session import Images, Session
-from tests.makers.doubles import FakeCrew, FakeWorker, Reply
+from tests.makers.doubles import FakePool, FakeWorker
 from tests.makers.requests import made_request
 from tests.makers.runs import matrix
 
@@ -31,35 +32,35 @@ def session(scratch: Path, **changes: Any) -> Session:
 def test_plan_tells_what_each_case_would_be_refused_for(tmp_path: Path) -> None:
     """Found by trying each once, a device that is absent for all of its cases together."""
 
-    def script(_worker: FakeWorker, request: Reply) -> Reply | None:
-        if request["do"] == "probe" and request["case"]["dtype"] == "bfloat16":
-            return {"outcome": "skipped", "reason": "bfloat16 does not work"}
+    def script(_worker: FakeWorker, request: Request[Any]) -> Reply | None:
+        if isinstance(request, Probe) and request.case.dtype == "bfloat16":
+            return Failure(outcome=Outcome.SKIPPED, reason="bfloat16 does not work")
         return None
 
-    crew = FakeCrew(script, absent={"cuda": "no card"})
-    refused = refusals(session(tmp_path), crew, CASES)
+    pool = FakePool(script, absent={"cuda": "no card"})
+    refused = refusals(session(tmp_path), pool, CASES)
     assert {case.id: refused.get(case) for case in CASES} == {
         case.id: "no card" if case.device == "cuda" else {"bfloat16": "bfloat16 does not work"}.get(case.dtype)
         for case in CASES
     }
-    assert not any(worker.alive for worker in crew.opened)
+    assert not any(worker.alive for worker in pool.opened)
 
 
 @pytest.mark.parametrize("error", [WorkerDiedError("SIGILL"), WorkerTimeoutError("late")], ids=["crash", "timeout"])
 def test_plan_survives_a_probe_that_kills_its_worker(error: Exception, tmp_path: Path) -> None:
     """An unsupported instruction is a reason like any other; the other cases are probed in a fresh worker."""
 
-    def script(worker: FakeWorker, request: Reply) -> Exception | None:
-        mine = request["do"] == "probe" and request["case"]["dtype"] == "float32"
+    def script(worker: FakeWorker, request: Request[Any]) -> Exception | None:
+        mine = isinstance(request, Probe) and request.case.dtype == "float32"
         return error if mine and worker.device == "cpu" else None
 
-    refused = refusals(session(tmp_path), FakeCrew(script), CASES)
+    refused = refusals(session(tmp_path), FakePool(script), CASES)
     assert [case.id for case in refused] == [CASES[0].id]
     assert str(error) in refused[CASES[0]]
 
 
 def measured(
-    crew: FakeCrew,
+    pool: FakePool,
     path: Path,
     *,
     show: Any = None,
@@ -67,10 +68,10 @@ def measured(
     resume: bool = False,
     **changes: Any,
 ) -> Run:
-    """Carry out a whole run on a fake crew, with a real journal."""
+    """Carry out a whole run on a fake pool, with a real journal."""
     return measure(
         session(path.parent, **changes),
-        crew,
+        pool,
         RunQuestion(resume=resume, retry=False),
         cases,
         path,
@@ -83,7 +84,7 @@ def test_run_and_journal_say_the_same(tmp_path: Path) -> None:
     """Each event is on disk before it is shown."""
     path = tmp_path / "out.jsonl"
     shown: list[object] = []
-    run = measured(FakeCrew(absent={"cuda": "no card"}), path, show=shown.append)
+    run = measured(FakePool(absent={"cuda": "no card"}), path, show=shown.append)
     assert read_run(path) == run
     assert shown[-1] == run.finish
     assert run.environment["data.source"] == "random"
@@ -93,7 +94,7 @@ def test_run_and_journal_say_the_same(tmp_path: Path) -> None:
 def test_journal_that_breaks_ends_the_run_which_keeps_what_it_has(tmp_path: Path) -> None:
     """A removed folder or a full disk costs no figure that is in memory, and leaves no worker."""
     path = tmp_path / "out.jsonl"
-    crew = FakeCrew()
+    pool = FakePool()
     shown: list[object] = []
 
     def show(event: object) -> None:
@@ -101,28 +102,28 @@ def test_journal_that_breaks_ends_the_run_which_keeps_what_it_has(tmp_path: Path
         if isinstance(event, Measured) and event.measurements[0].launch == 1:
             path.unlink(missing_ok=True)
 
-    run = measured(crew, path, show=show)
+    run = measured(pool, path, show=show)
     assert run.finish is not None
     assert (run.finish.complete, run.finish.stopped) == (False, True)
     assert run.finish.reason == (
         f"the journal cannot be written: the journal was removed while the run was writing it ({path})"
     )
     assert [measurement.launch for measurement in run.measurements if measurement.slices] == [1] * 2
-    assert not any(worker.alive for worker in crew.opened)
+    assert not any(worker.alive for worker in pool.opened)
 
 
 def test_cut_off_run_is_resumed(tmp_path: Path) -> None:
     """What is finished stays, the rest is measured, and the journal tells both parts as one run."""
     path = tmp_path / "out.jsonl"
     cases = CASES[:2]
-    whole = measured(FakeCrew(), path, cases=cases)
+    whole = measured(FakePool(), path, cases=cases)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-3]) + lines[-3][:20])
     cut = read_run(path)
     assert max(measurement.launch for measurement in cut.measurements) == 1
-    crew = FakeCrew()
-    run = measured(crew, path, cases=cases, resume=True)
-    assert {worker.launch for worker, _ in crew.requests("slice")} == {2}
+    pool = FakePool()
+    run = measured(pool, path, cases=cases, resume=True)
+    assert {worker.launch for worker, _ in pool.requests(TimeSlice)} == {2}
     assert read_run(path) == run
     assert [(measurement.launch, measurement.case) for measurement in run.measurements] == [
         (measurement.launch, measurement.case) for measurement in whole.measurements
@@ -144,14 +145,14 @@ def test_cut_off_run_is_resumed(tmp_path: Path) -> None:
 def test_run_that_was_made_otherwise_is_not_resumed(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
     """Field by field, and its journal stays as it is."""
     path = tmp_path / "out.jsonl"
-    measured(FakeCrew(), path)
+    measured(FakePool(), path)
     before = path.read_bytes()
     with pytest.raises(SetupError, match=f"--resume: {path} .*{sentence}"):
-        measured(FakeCrew(), path, **({"resume": True} | changes))
+        measured(FakePool(), path, **({"resume": True} | changes))
     assert path.read_bytes() == before
 
 
 def test_journal_that_is_not_there_cannot_be_resumed(tmp_path: Path) -> None:
     """The name is wrong, or there was no run."""
     with pytest.raises(SetupError, match=r"--resume: .*out\.jsonl: No such file"):
-        measured(FakeCrew(), tmp_path / "out.jsonl", resume=True)
+        measured(FakePool(), tmp_path / "out.jsonl", resume=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import pytest
 
 from bench.processes.local import WorkerDiedError
+from bench.protocol import Failure, Prepare, Reply, Request, TimeSlice
 from bench.record.conditions import Environment, Settings
 from bench.record.run import Measured, Measurement, Outcome, Run, RunFold, Started
 from bench.run import schedule as schedule_module
 from bench.run.resume import Resumption, resumption
 from bench.run.schedule import Event, Schedule, Sliced
-from tests.makers.doubles import FakeCrew, FakeWorker, Reply, Script, as_planned, breaks
+from tests.makers.doubles import FakePool, FakeWorker, Script, as_planned, breaks
 from tests.makers.runs import TWO, hole, made_run, matrix, measured, slices
 
 CASES = matrix(batches=(1, 64))
@@ -28,11 +31,11 @@ def running() -> None:
 
 
 def carry_out(
-    crew: FakeCrew, monkeypatch: pytest.MonkeyPatch, *, earlier: Resumption | None = None, events: int = 10_000
+    pool: FakePool, monkeypatch: pytest.MonkeyPatch, *, earlier: Resumption | None = None, events: int = 10_000
 ) -> list[Event]:
     """Return the first events of a run."""
-    monkeypatch.setattr(schedule_module, "monotonic", crew.clock)
-    going_on = Schedule(CASES, SETTINGS, crew, stop=running, begin=0.0, resumption=earlier).events()
+    monkeypatch.setattr(schedule_module, "monotonic", pool.clock)
+    going_on = Schedule(CASES, SETTINGS, pool, stop=running, begin=0.0, resumption=earlier).events()
     with closing(going_on):  # type: ignore[type-var]
         return list(islice(going_on, events))
 
@@ -59,18 +62,18 @@ def shape(run: Run) -> dict[tuple[int, str], tuple[str, int, int]]:
     }
 
 
-def slower_in_each_launch(worker: FakeWorker, request: Reply) -> Reply | None:
+def slower_in_each_launch(worker: FakeWorker, request: Request[Any]) -> Reply | None:
     """Script in which only the pilot's estimate is the one that iterations were fixed by."""
-    if request["do"] != "prepare":
+    if not isinstance(request, Prepare):
         return None
-    return {**worker.usual(request), "estimate_seconds": 0.001 * (1 + worker.launch)}
+    return replace(worker.prepared(request), estimate_seconds=0.001 * (1 + worker.launch))
 
 
 SCRIPTS: dict[str, Callable[[], Script]] = {
     "nothing-breaks": lambda: as_planned,
     "machine-gets-slower": lambda: slower_in_each_launch,
-    "one-crashes": lambda: breaks(CASES[1], WorkerDiedError("SIGSEGV"), doing="slice", launch=2, after=2),
-    "one-is-skipped": lambda: breaks(CASES[2], {"outcome": "skipped", "reason": "x"}, doing="prepare", launch=0),
+    "one-crashes": lambda: breaks(CASES[1], WorkerDiedError("SIGSEGV"), doing=TimeSlice, launch=2, after=2),
+    "one-is-skipped": lambda: breaks(CASES[2], Failure(outcome=Outcome.SKIPPED, reason="x"), doing=Prepare, launch=0),
 }
 
 
@@ -79,22 +82,22 @@ def test_run_that_is_cut_off_anywhere_ends_as_if_it_had_not_been(
     script: Callable[[], Script], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Same cases, same outcomes, same number of slices in each launch; nothing finished is measured again."""
-    whole = carry_out(FakeCrew(script()), monkeypatch)
+    whole = carry_out(FakePool(script()), monkeypatch)
     for count in range(len(whole)):
-        before = run_of(carry_out(FakeCrew(script()), monkeypatch, events=count))
+        before = run_of(carry_out(FakePool(script()), monkeypatch, events=count))
         earlier = resumption(before, retry=False)
         assert earlier.dropped == ()
         assert earlier.kept == before.measurements
-        crew = FakeCrew(script())
-        after = run_of(carry_out(crew, monkeypatch, earlier=earlier), earlier.kept)
+        pool = FakePool(script())
+        after = run_of(carry_out(pool, monkeypatch, earlier=earlier), earlier.kept)
         assert shape(after) == shape(run_of(whole))
         done = {(one.launch, one.case.id) for one in before.measurements}
-        assert not done & set(crew.order())
+        assert not done & set(pool.order())
 
 
 def test_resumed_launches_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """The seed decides each launch's order, whatever happened before it."""
-    whole, again = FakeCrew(), FakeCrew()
+    whole, again = FakePool(), FakePool()
     events = carry_out(whole, monkeypatch)
     first = next(index for index, event in enumerate(events) if isinstance(event, Started) and event.launch == 2)
     carry_out(again, monkeypatch, earlier=resumption(run_of(events[:first]), retry=False))

@@ -6,16 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain, groupby, pairwise
+from typing import Any
 
 import pytest
 
 from bench.processes.local import WorkerDiedError, WorkerTimeoutError
+from bench.protocol import Drop, Failure, FindCeilings, Prepare, ReadYardstick, Reply, Request, TimeSlice, YardstickRead
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Run, Started
 from bench.run import schedule as schedule_module
 from bench.run.schedule import SINGLES, Event, Schedule, Sliced
-from tests.makers.doubles import FakeCrew, FakeWorker, Reply, breaks, ids
+from tests.makers.doubles import FakePool, FakeWorker, breaks, ids
 from tests.makers.runs import matrix
 
 CASES = matrix(batches=(1, 64), dtypes=("float32", "bfloat16", "float16"))
@@ -28,7 +30,7 @@ def running() -> None:
 
 
 def carry_out(
-    crew: FakeCrew,
+    pool: FakePool,
     monkeypatch: pytest.MonkeyPatch,
     *,
     cases: Sequence[Case] = CASES,
@@ -36,9 +38,9 @@ def carry_out(
     stop: Callable[[], str | None] = running,
     interleaved: bool = True,
 ) -> list[Event]:
-    """Return the events of a run on the crew's clock."""
-    monkeypatch.setattr(schedule_module, "monotonic", crew.clock)
-    return list(Schedule(cases, settings, crew, stop=stop, begin=0.0, interleaved=interleaved).events())
+    """Return the events of a run on the pool's clock."""
+    monkeypatch.setattr(schedule_module, "monotonic", pool.clock)
+    return list(Schedule(cases, settings, pool, stop=stop, begin=0.0, interleaved=interleaved).events())
 
 
 def measured_in(events: Sequence[Event]) -> tuple[Measurement, ...]:
@@ -65,7 +67,7 @@ def launches_of(events: Sequence[Event], case: Case) -> list[int]:
 
 def test_every_case_has_slices_from_every_launch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The launch is the replicate."""
-    events = carry_out(FakeCrew(), monkeypatch)
+    events = carry_out(FakePool(), monkeypatch)
     for case in CASES:
         assert launches_of(events, case) == [1, 2, 3]
     assert {outcome for outcome, _ in as_run(events).outcomes().values()} == {Outcome.MEASURED}
@@ -74,32 +76,32 @@ def test_every_case_has_slices_from_every_launch(monkeypatch: pytest.MonkeyPatch
 
 def test_launches_are_the_outer_loop_each_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that is killed at 60 % has 60 % of every case."""
-    crew = FakeCrew()
-    carry_out(crew, monkeypatch)
-    assert [launch for launch, _ in groupby(crew.order(), key=lambda one: one[0])] == [1, 2, 3]
-    assert [worker.launch for worker in crew.opened] == [0, 1, 2, 3]
-    assert not any(worker.alive for worker in crew.opened)
+    pool = FakePool()
+    carry_out(pool, monkeypatch)
+    assert [launch for launch, _ in groupby(pool.order(), key=lambda one: one[0])] == [1, 2, 3]
+    assert [worker.launch for worker in pool.opened] == [0, 1, 2, 3]
+    assert not any(worker.alive for worker in pool.opened)
 
 
 def test_every_set_times_each_variant_once_with_one_yardstick_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Variants that are compared are timed within the same seconds, next to the state of the machine."""
-    crew = FakeCrew()
-    carry_out(crew, monkeypatch, cases=GROUP)
-    timed = [request for _, request in crew.asked if request["do"] in {"yardstick", "slice"}]
+    pool = FakePool()
+    carry_out(pool, monkeypatch, cases=GROUP)
+    timed = [request for _, request in pool.asked if isinstance(request, ReadYardstick | TimeSlice)]
     assert len(timed) == 3 * 5 * (1 + len(GROUP))
     for begin in range(0, len(timed), 1 + len(GROUP)):
         first, *rest = timed[begin : begin + 1 + len(GROUP)]
-        assert first["do"] == "yardstick"
-        assert {request["case_id"] for request in rest} == ids(GROUP)
+        assert isinstance(first, ReadYardstick)
+        assert {request.case.id for request in rest} == ids(GROUP)
 
 
 def test_order_within_sets_is_random_but_the_seeds_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fixed order would give each variant the same predecessor; the same seed repeats the run."""
 
     def orders(seed: int) -> list[tuple[int, str]]:
-        crew = FakeCrew()
-        carry_out(crew, monkeypatch, settings=replace(SETTINGS, seed=seed, case_seconds=1.0))
-        return crew.order()
+        pool = FakePool()
+        carry_out(pool, monkeypatch, settings=replace(SETTINGS, seed=seed, case_seconds=1.0))
+        return pool.order()
 
     first = orders(1)
     assert first == orders(1)
@@ -112,11 +114,11 @@ def test_order_within_sets_is_random_but_the_seeds_own(monkeypatch: pytest.Monke
 
 def test_groups_take_their_turn_in_an_order_of_their_own_in_each_launch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine warms up in the course of a launch."""
-    crew = FakeCrew()
+    pool = FakePool()
     cases = matrix(batches=(1, 2, 4, 8, 16), dtypes=("float32",))
-    carry_out(crew, monkeypatch, cases=cases, settings=replace(SETTINGS, launches=8))
+    carry_out(pool, monkeypatch, cases=cases, settings=replace(SETTINGS, launches=8))
     orders = {
-        launch: tuple(dict.fromkeys(name for one, name in crew.order() if one == launch)) for launch in range(1, 9)
+        launch: tuple(dict.fromkeys(name for one, name in pool.order() if one == launch)) for launch in range(1, 9)
     }
     assert len(set(orders.values())) > 4
     for order in orders.values():
@@ -125,24 +127,24 @@ def test_groups_take_their_turn_in_an_order_of_their_own_in_each_launch(monkeypa
 
 def test_groups_are_not_interleaved_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """A set stays seconds long, and a group's memory is dropped before the next is prepared."""
-    crew = FakeCrew()
-    carry_out(crew, monkeypatch)
-    groups = [group for group, _ in groupby(crew.order(), key=lambda one: (one[0], one[1].partition("-cpu")[0]))]
+    pool = FakePool()
+    carry_out(pool, monkeypatch)
+    groups = [group for group, _ in groupby(pool.order(), key=lambda one: (one[0], one[1].partition("-cpu")[0]))]
     assert len(groups) == len(set(groups)) == 3 * 2
-    assert len(crew.requests("drop")) == (1 + 3) * 2
+    assert len(pool.requests(Drop)) == (1 + 3) * 2
 
 
 def test_slow_case_sits_out_some_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each case gets the same time, not the same number of slices."""
     slow = GROUP[0]
 
-    def script(worker: FakeWorker, request: Reply) -> Reply | None:
-        if request["do"] == "prepare" and Case(**request["case"]) == slow:
-            return {**worker.usual(request), "estimate_seconds": 0.03}
+    def script(worker: FakeWorker, request: Request[Any]) -> Reply | None:
+        if isinstance(request, Prepare) and request.case == slow:
+            return replace(worker.prepared(request), estimate_seconds=0.03)
         return None
 
-    crew = FakeCrew(script)
-    events = carry_out(crew, monkeypatch, cases=GROUP, settings=replace(SETTINGS, case_seconds=1.0))
+    pool = FakePool(script)
+    events = carry_out(pool, monkeypatch, cases=GROUP, settings=replace(SETTINGS, case_seconds=1.0))
     timed = [measurement for measurement in as_run(events, GROUP).measurements if measurement.slices is not None]
     assert Counter(measurement.case for measurement in timed) == dict.fromkeys(GROUP, SETTINGS.launches)
     for measurement in timed:
@@ -154,10 +156,10 @@ def test_slow_case_sits_out_some_sets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_interleaving_each_variant_is_timed_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """--unsteady interleaved shows what interleaving buys."""
-    crew = FakeCrew()
-    carry_out(crew, monkeypatch, cases=GROUP, interleaved=False)
+    pool = FakePool()
+    carry_out(pool, monkeypatch, cases=GROUP, interleaved=False)
     for launch in (1, 2, 3):
-        names = [name for one, name in crew.order() if one == launch]
+        names = [name for one, name in pool.order() if one == launch]
         assert len([name for name, _ in groupby(names)]) == 3
         assert Counter(names) == dict.fromkeys(ids(GROUP), 5)
 
@@ -166,14 +168,14 @@ def test_slices_are_recorded_as_they_were_timed(monkeypatch: pytest.MonkeyPatch)
     """Observations are stored in run order, with what surrounded each."""
     numbers = iter(range(1, 10_000))
 
-    def script(worker: FakeWorker, request: Reply) -> Reply | None:
-        if request["do"] == "slice":
-            return {**worker.usual(request), "seconds": float(next(numbers)), "minor_faults": 7}
-        return {"seconds": float(next(numbers))} if request["do"] == "yardstick" else None
+    def script(worker: FakeWorker, request: Request[Any]) -> Reply | None:
+        if isinstance(request, TimeSlice):
+            return replace(worker.timing(request), seconds=float(next(numbers)), minor_faults=7)
+        return YardstickRead(seconds=float(next(numbers))) if isinstance(request, ReadYardstick) else None
 
-    crew = FakeCrew(script)
-    monkeypatch.setattr(schedule_module, "monotonic", crew.clock)
-    events = list(Schedule(GROUP, SETTINGS, crew, stop=running, begin=-50.0).events())
+    pool = FakePool(script)
+    monkeypatch.setattr(schedule_module, "monotonic", pool.clock)
+    events = list(Schedule(GROUP, SETTINGS, pool, stop=running, begin=-50.0).events())
     live = {(event.launch, event.case): [] for event in events if isinstance(event, Sliced)}
     for event in events:
         if isinstance(event, Sliced):
@@ -196,66 +198,66 @@ def test_slices_are_recorded_as_they_were_timed(monkeypatch: pytest.MonkeyPatch)
 def test_steal_that_the_system_does_not_tell_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never 0: absent is None."""
 
-    def script(worker: FakeWorker, request: Reply) -> Reply | None:
-        return {**worker.usual(request), "stolen_seconds": None} if request["do"] == "slice" else None
+    def script(worker: FakeWorker, request: Request[Any]) -> Reply | None:
+        return replace(worker.timing(request), stolen_seconds=None) if isinstance(request, TimeSlice) else None
 
-    events = carry_out(FakeCrew(script), monkeypatch, cases=GROUP)
+    events = carry_out(FakePool(script), monkeypatch, cases=GROUP)
     assert {one.slices.stolen_seconds for one in as_run(events, GROUP).measurements if one.slices} == {None}
 
 
 BREAKS = {
     "crash": (WorkerDiedError("SIGSEGV"), Outcome.CRASHED),
     "timeout": (WorkerTimeoutError("late"), Outcome.TIMEOUT),
-    "wrong-result": ({"outcome": "wrong_result", "reason": "off by 1"}, Outcome.WRONG_RESULT),
-    "skip": ({"outcome": "skipped", "reason": "no compiler"}, Outcome.SKIPPED),
-    "out-of-memory": ({"outcome": "out_of_memory", "reason": "too big"}, Outcome.OUT_OF_MEMORY),
+    "wrong-result": (Failure(outcome=Outcome.WRONG_RESULT, reason="off by 1"), Outcome.WRONG_RESULT),
+    "skip": (Failure(outcome=Outcome.SKIPPED, reason="no compiler"), Outcome.SKIPPED),
+    "out-of-memory": (Failure(outcome=Outcome.OUT_OF_MEMORY, reason="too big"), Outcome.OUT_OF_MEMORY),
 }
 
 
 @pytest.mark.parametrize(("how", "outcome"), BREAKS.values(), ids=BREAKS)
 @pytest.mark.parametrize(
     ("doing", "launch", "after"),
-    [("prepare", 0, 0), ("prepare", 2, 0), ("slice", 1, 0), ("slice", 2, 3)],
+    [(Prepare, 0, 0), (Prepare, 2, 0), (TimeSlice, 1, 0), (TimeSlice, 2, 3)],
     ids=["pilot", "preparing-later", "first-slice", "within-sets"],
 )
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
 def test_case_that_breaks_has_its_outcome_and_the_others_all_their_launches(
     place: int,
-    doing: str,
+    doing: type[Request[Any]],
     launch: int,
     after: int,
-    how: Reply | Exception,
+    how: Failure | Exception,
     outcome: Outcome,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Containment: a fault costs its case an outcome and the run nothing."""
     broken = GROUP[place]
-    crew = FakeCrew(breaks(broken, how, doing=doing, launch=launch, after=after))
-    events = carry_out(crew, monkeypatch)
+    pool = FakePool(breaks(broken, how, doing=doing, launch=launch, after=after))
+    events = carry_out(pool, monkeypatch)
     outcomes = as_run(events).outcomes()
     assert outcomes.pop(broken)[0] is (Outcome.MEASURED if outcome is Outcome.SKIPPED and launch == 2 else outcome)
     assert {found for found, _ in outcomes.values()} == {Outcome.MEASURED}
     for case in CASES:
         assert launches_of(events, case) == [one for one in (1, 2, 3) if case != broken or one < launch]
-    assert all(launch_ <= launch for launch_, name in crew.order() if name == broken.id)
+    assert all(launch_ <= launch for launch_, name in pool.order() if name == broken.id)
 
 
 def test_case_that_broke_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What hung for five minutes would hang in every launch."""
-    crew = FakeCrew(breaks(GROUP[0], WorkerTimeoutError("late"), doing="prepare", launch=0))
-    carry_out(crew, monkeypatch)
-    tries = [request for _, request in crew.requests("prepare") if Case(**request["case"]) == GROUP[0]]
+    pool = FakePool(breaks(GROUP[0], WorkerTimeoutError("late"), doing=Prepare, launch=0))
+    carry_out(pool, monkeypatch)
+    tries = [request for _, request in pool.requests(Prepare) if request.case == GROUP[0]]
     assert len(tries) == 1
 
 
 def test_group_in_which_everything_breaks_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """No endless retry, and the other group is measured."""
 
-    def script(worker: FakeWorker, request: Reply) -> Exception | None:
-        mine = request["do"] == "prepare" and Case(**request["case"]) in GROUP
+    def script(worker: FakeWorker, request: Request[Any]) -> Exception | None:
+        mine = isinstance(request, Prepare) and request.case in GROUP
         return WorkerDiedError("SIGILL") if mine and worker.launch == 1 else None
 
-    events = carry_out(FakeCrew(script), monkeypatch)
+    events = carry_out(FakePool(script), monkeypatch)
     outcomes = as_run(events).outcomes()
     assert {case for case, (outcome, _) in outcomes.items() if outcome is Outcome.CRASHED} == set(GROUP)
     assert {outcomes[case][0] for case in CASES[3:]} == {Outcome.MEASURED}
@@ -265,13 +267,13 @@ def test_yardstick_that_breaks_costs_one_case(monkeypatch: pytest.MonkeyPatch) -
     """The others are prepared again in a fresh worker."""
     left = [1]
 
-    def script(worker: FakeWorker, request: Reply) -> Exception | None:
-        if request["do"] == "yardstick" and worker.launch == 2 and left:
+    def script(worker: FakeWorker, request: Request[Any]) -> Exception | None:
+        if isinstance(request, ReadYardstick) and worker.launch == 2 and left:
             left.pop()
             return WorkerDiedError("SIGBUS")
         return None
 
-    events = carry_out(FakeCrew(script), monkeypatch)
+    events = carry_out(FakePool(script), monkeypatch)
     assert Counter(outcome for outcome, _ in as_run(events).outcomes().values()) == {
         Outcome.MEASURED: len(CASES) - 1,
         Outcome.CRASHED: 1,
@@ -281,64 +283,64 @@ def test_yardstick_that_breaks_costs_one_case(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("requests", range(1, 60, 7))
 def test_stop_ends_in_order(requests: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Finished measurements stay, what was in flight is interrupted, no worker is left, and the end has its reason."""
-    crew = FakeCrew()
-    events = carry_out(crew, monkeypatch, stop=lambda: "stopped by SIGINT" if len(crew.asked) >= requests else None)
+    pool = FakePool()
+    events = carry_out(pool, monkeypatch, stop=lambda: "stopped by SIGINT" if len(pool.asked) >= requests else None)
     assert isinstance(events[-1], Finish)
     assert (events[-1].complete, events[-1].stopped, events[-1].reason) == (False, True, "stopped by SIGINT")
-    assert len([request for _, request in crew.asked if request["do"] != "drop"]) <= requests
-    assert not any(worker.alive for worker in crew.opened)
+    assert len([request for _, request in pool.asked if not isinstance(request, Drop)]) <= requests
+    assert not any(worker.alive for worker in pool.opened)
     outcomes = {outcome for outcome, _ in as_run(events).outcomes().values()}
     assert outcomes <= {Outcome.MEASURED, Outcome.INTERRUPTED, Outcome.NOT_RUN}
 
 
 def test_worker_leaves_when_the_consumer_of_events_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk ends the run from outside."""
-    crew = FakeCrew()
-    monkeypatch.setattr(schedule_module, "monotonic", crew.clock)
-    events = Schedule(CASES, SETTINGS, crew, stop=running, begin=0.0).events()
+    pool = FakePool()
+    monkeypatch.setattr(schedule_module, "monotonic", pool.clock)
+    events = Schedule(CASES, SETTINGS, pool, stop=running, begin=0.0).events()
     next(event for event in events if isinstance(event, Sliced))
     events.close()  # type: ignore[attr-defined]
-    assert not any(worker.alive for worker in crew.opened)
+    assert not any(worker.alive for worker in pool.opened)
 
 
 def test_absent_device_skips_its_cases_with_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU's cases are measured as if nothing were."""
-    crew = FakeCrew(absent={"cuda": "cuda is not usable here: no driver"})
+    pool = FakePool(absent={"cuda": "cuda is not usable here: no driver"})
     cases = matrix(devices=("cpu", "cuda"), batches=(1, 64))
-    outcomes = as_run(carry_out(crew, monkeypatch, cases=cases), cases).outcomes()
+    outcomes = as_run(carry_out(pool, monkeypatch, cases=cases), cases).outcomes()
     for case in cases:
-        expected = (Outcome.MEASURED, None) if case.device == "cpu" else (Outcome.SKIPPED, crew.absent["cuda"])
+        expected = (Outcome.MEASURED, None) if case.device == "cpu" else (Outcome.SKIPPED, pool.absent["cuda"])
         assert outcomes[case] == expected
-    assert crew.refused == ["cuda"]
+    assert pool.refused == ["cuda"]
 
 
 def test_each_device_has_a_worker_of_its_own_in_each_launch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker holds one device."""
-    crew = FakeCrew()
+    pool = FakePool()
     cases = matrix(devices=("cpu", "vulkan"))
-    carry_out(crew, monkeypatch, cases=cases)
-    assert Counter((worker.device, worker.launch) for worker in crew.opened) == {
+    carry_out(pool, monkeypatch, cases=cases)
+    assert Counter((worker.device, worker.launch) for worker in pool.opened) == {
         (device, launch): 1 for device in ("cpu", "vulkan") for launch in range(4)
     }
-    for worker, request in crew.requests("slice"):
-        assert f"-{worker.device}-" in request["case_id"]
+    for worker, request in pool.requests(TimeSlice):
+        assert request.case.device == worker.device
 
 
 def test_quick_prepares_each_case_once_and_times_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It makes no claim about time."""
-    crew = FakeCrew()
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, quick=True))
-    assert {request["do"] for _, request in crew.asked} == {"prepare", "drop"}
-    assert len(crew.requests("prepare")) == len(CASES)
+    pool = FakePool()
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, quick=True))
+    assert {type(request) for _, request in pool.asked} == {Prepare, Drop}
+    assert len(pool.requests(Prepare)) == len(CASES)
     assert [one.launch for one in measured_in(events)] == [0] * len(CASES)
     assert not any(isinstance(event, Sliced) for event in events)
 
 
 def test_budget_that_ends_says_after_how_many_launches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer replicates, honestly counted, instead of a run that overstays."""
-    crew = FakeCrew()
-    crew.seconds["prepare"] = 2.0
-    events = carry_out(crew, monkeypatch, settings=Settings(launches=8, budget_seconds=40.0))
+    pool = FakePool()
+    pool.seconds[Prepare] = 2.0
+    events = carry_out(pool, monkeypatch, settings=Settings(launches=8, budget_seconds=40.0))
     finish = events[-1]
     assert isinstance(finish, Finish)
     assert not finish.complete
@@ -351,8 +353,8 @@ def test_budget_that_ends_says_after_how_many_launches(monkeypatch: pytest.Monke
 
 def test_budget_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
     """--budget spreads the time over all launches: neither an early end nor an idle rest."""
-    crew = FakeCrew()
-    events = carry_out(crew, monkeypatch, settings=Settings(launches=8, budget_seconds=60.0))
+    pool = FakePool()
+    events = carry_out(pool, monkeypatch, settings=Settings(launches=8, budget_seconds=60.0))
     finish = events[-1]
     assert isinstance(finish, Finish)
     assert finish.complete
@@ -361,24 +363,24 @@ def test_budget_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_budget_is_filled_though_the_forecast_was_pessimistic(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warm-up of the pilot counts as a launch's overhead; the launches themselves may be faster."""
-    crew = FakeCrew()
+    pool = FakePool()
 
-    def script(worker: FakeWorker, request: Reply) -> Reply | None:
-        if request["do"] != "prepare" or worker.launch:
+    def script(worker: FakeWorker, request: Request[Any]) -> Reply | None:
+        if not isinstance(request, Prepare) or worker.launch:
             return None
-        return {**worker.usual(request), "warmup_seconds": 3.0}
+        return replace(worker.prepared(request), warmup_seconds=3.0)
 
-    crew.script = script
-    finish = carry_out(crew, monkeypatch, settings=Settings(launches=8, budget_seconds=60.0))[-1]
+    pool.script = script
+    finish = carry_out(pool, monkeypatch, settings=Settings(launches=8, budget_seconds=60.0))[-1]
     assert isinstance(finish, Finish)
     assert finish.wall_seconds > 45
 
 
 def test_launch_that_executes_a_launcher_starves_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """What only some launches cost is forecast and shared: every launch is about as long a look at each case."""
-    crew = FakeCrew(execution=6.0)
-    events = carry_out(crew, monkeypatch, settings=Settings(launches=8, budget_seconds=90.0))
-    counts = Counter(launch for launch, _ in crew.order())
+    pool = FakePool(execution=6.0)
+    events = carry_out(pool, monkeypatch, settings=Settings(launches=8, budget_seconds=90.0))
+    counts = Counter(launch for launch, _ in pool.order())
     assert len(counts) == 8
     assert max(counts.values()) < 1.25 * min(counts.values())
     assert isinstance(events[-1], Finish)
@@ -387,9 +389,9 @@ def test_launch_that_executes_a_launcher_starves_no_other(monkeypatch: pytest.Mo
 
 def test_finish_accounts_for_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The share outside slices, warm-up and compile is printed; it must be made of what happened."""
-    crew = FakeCrew(compile_seconds=2.5)
+    pool = FakePool(compile_seconds=2.5)
     cases = matrix(compiles=("off", "on"))
-    events = carry_out(crew, monkeypatch, cases=cases)
+    events = carry_out(pool, monkeypatch, cases=cases)
     finish = events[-1]
     assert isinstance(finish, Finish)
     made = as_run(events, cases).measurements
@@ -400,20 +402,20 @@ def test_finish_accounts_for_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     first_calls = sum(one.preparation.first_call_seconds for one in made if one.preparation and one.case.compiled)
     assert finish.compile_seconds == pytest.approx(2.5 + first_calls)
-    assert finish.wall_seconds == crew.now
+    assert finish.wall_seconds == pool.now
 
 
 def test_cases_are_marked_as_started_before_they_are_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a crash, those in flight are known."""
-    crew = FakeCrew()
-    monkeypatch.setattr(schedule_module, "monotonic", crew.clock)
+    pool = FakePool()
+    monkeypatch.setattr(schedule_module, "monotonic", pool.clock)
     begun: dict[int, set[str]] = defaultdict(set)
     seen = 0
-    for event in Schedule(CASES, SETTINGS, crew, stop=running, begin=0.0).events():
-        for worker, request in crew.asked[seen:]:
-            if request["do"] == "prepare":
-                assert Case(**request["case"]).id in begun[worker.launch]
-        seen = len(crew.asked)
+    for event in Schedule(CASES, SETTINGS, pool, stop=running, begin=0.0).events():
+        for worker, request in pool.asked[seen:]:
+            if isinstance(request, Prepare):
+                assert request.case.id in begun[worker.launch]
+        seen = len(pool.asked)
         if isinstance(event, Started):
             begun[event.launch] |= ids(event.cases)
     assert dict(begun) == {launch: ids(CASES) for launch in range(SETTINGS.launches + 1)}
@@ -421,33 +423,33 @@ def test_cases_are_marked_as_started_before_they_are_touched(monkeypatch: pytest
 
 def test_no_cases_are_a_run_that_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was asked for, nothing was started."""
-    crew = FakeCrew()
-    (finish,) = carry_out(crew, monkeypatch, cases=())
+    pool = FakePool()
+    (finish,) = carry_out(pool, monkeypatch, cases=())
     assert isinstance(finish, Finish)
     assert finish.complete
-    assert not crew.opened
+    assert not pool.opened
 
 
 def test_ceilings_are_swept_at_the_beginning_and_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every dtype of the device's cases, before anything of that launch is timed."""
-    crew = FakeCrew()
-    events = carry_out(crew, monkeypatch, settings=replace(SETTINGS, launches=8))
-    swept = [(worker.launch, request["dtypes"]) for worker, request in crew.requests("ceilings")]
+    pool = FakePool()
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
+    swept = [(worker.launch, request.dtypes) for worker, request in pool.requests(FindCeilings)]
     assert [launch for launch, _ in swept] == [1, 5]
     assert {frozenset(dtypes) for _, dtypes in swept} == {frozenset({"float32", "bfloat16", "float16"})}
     found = [event for event in events if isinstance(event, CeilingsFound)]
     assert [(one.launch, one.dtype) for one in found[1].ceilings][-1] == (5, None)
-    kinds = [request["do"] for worker, request in crew.asked if worker.launch == 1]
-    assert kinds[0] == "ceilings"
+    first = next(request for worker, request in pool.asked if worker.launch == 1)
+    assert isinstance(first, FindCeilings)
 
 
 def test_ceiling_that_breaks_the_worker_costs_no_case(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has its reason, and every case all its launches."""
 
-    def script(_: FakeWorker, request: Reply) -> Exception | None:
-        return WorkerDiedError("the worker's process ended with SIGSEGV") if request["do"] == "ceilings" else None
+    def script(_: FakeWorker, request: Request[Any]) -> Exception | None:
+        return WorkerDiedError("the worker's process ended with SIGSEGV") if isinstance(request, FindCeilings) else None
 
-    events = carry_out(FakeCrew(script=script), monkeypatch)
+    events = carry_out(FakePool(script=script), monkeypatch)
     found = next(event for event in events if isinstance(event, CeilingsFound))
     assert {one.reason for one in found.ceilings} == {"ceilings: the worker's process ended with SIGSEGV"}
     assert all(launches_of(events, case) == [1, 2, 3] for case in CASES)
@@ -455,17 +457,17 @@ def test_ceiling_that_breaks_the_worker_costs_no_case(monkeypatch: pytest.Monkey
 
 def test_quick_run_sweeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is timed."""
-    crew = FakeCrew()
-    carry_out(crew, monkeypatch, settings=replace(SETTINGS, quick=True))
-    assert crew.requests("ceilings") == []
+    pool = FakePool()
+    carry_out(pool, monkeypatch, settings=replace(SETTINGS, quick=True))
+    assert pool.requests(FindCeilings) == []
 
 
 def test_queued_slices_of_an_accelerator_are_followed_by_single_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backward is waited for one by one anyway, and a CPU queues nothing."""
-    crew = FakeCrew()
+    pool = FakePool()
     cases = matrix(steps=("forward", "backward"), devices=("cpu", "cuda:1"), dtypes=("float32",))
-    events = carry_out(crew, monkeypatch, cases=cases)
-    asked = {request["case_id"]: request.get("singles", 0) for _, request in crew.requests("slice")}
+    events = carry_out(pool, monkeypatch, cases=cases)
+    asked = {request.case.id: request.singles for _, request in pool.requests(TimeSlice)}
     assert {case.id: asked[case.id] for case in cases} == {
         case.id: SINGLES if case.device != "cpu" and case.step == "forward" else 0 for case in cases
     }
@@ -480,9 +482,11 @@ def test_queued_slices_of_an_accelerator_are_followed_by_single_iterations(monke
 def test_lowered_clocks_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reason once, however many slices saw it."""
 
-    def script(worker: FakeWorker, request: Reply) -> Reply | None:
-        return {**worker.usual(request), "throttled": ["the temperature"]} if request["do"] == "slice" else None
+    def script(worker: FakeWorker, request: Request[Any]) -> Reply | None:
+        return (
+            replace(worker.timing(request), throttled=("the temperature",)) if isinstance(request, TimeSlice) else None
+        )
 
-    events = carry_out(FakeCrew(script=script), monkeypatch)
+    events = carry_out(FakePool(script=script), monkeypatch)
     notes = {one.notes for one in measured_in(events) if one.slices}
     assert notes == {("the device lowered its clocks while it was timed: the temperature",)}

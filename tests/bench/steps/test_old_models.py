@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeVar
 
 import pytest
 
 from bench.gate.checkout import ExportError, Slots, export
 from bench.host.folders import ROOT
 from bench.processes.local import Launcher, WorkerProcess
-from bench.record.case import BUILTIN_STEPS, as_params
+from bench.protocol import Count, Done, Failure, ListModels, Open, Prepare, Request, TimeSlice
+from bench.record.case import BUILTIN_STEPS
 from tests.makers.subjects import case_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are POSIX processes")
@@ -23,7 +24,8 @@ FIRST = "8aca560"
 """The first commit of this repository that has a folder `models`: its Model has a summary, a build and a loss."""
 
 SECONDS = 60.0
-OPEN = {"do": "open", "device": "cpu", "seed": 0, "data_root": None, "left_out": [], "memory_bytes": None}
+R = TypeVar("R")
+OPEN = Open(device="cpu", seed=0, data_root=None, left_out=(), memory_bytes=None)
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +42,15 @@ def old_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProce
         root=slot, variables={"OMP_NUM_THREADS": "1"}, compiled=False, log=folder / "workers.log"
     ) as launcher:
         worker = launcher.start(fork=True)
-        assert ask(worker, OPEN) == {}
+        assert ask(worker, OPEN) == Done()
         yield worker
         worker.end()
 
 
-def ask(worker: WorkerProcess, request: dict[str, Any]) -> dict[str, Any]:
+def ask(worker: WorkerProcess, request: Request[R]) -> R:
     """Return the reply to a request that must not fail."""
     reply = worker.ask(request, SECONDS)
-    assert "outcome" not in reply, reply
+    assert not isinstance(reply, Failure), reply
     return reply
 
 
@@ -56,19 +58,20 @@ def ask(worker: WorkerProcess, request: dict[str, Any]) -> dict[str, Any]:
 def test_old_models_are_verified_and_timed(step: str, old_worker: WorkerProcess) -> None:
     """Inputs and tolerance that the old Model does not name are the ones it always had."""
     case = case_of(step)
-    prepared = ask(old_worker, {"do": "prepare", "case": as_params(case), "warm": True, "probe": True})
-    assert prepared["relative_errors"]["logits"] < 1e-4
-    assert prepared["flops"] > 0
-    timed = ask(old_worker, {"do": "slice", "case_id": case.id, "iterations": 2})
-    assert 0 < timed["seconds"] <= timed["wall_seconds"]
+    prepared = ask(old_worker, Prepare(case=case, warm=True, probe=True))
+    assert prepared.relative_errors["logits"] < 1e-4
+    assert prepared.flops is not None
+    assert prepared.flops > 0
+    timed = ask(old_worker, TimeSlice(case=case, iterations=2))
+    assert 0 < timed.seconds <= timed.wall_seconds
 
 
 def test_old_models_are_counted(old_worker: WorkerProcess) -> None:
     """The exact counts stand beside the verdict of a gate."""
-    counts = ask(old_worker, {"do": "counts", "case": as_params(case_of())})["counts"]
+    counts = ask(old_worker, Count(case=case_of())).counts
     assert (counts["aten::linear"], counts["parameters"]) == (3, 669_706)
 
 
 def test_old_models_are_named(old_worker: WorkerProcess) -> None:
     """A gate asks both arms before it plans: a case that one of them cannot build is left out with its reason."""
-    assert ask(old_worker, {"do": "models"})["models"] == ["mlp", "mlp-wide"]
+    assert ask(old_worker, ListModels()).names == ("mlp", "mlp-wide")

@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -14,19 +15,36 @@ import torch
 
 from bench.devices.backend import UnknownDeviceError
 from bench.devices.yardstick import PRODUCTS, Yardstick
-from bench.record.case import as_params
+from bench.protocol import (
+    Count,
+    Done,
+    Drop,
+    Exit,
+    Failure,
+    FindCeilings,
+    Open,
+    Prepare,
+    Probe,
+    ReadYardstick,
+    Request,
+    TellFacts,
+    TimeSlice,
+    Timing,
+    encode_request,
+)
+from bench.record.observations import Preparation
 from bench.record.run import Outcome
 from bench.steps.compiling import CompileCounts, SilentEagerError
 from bench.steps.support import SkipError
 from bench.steps.verify import WrongResultError
 from bench.worker import serve as serve_module
 from bench.worker import worker as worker_module
-from bench.worker.serve import classify, serve
+from bench.worker.serve import failure_of, serve
 from bench.worker.worker import Worker
 from tests.makers.backends import FakeEvent
 from tests.makers.subjects import CPU, case_of
 
-OPEN = {"device": "cpu", "seed": 0, "data_root": None, "left_out": [], "memory_bytes": None}
+OPEN = Open(device="cpu", seed=0, data_root=None, left_out=(), memory_bytes=None)
 
 
 @pytest.fixture
@@ -36,13 +54,18 @@ def worker() -> Iterator[Worker]:
     with config.patch(
         recompile_limit=config.recompile_limit, fail_on_recompile_limit_hit=config.fail_on_recompile_limit_hit
     ):
-        yield Worker(**OPEN)  # type: ignore[arg-type]
+        yield Worker(OPEN)
     torch.compiler.reset()
 
 
-def prepare(worker: Worker, **axes: Any) -> dict[str, Any]:
+def prepare(worker: Worker, **axes: Any) -> Preparation:
     """Make a case ready without warming it up."""
-    return worker.prepare(as_params(case_of(**axes)), warm=False, probe=False)
+    return worker.prepare(Prepare(case=case_of(**axes), warm=False, probe=False))
+
+
+def timed(worker: Worker, iterations: int, **changes: Any) -> Timing:
+    """Time a slice of the usual case, or of another."""
+    return worker.time_slice(TimeSlice(**{"case": case_of(), "iterations": iterations, **changes}))
 
 
 def test_slice_is_seconds_per_iteration_with_its_circumstances(worker: Worker) -> None:
@@ -50,33 +73,25 @@ def test_slice_is_seconds_per_iteration_with_its_circumstances(worker: Worker) -
     prepare(worker)
     stamps = iter([5.0, 8.0])
     worker._clock = stamps.__next__
-    answer = worker.slice(case_of().id, iterations=4)
-    assert answer["seconds"] == 3.0 / 4
-    assert answer.keys() == {
-        "seconds",
-        "started",
-        "wall_seconds",
-        "stolen_seconds",
-        "minor_faults",
-        "involuntary_switches",
-        "latency_seconds",
-        "event_seconds",
-        "throttled",
-    }
+    begin = monotonic()
+    timing = timed(worker, 4)
+    assert timing.seconds == 3.0 / 4
+    assert begin <= timing.started_seconds <= timing.started_seconds + timing.wall_seconds <= monotonic()
+    assert (timing.latency_seconds, timing.event_seconds, timing.throttled) == (None, None, ())
 
 
 def test_singles_are_the_mean_of_slices_of_one(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is waited for, after the slice itself; events stand beside it where the device has them."""
     prepare(worker)
-    step = worker._ready[case_of().id].step
+    step = worker._ready[case_of()].step
     asked: list[int] = []
     monkeypatch.setattr(step, "timed", lambda iterations: asked.append(iterations) or 0.25 * len(asked))
-    reply = worker.slice(case_of().id, iterations=10, singles=3)
+    timing = timed(worker, 10, singles=3)
     assert asked == [10, 1, 1, 1]
-    assert reply["seconds"] == pytest.approx(0.025)
-    assert reply["latency_seconds"] == pytest.approx((0.5 + 0.75 + 1.0) / 3)
-    assert reply["event_seconds"] is None
-    assert worker.slice(case_of().id, iterations=10)["latency_seconds"] is None
+    assert timing.seconds == pytest.approx(0.025)
+    assert timing.latency_seconds == pytest.approx((0.5 + 0.75 + 1.0) / 3)
+    assert timing.event_seconds is None
+    assert timed(worker, 10).latency_seconds is None
 
 
 def test_events_tell_the_devices_seconds_for_one_iteration_of_the_slice(
@@ -84,7 +99,7 @@ def test_events_tell_the_devices_seconds_for_one_iteration_of_the_slice(
 ) -> None:
     """They leave out what the clock waits, which the host's seconds hold, and the singles after the slice."""
     prepare(worker)
-    step = worker._ready[case_of().id].step
+    step = worker._ready[case_of()].step
     worker._make_event = lambda: FakeEvent(enable_timing=True)  # type: ignore[assignment,return-value]
 
     def waited_for() -> float:
@@ -98,43 +113,45 @@ def test_events_tell_the_devices_seconds_for_one_iteration_of_the_slice(
 
     worker._clock = waited_for
     monkeypatch.setattr(step, "timed", timed)
-    reply = worker.slice(case_of().id, iterations=4, singles=2)
-    assert reply["event_seconds"] == 0.5
-    assert reply["seconds"] == (4 * 0.5 + 1.0) / 4
-    assert reply["latency_seconds"] == 0.5 + 1.0
-    assert worker.slice(case_of().id, iterations=4)["event_seconds"] is None
+    timing = worker.time_slice(TimeSlice(case=case_of(), iterations=4, singles=2))
+    assert timing.event_seconds == 0.5
+    assert timing.seconds == (4 * 0.5 + 1.0) / 4
+    assert timing.latency_seconds == 0.5 + 1.0
+    assert worker.time_slice(TimeSlice(case=case_of(), iterations=4)).event_seconds is None
 
 
 def test_worker_tells_what_its_device_does_at_best(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the device that it opened."""
-    monkeypatch.setattr(worker_module, "ceilings", lambda device, _, dtypes: [(device, *dtypes)])
-    assert worker.ceilings(["float32"]) == {"ceilings": [(CPU, "float32")]}
+    monkeypatch.setattr(worker_module, "ceilings", lambda device, _, dtypes, **of: (device, *dtypes, of))
+    found = worker.find_ceilings(FindCeilings(launch=3, dtypes=("float32",))).ceilings
+    assert found == (CPU, "float32", {"name": "cpu", "launch": 3})
 
 
 def test_lead_is_run_and_not_timed(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was suspended gets going first."""
     prepare(worker)
-    timed: list[int] = []
-    monkeypatch.setattr(worker._ready[case_of().id].step, "timed", lambda n: float(timed.append(n) or 6.0))
-    assert worker.slice(case_of().id, iterations=4, lead=2)["seconds"] == 6.0 / 4
-    assert timed == [2, 4]
+    asked: list[int] = []
+    monkeypatch.setattr(worker._ready[case_of()].step, "timed", lambda n: float(asked.append(n) or 6.0))
+    assert timed(worker, 4, lead=2).seconds == 6.0 / 4
+    assert asked == [2, 4]
 
 
 def test_slowdown_is_inside_the_clock_reads(worker: Worker) -> None:
     """Where a real one would be, and by the share that was asked for."""
     prepare(worker, batch=64)
-    usual = sorted(worker.slice(case_of(batch=64).id, iterations=20)["seconds"] for _ in range(5))
-    slowed = sorted(worker.slice(case_of(batch=64).id, iterations=20, slowdown=3.0)["seconds"] for _ in range(5))
+    case = case_of(batch=64)
+    usual = sorted(timed(worker, 20, case=case).seconds for _ in range(5))
+    slowed = sorted(timed(worker, 20, case=case, slowdown=3.0).seconds for _ in range(5))
     assert slowed[0] > 2 * usual[0]
-    after = sorted(worker.slice(case_of(batch=64).id, iterations=20)["seconds"] for _ in range(5))
+    after = sorted(timed(worker, 20, case=case).seconds for _ in range(5))
     assert after[0] < slowed[0] / 2
 
 
 def test_worker_tells_its_models_and_counts(worker: Worker) -> None:
     """For a comparison: what there is, and what a case does exactly."""
-    assert "mlp" in worker.models()["models"]
-    assert worker.counts(as_params(case_of()))["counts"]["aten::linear"] == 3
-    compiled = worker.counts(as_params(replace(case_of(), compile="backend:aot_eager")))["counts"]
+    assert "mlp" in worker.list_models().names
+    assert worker.count(Count(case=case_of())).counts["aten::linear"] == 3
+    compiled = worker.count(Count(case=replace(case_of(), compile="backend:aot_eager"))).counts
     assert compiled["graphs"] == 1
 
 
@@ -144,10 +161,10 @@ def test_garbage_collector_is_off_during_a_slice_unless_left_out(
 ) -> None:
     """--unsteady no-gc shows what this buys."""
     seen: list[bool] = []
-    mine = Worker(device="cpu", seed=0, data_root=None, left_out=left_out, memory_bytes=None)
+    mine = Worker(replace(OPEN, left_out=tuple(left_out)))
     prepare(mine)
-    monkeypatch.setattr(mine._ready[case_of().id].step, "timed", lambda n: float(seen.append(gc.isenabled()) or n))
-    mine.slice(case_of().id, iterations=1)
+    monkeypatch.setattr(mine._ready[case_of()].step, "timed", lambda n: float(seen.append(gc.isenabled()) or n))
+    timed(mine, 1)
     assert seen == [running]
     assert gc.isenabled()
 
@@ -155,7 +172,7 @@ def test_garbage_collector_is_off_during_a_slice_unless_left_out(
 def test_slice_of_a_case_that_was_not_prepared_is_an_error(worker: Worker) -> None:
     """Nothing is prepared inside a slice."""
     with pytest.raises(KeyError):
-        worker.slice(case_of().id, iterations=1)
+        timed(worker, 1)
 
 
 def test_case_that_compiles_again_inside_a_slice_is_an_error(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +181,7 @@ def test_case_that_compiles_again_inside_a_slice_is_an_error(worker: Worker, mon
     graphs = iter([3, 4])
     monkeypatch.setattr(CompileCounts, "now", lambda: CompileCounts(graphs=next(graphs), hits=0, misses=0))
     with pytest.raises(SilentEagerError, match="compiled again inside a timed slice"):
-        worker.slice(case_of().id, iterations=1)
+        timed(worker, 1)
 
 
 @pytest.mark.parametrize(
@@ -180,9 +197,8 @@ def test_step_or_model_that_the_worker_lacks_is_a_failure_that_lists_what_it_has
 ) -> None:
     """The models of another commit, or a record made elsewhere, may name what is not here."""
     case = replace(case_of(), **axes)  # type: ignore[arg-type]
-    _, answer = conversation(
-        {"do": "open", **OPEN}, {"do": "prepare", "case": as_params(case), "warm": False, "probe": False}
-    )
+    _, reply = conversation(encode_request(OPEN), encode_request(Prepare(case=case, warm=False, probe=False)))
+    answer = reply["failure"]
     assert answer["outcome"] == "failed"
     assert sentence in answer["reason"]
 
@@ -190,9 +206,9 @@ def test_step_or_model_that_the_worker_lacks_is_a_failure_that_lists_what_it_has
 def test_dropped_cases_are_gone(worker: Worker) -> None:
     """Memory of one group must not weigh on the next."""
     prepare(worker)
-    assert worker.drop() == {}
+    assert worker.drop() == Done()
     with pytest.raises(KeyError):
-        worker.slice(case_of().id, iterations=1)
+        timed(worker, 1)
 
 
 def test_variants_share_images_and_reference(worker: Worker) -> None:
@@ -206,23 +222,23 @@ def test_variants_share_images_and_reference(worker: Worker) -> None:
 
 def test_probe_answers_nothing_or_raises(worker: Worker) -> None:
     """--plan asks it for each case."""
-    assert worker.probe(as_params(case_of())) == {}
+    assert worker.probe(Probe(case=case_of())) == Done()
     with pytest.raises(SkipError):
-        worker.probe(as_params(case_of(compile_="backend:nonsense")))
+        worker.probe(Probe(case=case_of(compile_="backend:nonsense")))
 
 
 def test_prepare_probes_if_asked(worker: Worker) -> None:
     """The pilot finds out what this machine cannot do; it is a skip there, and not a failure."""
-    case = as_params(case_of(compile_="backend:nonsense"))
+    case = case_of(compile_="backend:nonsense")
     with pytest.raises(SkipError):
-        worker.prepare(case, warm=False, probe=True)
+        worker.prepare(Prepare(case=case, warm=False, probe=True))
 
 
 def test_yardstick_divides_by_its_products(worker: Worker) -> None:
     """Seconds of one product."""
     stamps = iter([1.0, 1.0 + PRODUCTS])
     assert Yardstick(CPU, stamps.__next__).read() == 1.0
-    assert worker.yardstick()["seconds"] > 0
+    assert worker.read_yardstick().seconds > 0
     assert worker._yardstick is not None
 
 
@@ -241,14 +257,14 @@ def test_yardstick_divides_by_its_products(worker: Worker) -> None:
 )
 def test_exception_stands_for_an_outcome_and_a_line(error: Exception, outcome: Outcome, reason: str) -> None:
     """Each fault is an outcome of the case, never of the run."""
-    assert classify(error) == (outcome, reason)
+    assert failure_of(error) == Failure(outcome=outcome, reason=reason)
 
 
-def conversation(*requests: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a serving worker's answers."""
+def conversation(*lines: bytes) -> list[dict[str, Any]]:
+    """Return a serving worker's replies as they lie on their lines."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        ours.sendall(b"".join(json.dumps(request).encode() + b"\n" for request in requests))
+        ours.sendall(b"".join(lines))
         ours.shutdown(socket.SHUT_WR)
         serve(theirs)
         theirs.close()
@@ -259,32 +275,41 @@ def conversation(*requests: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.usefixtures("worker")
 def test_requests_are_answered_in_order_until_the_other_side_closes() -> None:
     """One JSON line in, one out; an error is an answer."""
-    case = as_params(case_of())
-    answers = conversation(
-        {"do": "facts"},
-        {"do": "open", **OPEN},
-        {"do": "prepare", "case": case, "warm": False, "probe": True},
-        {"do": "slice", "case_id": case_of().id, "iterations": 1},
-        {"do": "slice", "case_id": "unknown", "iterations": 1},
-        {"do": "yardstick"},
-        {"do": "facts"},
-        {"do": "drop"},
-    )
-    assert [answer.get("outcome") for answer in answers] == ["failed", None, None, None, "failed", None, None, None]
-    assert "before a device was opened" in answers[0]["reason"]
-    assert answers[3]["seconds"] > 0
+    requests: list[Request[Any]] = [
+        TellFacts(),
+        OPEN,
+        Prepare(case=case_of(), warm=False, probe=True),
+        TimeSlice(case=case_of(), iterations=1),
+        TimeSlice(case=case_of(batch=64), iterations=1),
+        ReadYardstick(),
+        TellFacts(),
+        Drop(),
+    ]
+    replies = conversation(*map(encode_request, requests))
+    failed = [reply["failure"]["outcome"] if "failure" in reply else None for reply in replies]
+    assert failed == ["failed", None, None, None, "failed", None, None, None]
+    assert "'facts' was asked before a device was opened" in replies[0]["failure"]["reason"]
+    assert replies[3]["answer"]["seconds"] > 0
+
+
+@pytest.mark.parametrize("line", [b"\n", b"[1]\n", b'{"do":"dance"}\n', b'{"do":"drop","now":true}\n'], ids=repr)
+def test_line_that_is_no_request_is_answered_with_a_failure(line: bytes) -> None:
+    """A worker that died of it would leave the other side without a reason."""
+    first, second = conversation(encode_request(OPEN), line)
+    assert first == {"answer": {}}
+    assert second["failure"]["outcome"] == "failed"
 
 
 def test_exit_ends_without_an_answer() -> None:
     """Nobody waits for it."""
-    assert conversation({"do": "exit"}, {"do": "facts"}) == []
+    assert conversation(encode_request(Exit()), encode_request(TellFacts())) == []
 
 
 def test_device_that_is_not_there_is_a_skip() -> None:
     """The reason is found by trying."""
-    (answer,) = conversation({"do": "open", **OPEN, "device": "nonsense"})
-    assert answer["outcome"] == "skipped"
-    assert "nonsense is not usable here" in answer["reason"]
+    (reply,) = conversation(encode_request(replace(OPEN, device="nonsense")))
+    assert reply["failure"]["outcome"] == "skipped"
+    assert "nonsense is not usable here" in reply["failure"]["reason"]
 
 
 def test_worker_keeps_its_input_off_the_terminal_and_its_life_with_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,417 @@
+"""What is asked of a worker and what it answers, and how both lie on a line.
+
+A worker is a process that holds one device and times what it is told to.
+Whoever asks it is called the driver here.
+A worker on this machine has a socket; another transport (a machine far away, several ranks behind one handle) has only
+to carry the lines and to keep what this page says.
+
+**Lines.** A request is one line of JSON, an object with the request's word under ``do`` and its fields beside it:
+``{"do":"slice","case":{"model":"mlp",...},"iterations":40,...}``.
+The reply is one line, too: ``{"answer":{...}}`` with the fields of the reply that belongs to the request (`ANSWERS`),
+or ``{"failure":{"outcome":...,"reason":...}}``.
+Lines are UTF-8 and end in a newline. Seconds, bytes and FLOPs are plain numbers; what is absent is null.
+Both sides run the same ``bench``, so no version is exchanged; the driver reads replies strictly all the same.
+
+**Order.** Requests and replies alternate: the next request comes after the reply to the one before, never earlier.
+`Open` comes first, and once: a worker serves the device that it opened until it ends.
+Any other request may follow, as often as wanted, but for `TimeSlice`, whose case must have been made ready by `Prepare`
+and not been forgotten by `Drop` since: nothing is prepared inside a slice.
+A worker writes no line that was not asked for, and prints nothing to the terminal.
+
+**Failure.** Whatever a request raises is answered as a `Failure` with the outcome it stands for and a one-line reason,
+and the worker lives on: it answers the next request. A line that is no request is answered likewise.
+A device that cannot be used, a dtype or a compile mode that does not work there, is `Outcome.SKIPPED`, found by trying.
+After the failure of `Open` the driver lets the worker leave. After a fault on an accelerator it does so too, since a
+broken context may fail whoever uses it next.
+
+**Exit.** `Exit` is not answered: the worker leaves, as it does when the other end of its channel is closed.
+No worker outlives its driver: a transport must see to that even where the driver was killed.
+
+**Timeouts.** A worker has no timeout of its own. The driver waits as long as it was told to, then kills the worker; a
+process that died is the outcome of the case it was asked about, and the next request goes to a fresh one.
+
+**Suspension.** Where workers take turns, the driver suspends all but one with a signal that cannot be caught, spinning
+threads and all, and only while none of them owes a reply. A suspended worker is not asked.
+So a worker must do nothing of its own between two requests, and nothing in it may depend on how long that was.
+Right after it has been resumed a process is slow: `TimeSlice.lead` says how many iterations run untimed before.
+
+**The launcher** is a program that makes workers on one machine. It is asked in the same lines, over a socket that
+carries a worker's own channel beside `Start`; its four requests stand at the end of this file.
+
+Standard library and `bench.record` only: a worker's interpreter has Python and torch, and nothing else of ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from bench.record.case import Case
+from bench.record.conditions import Scalar
+from bench.record.observations import Preparation, positive
+from bench.record.run import CeilingsFound, Outcome
+
+R = TypeVar("R")
+
+NOT_STORED = {"stored": False}
+"""Marks a field of `Timing` that is used up where it is read; every other one is stored for each slice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Generic[R]):
+    """Something that is asked for and answered with an `R` or a `Failure`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The reply that stands for every failure.
+
+    Attributes:
+        outcome: what this makes of the case that was asked about.
+        reason: why, in one line.
+    """
+
+    outcome: Outcome
+    reason: str
+
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.MEASURED:
+            raise ValueError("a failure cannot be measured")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The reply to a request that is carried out and has nothing to tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open(Request[Done]):
+    """Open a device and keep it.
+
+    Attributes:
+        device: its name.
+        seed: of weights and random images.
+        data_root: torchvision's root of the real images; None for random ones.
+        left_out: names in `steadiness.MEASURES` that are switched off.
+        memory_bytes: what the process may allocate; None for no limit of ours.
+    """
+
+    device: str
+    seed: int
+    data_root: str | None
+    left_out: tuple[str, ...]
+    memory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepare(Request[Preparation]):
+    """Make a case ready to be timed.
+
+    Attributes:
+        case: which.
+        warm: whether to warm it up; a quick pass does not.
+        probe: whether to try first if its dtype and compile mode work, and to count operations.
+        settled_within: relative difference of slice medians below which it counts as warm; None for a plain run's.
+    """
+
+    case: Case
+    warm: bool
+    probe: bool
+    settled_within: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(Request[Done]):
+    """Try whether a case's dtype and compile mode work on this device at all."""
+
+    case: Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """One slice, as the worker saw it.
+
+    Every field but those that are marked otherwise is stored, under its own name, in `record.observations.Slices`.
+
+    Attributes:
+        seconds: per iteration.
+        started_seconds: when it began, on the machine's monotonic clock.
+        wall_seconds: of the whole slice, whatever is not timed in it included.
+        stolen_seconds, minor_faults, involuntary_switches, latency_seconds, event_seconds: see `Slices`.
+        throttled: why the device's clocks were lowered when it ended; empty if they were not.
+    """
+
+    seconds: float
+    started_seconds: float
+    wall_seconds: float = field(metadata=NOT_STORED)
+    stolen_seconds: float | None
+    minor_faults: int
+    involuntary_switches: int
+    latency_seconds: float | None
+    event_seconds: float | None
+    throttled: tuple[str, ...] = field(metadata=NOT_STORED)
+
+    def __post_init__(self) -> None:
+        positive(self, "seconds", "latency_seconds", "event_seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSlice(Request[Timing]):
+    """Time one slice of a case that is ready.
+
+    Attributes:
+        case: which.
+        iterations: how many.
+        lead: iterations right before that are not timed, for a process that has just been suspended.
+        slowdown: share of its time by which it is slowed on purpose, inside the clock reads.
+        singles: iterations right after it that are each waited for, where slices are queued: their mean is the
+            latency. Device events are recorded with the slice then.
+    """
+
+    case: Case
+    iterations: int
+    lead: int = 0
+    slowdown: float = 0.0
+    singles: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YardstickRead:
+    """The yardstick's time, per product."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        positive(self, "seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadYardstick(Request[YardstickRead]):
+    """Time the yardstick, a fixed product of matrices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindCeilings(Request[CeilingsFound]):
+    """Find what the device does at best.
+
+    Attributes:
+        launch: which launch this is, for the record.
+        dtypes: values of the dtype axis.
+    """
+
+    launch: int
+    dtypes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """The exact counts of a case, by name."""
+
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count(Request[Counted]):
+    """Count what one iteration of a case does; the case is made for this and dropped again."""
+
+    case: Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsListed:
+    """The names of the models that a worker can build."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListModels(Request[ModelsListed]):
+    """Name the models that this process can build."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsTold:
+    """What a process knows about torch and its device, by dotted name."""
+
+    facts: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellFacts(Request[FactsTold]):
+    """Tell what this process knows about torch and its device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop(Request[Done]):
+    """Forget every case that is ready, its compiled code and its memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit(Request[None]):
+    """Leave; this is not answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warmed:
+    """The launcher is ready to make workers.
+
+    Attributes:
+        compile_seconds: what its first compile took.
+        may_fork: whether workers may be forked from it: on Linux, while no accelerator's runtime runs in it.
+    """
+
+    compile_seconds: float
+    may_fork: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warm(Request[Warmed]):
+    """Have the launcher import what every worker needs, and compile once if workers will."""
+
+    compiled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarted:
+    """A worker runs, under this process id."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start(Request[WorkerStarted]):
+    """Have the launcher make a worker that serves the descriptor sent along.
+
+    Attributes:
+        fork: whether to fork it; otherwise it is executed from nothing.
+        root: the folder from which it imports ``models``; None for the launcher's own.
+    """
+
+    fork: bool
+    root: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal(Request[Done]):
+    """Have the launcher signal a worker that it has not reaped.
+
+    Attributes:
+        pid: which worker.
+        name: as `signal.Signals` spells it, since its numbers differ between systems.
+    """
+
+    pid: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaped:
+    """How a worker's process ended: ``SIGSEGV``, ``exit code 1``."""
+
+    ended: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reap(Request[Reaped]):
+    """Have the launcher wait for a worker that is leaving, and kill it if it does not."""
+
+    pid: int
+
+
+REQUESTS: Mapping[str, type[Request[Any]]] = {
+    "open": Open,
+    "prepare": Prepare,
+    "probe": Probe,
+    "slice": TimeSlice,
+    "yardstick": ReadYardstick,
+    "ceilings": FindCeilings,
+    "counts": Count,
+    "models": ListModels,
+    "facts": TellFacts,
+    "drop": Drop,
+    "exit": Exit,
+    "warm": Warm,
+    "start": Start,
+    "signal": Signal,
+    "reap": Reap,
+}
+"""This table maps the word on the wire to its request; reasons that a reader sees begin with these words."""
+
+WORDS: Mapping[type[Request[Any]], str] = {request: word for word, request in REQUESTS.items()}
+"""This is the same table from the other side."""
+
+ANSWERS: Mapping[type[Request[Any]], type] = {
+    Open: Done,
+    Prepare: Preparation,
+    Probe: Done,
+    TimeSlice: Timing,
+    ReadYardstick: YardstickRead,
+    FindCeilings: CeilingsFound,
+    Count: Counted,
+    ListModels: ModelsListed,
+    TellFacts: FactsTold,
+    Drop: Done,
+    Warm: Warmed,
+    Start: WorkerStarted,
+    Signal: Done,
+    Reap: Reaped,
+}
+"""This table maps a request to its reply, where that is no failure; only `Exit` has none."""
+
+Reply = (
+    Failure
+    | Done
+    | Preparation
+    | Timing
+    | YardstickRead
+    | CeilingsFound
+    | Counted
+    | ModelsListed
+    | FactsTold
+    | Warmed
+    | WorkerStarted
+    | Reaped
+)
+
+
+def encode_request(request: Request[Any]) -> bytes:
+    """Return a request as its line."""
+    return _line({"do": WORDS[type(request)], **_fields(request)})
+
+
+def encode_reply(reply: Reply) -> bytes:
+    """Return a reply as its line."""
+    return _line({"failure" if isinstance(reply, Failure) else "answer": reply})
+
+
+def decode_request(line: bytes) -> Request[Any]:
+    """Return the request that a line holds.
+
+    Raises:
+        ValueError: if it is no JSON, no request that is known, or a case that there cannot be.
+        TypeError: if its fields are not the request's.
+    """
+    fields = json.loads(line)
+    word = str(fields.pop("do", None)) if isinstance(fields, dict) else "without a word"
+    if word not in REQUESTS:
+        raise ValueError(f"unknown request {word!r}; known: {', '.join(REQUESTS)}")
+    if "case" in fields:
+        fields["case"] = Case(**fields["case"])
+    return REQUESTS[word](
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    )
+
+
+def _line(content: Mapping[str, object]) -> bytes:
+    return _ENCODER.encode(content).encode() + b"\n"
+
+
+def _fields(record: Any) -> dict[str, object]:
+    """Return a dataclass's fields by name; nothing is copied, since a request per slice is on a hot path."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_fields)
+"""This encoder writes lines without blanks, and every dataclass in them as an object."""
