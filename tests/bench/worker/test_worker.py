@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench.devices import clock as clock_module
 from bench.devices.backend import UnknownDeviceError
 from bench.devices.yardstick import PRODUCTS, Yardstick
 from bench.protocol import (
@@ -136,15 +137,30 @@ def test_lead_is_run_and_not_timed(worker: Worker, monkeypatch: pytest.MonkeyPat
     assert asked == [2, 4]
 
 
-def test_slowdown_is_inside_the_clock_reads(worker: Worker) -> None:
-    """Where a real one would be, and by the share that was asked for."""
-    prepare(worker, batch=64)
-    case = case_of(batch=64)
-    usual = sorted(timed(worker, 20, case=case).seconds for _ in range(5))
-    slowed = sorted(timed(worker, 20, case=case, slowdown=3.0).seconds for _ in range(5))
-    assert slowed[0] > 2 * usual[0]
-    after = sorted(timed(worker, 20, case=case).seconds for _ in range(5))
-    assert after[0] < slowed[0] / 2
+def test_slowdown_is_inside_the_clock_reads(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a real one would be, by the share that was asked for, and gone with the next slice."""
+    prepare(worker)
+    step = worker._ready[case_of()].step
+    now = 0.0
+
+    def looked_at() -> float:
+        nonlocal now
+        now += 0.25
+        return now
+
+    def iterate(iterations: int) -> float:
+        nonlocal now
+        begin = step.clock()
+        now += 4.0 * iterations
+        return step.clock() - begin
+
+    worker._clock = looked_at
+    monkeypatch.setattr(clock_module, "perf_counter", looked_at)
+    monkeypatch.setattr(step, "timed", iterate)
+    usual = timed(worker, 20).seconds
+    assert usual == (80 + 0.25) / 20
+    assert timed(worker, 20, slowdown=3.0).seconds == pytest.approx(4 * usual, abs=0.5 / 20)
+    assert timed(worker, 20).seconds == usual
 
 
 def test_worker_tells_its_models_and_counts(worker: Worker) -> None:
