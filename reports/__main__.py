@@ -82,7 +82,7 @@ COMMANDS: dict[str, Command] = {
         run=run_compare,
     ),
     "gate": Command(
-        help="print the verdicts of a comparison (--against), or what two stored runs can say",
+        help="print the verdicts of a gate (--against), or what two stored runs can say",
         configure=configure_gate,
         run=run_gate,
     ),

@@ -55,7 +55,7 @@ class _MisfitError(Exception):
 
 Decoder = Callable[[object], Any]
 """Takes a parsed value and returns it as what its type says, or raises a misfit. Made once for each type, since a
-comparison of many files holds millions of values."""
+gate of many files holds millions of values."""
 
 
 @cache

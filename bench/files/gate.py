@@ -14,15 +14,15 @@ from bench.record.arm import Arm
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.gate import (
-    JOB_SCHEMA,
+    GATE_SCHEMA,
     Acceptance,
     Block,
     Counts,
     Ending,
     Fault,
+    Gate,
     GateEvent,
     GateFold,
-    Job,
     Looked,
     Opened,
     Plan,
@@ -46,13 +46,13 @@ def make_gate_section(log: GateLog) -> Line:
     """Return a gate as our section of the JSON: the same events as in the journal."""
     events = [_write_event(event) for event in log.events]
     return {
-        "schema": JOB_SCHEMA,
+        "schema": GATE_SCHEMA,
         **_write_head(log.record()),
         "events": [{"event": word, **fields} for word, fields in events],
     }
 
 
-def read_gate(path: Path) -> Job:
+def read_gate(path: Path) -> Gate:
     """Return the gate that a ``.json`` or ``.jsonl`` file holds.
 
     Raises:
@@ -61,24 +61,24 @@ def read_gate(path: Path) -> Job:
     return read_log(GATE_FORMAT, path)[0]
 
 
-def _write_head(job: Job) -> Line:
+def _write_head(gate: Gate) -> Line:
     return {
-        "environment": asdict(job.environment),
-        "settings": asdict(job.settings),
-        "arms": {side: asdict(arm) for side, arm in job.arms.items()},
-        "cases": [asdict(case) for case in job.cases],
-        "floors": dict(job.floors),
-        "accepted": [asdict(acceptance) for acceptance in job.accepted],
+        "environment": asdict(gate.environment),
+        "settings": asdict(gate.settings),
+        "arms": {side: asdict(arm) for side, arm in gate.arms.items()},
+        "cases": [asdict(case) for case in gate.cases],
+        "floors": dict(gate.floors),
+        "accepted": [asdict(acceptance) for acceptance in gate.accepted],
     }
 
 
-def _read_head(head: Line, where: str) -> Job:
+def _read_head(head: Line, where: str) -> Gate:
     arms, floors = head.get("arms"), head.get("floors")
     if not isinstance(arms, dict) or not isinstance(floors, dict):
         raise DecodeError(f"{where}arms and floors must be objects")
     if not all(type(floor) is float for floor in floors.values()):
         raise DecodeError(f"{where}floors: expected numbers")
-    return Job(
+    return Gate(
         environment=decode(Environment, head.get("environment"), f"{where}environment"),
         settings=decode(Settings, head.get("settings"), f"{where}settings"),
         arms={side: decode(Arm, arm, f"{where}arms.{side}") for side, arm in arms.items()},
@@ -99,7 +99,7 @@ def _write_event(event: GateEvent) -> tuple[str, Line]:
 def _read_event(line: object, where: str) -> GateEvent:
     word = line.get("event") if isinstance(line, dict) else None
     if not isinstance(line, dict) or not isinstance(word, str) or word not in EVENTS or line.keys() != {"event", word}:
-        raise DecodeError(f"{where}: not an event of a comparison")
+        raise DecodeError(f"{where}: not an event of a gate")
     event: GateEvent = decode(EVENTS[word], line[word], f"{where}: {word}")
     return event
 
@@ -111,15 +111,15 @@ def _find_section(document: object, path: Path) -> Line:
     raise UnreadableError(f"{path}: no {GATE_SECTION!r} section; make it with `pytest bench --against REF`")
 
 
-def _read_section(section: Line) -> tuple[Job, Sequence[GateEvent]]:
+def _read_section(section: Line) -> tuple[Gate, Sequence[GateEvent]]:
     lines = enumerate(entries(section, "events"), start=1)
     return _read_head(section, ""), [_read_event(line, f"event {number}") for number, line in lines]
 
 
-GATE_FORMAT: Format[Job, GateEvent] = Format(
-    schema=JOB_SCHEMA,
+GATE_FORMAT: Format[Gate, GateEvent] = Format(
+    schema=GATE_SCHEMA,
     begin="compare",
-    no_journal="not the journal of a comparison; make one with --against",
+    no_journal="not the journal of a gate; make one with --against",
     write_head=_write_head,
     read_head=_read_head,
     write_event=_write_event,
@@ -130,4 +130,4 @@ GATE_FORMAT: Format[Job, GateEvent] = Format(
 )
 """How a gate lies on disk."""
 
-GateLog = Log[Job, GateEvent]
+GateLog = Log[Gate, GateEvent]

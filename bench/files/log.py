@@ -16,11 +16,11 @@ from typing import Any, Generic, Protocol, TypeVar
 from bench.files.decode import DecodeError
 from bench.files.journal import Journal
 from bench.files.parse import UnreadableError, check_schema, content_of, journal_lines, parse
-from bench.record.gate import Job
+from bench.record.gate import Gate
 from bench.record.run import Run
 
-Record = TypeVar("Record", bound=Run | Job)
-Record_co = TypeVar("Record_co", bound=Run | Job, covariant=True)
+Record = TypeVar("Record", bound=Run | Gate)
+Record_co = TypeVar("Record_co", bound=Run | Gate, covariant=True)
 Event = TypeVar("Event")
 Event_contra = TypeVar("Event_contra", contravariant=True)
 Line = dict[str, Any]

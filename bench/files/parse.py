@@ -98,4 +98,4 @@ SECTION = "accelbench"
 """Our section in a pytest-benchmark JSON."""
 
 GATE_SECTION = "accelbench_gate"
-"""Our section in the JSON of a comparison."""
+"""Our section in the JSON of a gate."""

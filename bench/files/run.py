@@ -103,7 +103,7 @@ def _find_section(document: object, path: Path) -> Line:
     if isinstance(section, dict):
         return section
     if isinstance(document, dict) and GATE_SECTION in document:
-        raise UnreadableError(f"{path}: a comparison, not a run; read it with `python -m reports gate`")
+        raise UnreadableError(f"{path}: a gate, not a run; read it with `python -m reports gate`")
     what = "made by pytest-benchmark alone" if isinstance(document, dict) and "benchmarks" in document else "foreign"
     raise UnreadableError(f"{path}: no {SECTION!r} section ({what}); make it with `pytest bench --benchmark-json`")
 

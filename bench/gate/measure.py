@@ -1,4 +1,4 @@
-"""One gate from the plan to the Job: both arms' workers, environment, events, the journal."""
+"""One gate from the plan to the Gate: both arms' workers, environment, events, the journal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bench.processes.supervisor import Opener
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Scalar, find_differences
-from bench.record.gate import Acceptance, Ending, GateEvent, Job
+from bench.record.gate import Acceptance, Ending, Gate, GateEvent
 from bench.record.looks import MOST_LOOKS
 from bench.request import SetupError
 from bench.session import Session, missing_facts
@@ -31,8 +31,8 @@ from bench.session import Session, missing_facts
 BLOCKS_PER_LAUNCHER = 10
 """Executing a launcher costs seconds, and its hash seed and address layout are then the same for both arms."""
 
-Part = tuple[Job, tuple[GateEvent, ...]]
-"""A stored comparison and its events."""
+Part = tuple[Gate, tuple[GateEvent, ...]]
+"""A stored gate and its events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +118,9 @@ def measure(
     terms: Terms,
     journal_path: Path,
     *,
-    show: Callable[[Event, Callable[[], Job]], None],
+    show: Callable[[Event, Callable[[], Gate]], None],
     say: Callable[[str], None],
-    settled: Callable[[Job], bool],
+    settled: Callable[[Gate], bool],
     stop: StopSwitch,
 ) -> GateLog:
     """Measure head against base and return the log, each event in the journal before it is shown.
@@ -132,9 +132,9 @@ def measure(
         workers: makes both arms' workers.
         terms: what it compares and goes by.
         journal_path: where events go.
-        show: takes every event, and what makes the job so far.
+        show: takes every event, and what makes the gate so far.
         say: takes a sentence about what else was done.
-        settled: whether the job so far leaves nothing to be found out.
+        settled: whether the gate so far leaves nothing to be found out.
         stop: turned by a signal.
 
     Raises:
@@ -144,7 +144,7 @@ def measure(
     begin = monotonic()
     cases, earlier = terms.cases, terms.earlier
     trouble = workers.code.trouble
-    begun = Job(
+    begun = Gate(
         environment=session.environment({**workers.code.facts, **worker_facts(session, workers, cases)}),
         settings=session.request.settings,
         arms={side.value: arm for side, arm in workers.arms.items()},
@@ -205,7 +205,7 @@ def worker_facts(session: Session, workers: GateWorkers, cases: Sequence[Case]) 
     return facts
 
 
-def check_continuable(earlier: Job, now: Job) -> None:
+def check_continuable(earlier: Gate, now: Gate) -> None:
     """Raise SetupError, naming every difference, unless `now` is another part of the same gate."""
     differences = find_differences(earlier, now)
     for name, before, after in (("floor of", earlier.floors, now.floors), ("arm", earlier.arms, now.arms)):

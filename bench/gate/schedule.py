@@ -33,7 +33,7 @@ Event = Opened | Counts | Fault | Plan | Turn | Block | Looked | Ending
 
 
 class Blocks:
-    """One comparison.
+    """One gate.
 
     Args:
         cases: what to compare, as base runs it, in display order.
@@ -44,13 +44,13 @@ class Blocks:
         stop: asked between requests; a reason to stop now, None to go on.
         begin: when it began, on the machine's monotonic clock.
         floors: the smallest change that counts, by case id.
-        random: coins, orders and lots. They must not repeat from one comparison to the next: the test of significance
+        random: coins, orders and lots. They must not repeat from one gate to the next: the test of significance
             rests on them, so nothing that a user could fix goes in.
         plan: of an earlier part that is continued; None to begin.
         done: blocks of that part.
     """
 
-    def __init__(  # noqa: PLR0913  everything that makes a comparison
+    def __init__(  # noqa: PLR0913  everything that makes a gate
         self,
         cases: Sequence[Case],
         settings: Settings,
@@ -80,7 +80,7 @@ class Blocks:
         self._walls: list[float] = []
 
     def events(self) -> Iterator[Event]:
-        """Carry out the comparison; the last event is its Ending.
+        """Carry out the gate; the last event is its Ending.
 
         Raises:
             LaunchError: if no worker can be started at all.

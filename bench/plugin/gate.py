@@ -109,7 +109,7 @@ class GatePlugin:
             lambda text: reporter.write(text + "\n", flush=True),
             len(terms.cases),
             self._request.settings.budget_seconds,
-            lambda job: make_headline(conclude(job, finished=False)),
+            lambda gate: make_headline(conclude(gate, finished=False)),
         )
         arms = self._question.arms
         with open_session(self._request) as session:
@@ -122,7 +122,7 @@ class GatePlugin:
                     self._publication.output.journal_path,
                     show=while_it_can_be_seen(progress.show),
                     say=self._publication.say,
-                    settled=lambda job: conclude(job, finished=False).settled and not self._question.exhaust,
+                    settled=lambda gate: conclude(gate, finished=False).settled and not self._question.exhaust,
                     stop=stop,
                 )
         return Measured(log=log, answer=conclude(log.record()))
@@ -136,7 +136,7 @@ class GatePlugin:
         if self.measured is None:
             pytest.fail("nothing was measured, since the collection failed", pytrace=False)
         answer = self.measured.answer
-        if timed := find_pairings(answer.job, case):
+        if timed := find_pairings(answer.gate, case):
             iterations = next(pairing.iterations for pairing in timed.values())
             head = {block: pairing.head_seconds for block, pairing in timed.items()}
             record(benchmark, case, iterations, head, tape)
@@ -165,7 +165,7 @@ class GatePlugin:
             return
         answer = self.measured.answer
         published = self._publication.publish(session.config, partial(write_answer, answer))
-        if not published or (answer.job.ending is not None and answer.job.ending.stopped):
+        if not published or (answer.gate.ending is not None and answer.gate.ending.stopped):
             session.exitstatus = pytest.ExitCode.INTERRUPTED
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = exit_code(answer.state, strict=self._question.strict)

@@ -50,7 +50,7 @@ def add_gate_options(parser: pytest.Parser) -> None:
     gate.addoption(
         "--add-blocks",
         action="store_true",
-        help="with --against: go on with the comparison in --benchmark-json instead of rolling the dice again",
+        help="with --against: go on with the gate in --benchmark-json instead of rolling the dice again",
     )
     gate.addoption(
         "--exhaust",
@@ -80,7 +80,7 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
         if given:
             raise pytest.UsageError(sentence)
     if get("add_blocks") and not get("benchmark_json"):
-        raise pytest.UsageError("--add-blocks: name the comparison with --benchmark-json")
+        raise pytest.UsageError("--add-blocks: name the gate with --benchmark-json")
     return GateQuestion(
         arms=arms,
         strict=bool(get("strict_gate")),
@@ -93,20 +93,20 @@ def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
     """Yield what a gate cannot honour: whether it was asked for, and the sentence that refuses it."""
     get = config.getoption
     named = {str(argument).partition("=")[0] for argument in config.invocation_params.args}
-    dice = "on a comparison rolls the dice again for the cases that lost: use --add-blocks, which adds evidence"
+    dice = "on a gate rolls the dice again for the cases that lost: use --add-blocks, which adds evidence"
     yield bool(get("lf", default=False) or get("failedfirst", default=False)), f"--lf {dice}"
     yield bool(get("stepwise", default=False)), f"--stepwise {dice}"
-    yield bool(get("quick")), "--quick with --against: a comparison is about time; run --quick without --against"
+    yield bool(get("quick")), "--quick with --against: a gate is about time; run --quick without --against"
     disabled = get("benchmark_disable") and not get("benchmark_enable")
-    yield bool(disabled), "--benchmark-disable with --against: a comparison is about time"
-    yield bool(get("resume")), "--resume with --against: go on with a stored comparison by --add-blocks"
+    yield bool(disabled), "--benchmark-disable with --against: a gate is about time"
+    yield bool(get("resume")), "--resume with --against: go on with a stored gate by --add-blocks"
     yield bool(get("plan")), "--plan with --against: --plan without --against shows the cases"
     yield (
         "interleaved" in str(get("unsteady")).split(","),
-        "--unsteady interleaved: taking turns is what a comparison is",
+        "--unsteady interleaved: taking turns is what a gate is",
     )
     for name in ("--benchmark-max-time", "--benchmark-min-rounds"):
-        yield name in named, f"{name} has no effect on a comparison: its time is --budget"
+        yield name in named, f"{name} has no effect on a gate: its time is --budget"
     most = str(get("launches"))
     few = most.isdigit() and int(most) < LEAST_BLOCKS
     yield few, f"--launches {most} with --against is the most blocks: a verdict takes {LEAST_BLOCKS}"

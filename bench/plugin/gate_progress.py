@@ -7,7 +7,7 @@ from typing import assert_never
 
 from bench.gate.block import Turn
 from bench.gate.schedule import Event
-from bench.record.gate import Block, Counts, Ending, Fault, Job, Looked, Opened, Plan
+from bench.record.gate import Block, Counts, Ending, Fault, Gate, Looked, Opened, Plan
 from bench.record.looks import LOOKS
 from reports.show.units import duration
 
@@ -16,7 +16,7 @@ class GateProgress:
     """One line when a stage begins, one for each block, one for each fault: readable in a log."""
 
     def __init__(
-        self, write: Callable[[str], None], cases: int, budget_seconds: float | None, headline: Callable[[Job], str]
+        self, write: Callable[[str], None], cases: int, budget_seconds: float | None, headline: Callable[[Gate], str]
     ) -> None:
         self._write = write
         self._cases = cases
@@ -25,8 +25,8 @@ class GateProgress:
         self._opening = True
         self._spent = 0.0
 
-    def show(self, event: Event, job: Callable[[], Job]) -> None:
-        """Show an event; `job` makes the job so far."""
+    def show(self, event: Event, gate: Callable[[], Gate]) -> None:
+        """Show an event; `gate` makes the gate so far."""
         match event:
             case Turn():
                 if self._opening:
@@ -45,7 +45,7 @@ class GateProgress:
                     f"block {event.index}: {duration(event.wall_seconds)}; {duration(self._spent)}{of} in blocks"
                 )
             case Looked():
-                self._write(f"look after {event.blocks} blocks: {self._headline(job())}")
+                self._write(f"look after {event.blocks} blocks: {self._headline(gate())}")
             case Ending():
                 self._write(f"done in {duration(event.wall_seconds)}: {event.reason}")
             case Counts() | Opened():

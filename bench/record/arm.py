@@ -24,7 +24,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One side of a comparison.
+    """One side of a gate.
 
     Attributes:
         ref: a commit, branch or folder whose ``models`` are timed; None for the working tree.

@@ -1,4 +1,4 @@
-"""What a comparison of two arms writes down: quads, blocks, looks, exact counts, and how it ended.
+"""What a gate of two arms writes down: quads, blocks, looks, exact counts, and how it ended.
 
 Observations only: effects, intervals and verdicts are computed in `reports`. Standard library only.
 """
@@ -17,8 +17,8 @@ from bench.record.conditions import Environment, Settings
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, not_negative, positive
 from bench.record.run import Outcome
 
-JOB_SCHEMA = 1
-"""The version of a comparison's content. Raise it whenever a field changes its meaning."""
+GATE_SCHEMA = 1
+"""The version of a gate's content. Raise it whenever a field changes its meaning."""
 
 
 class Contest(StrEnum):
@@ -204,13 +204,13 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a comparison ended.
+    """How a gate ended.
 
     Attributes:
         reason: why no further block was begun.
         broken: whether it could not be carried out as planned, so that nothing is proved.
         stopped: whether it was broken off by a signal.
-        wall_seconds: of this part of the comparison.
+        wall_seconds: of this part of the gate.
     """
 
     reason: str
@@ -223,8 +223,8 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One comparison of two arms.
+class Gate:
+    """One gate of two arms.
 
     Attributes:
         environment: where it was made; facts of an arm's own begin with its name.
@@ -266,7 +266,7 @@ class Job:
         if len(planned) != len(self.cases):
             raise ValueError("the plan holds a case twice")
         if set(self.arms) != set(Side):
-            raise ValueError("a comparison has the arms base and head")
+            raise ValueError("a gate has the arms base and head")
         if missing := [case.id for case in self.cases if case.id not in self.floors]:
             raise ValueError(f"{missing[0]} has no floor")
         if not all(0 < floor < 1 for floor in self.floors.values()):
@@ -298,7 +298,7 @@ class GateFold:
         begun: where, how and what is measured.
     """
 
-    def __init__(self, begun: Job) -> None:
+    def __init__(self, begun: Gate) -> None:
         self._begun = begun
         self._opened = Opened(new=(), gone=())
         self._plan: Plan | None = None
@@ -329,7 +329,7 @@ class GateFold:
                 self._ending = event
                 self._wall_seconds += event.wall_seconds
 
-    def record(self) -> Job:
+    def record(self) -> Gate:
         """Return the gate as far as it got.
 
         Raises:

@@ -36,7 +36,7 @@ LOOKS = (
 Eight blocks are the fewest whose signs agree by chance in less than the first alpha: 1 of 2^8."""
 
 MOST_ALPHA = 0.01
-"""The alphas of all looks, added ones too, sum to at most this: one job in a hundred, in each direction."""
+"""The alphas of all looks, added ones too, sum to at most this: one gate in a hundred, in each direction."""
 
 LEAST_BLOCKS = LOOKS[0].blocks
 """A verdict takes so many blocks."""

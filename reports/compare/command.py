@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from reports.compare.contenders import Contender, load_contenders
-from reports.compare.page import render_comparison, write_comparison
+from reports.compare.page import render_compare, write_compare
 from reports.compare.rows import Match
 from reports.compare.tables import COMPARE_TABLES
 from reports.show.command import OptionError, add_tables, pick_printed, print_paths, print_report, say_not_drawn
@@ -50,10 +50,10 @@ def run_compare(options: Namespace) -> int:
         prices={_find_contender(named, "--price", name).name: usd for name, usd in options.price},
     )
     if options.out is not None:
-        print_paths(write_comparison(match, options.out, say=say_not_drawn))
+        print_paths(write_compare(match, options.out, say=say_not_drawn))
         return 0
     names = pick_printed(options.table, options.format, COMPARE_TABLES, single=SINGLE)
-    print_report(render_comparison(match, names, options.format))
+    print_report(render_compare(match, names, options.format))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Who is compared: each device of each result file is a contender, reduced to what a comparison says of it."""
+"""Who is compared: each device of each result file is a contender, reduced to what a compare says of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A comparison as text, Markdown or CSV, and as a page with its pictures whose every figure is explained."""
+"""A compare as text, Markdown or CSV, and as a page with its pictures whose every figure is explained."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PAGE = "compare.md"
 """The page has the name of the command that writes it."""
 
 
-def render_comparison(match: Match, names: Sequence[str], form: Format) -> str:
-    """Return tables of a comparison by name, under what was compared."""
+def render_compare(match: Match, names: Sequence[str], form: Format) -> str:
+    """Return tables of a compare by name, under what was compared."""
     if form is Format.CSV:
         return "\n".join(as_csv(DataFrame(COMPARE_TABLES[name].rows(match))) for name in names)
     look = LOOKS[form]
@@ -37,7 +37,7 @@ def _render_table(match: Match, table: CompareTable, look: Look) -> str:
     return render_table(table, table.rows(match), look, reference=match.reference.name)
 
 
-def write_comparison(match: Match, folder: Path, *, say: Callable[[str], None] | None = None) -> list[Path]:
+def write_compare(match: Match, folder: Path, *, say: Callable[[str], None] | None = None) -> list[Path]:
     """Write the page, its pictures, and each table as CSV; return the files, the page first.
 
     Args:
@@ -52,15 +52,13 @@ def write_comparison(match: Match, folder: Path, *, say: Callable[[str], None] |
 
     pictures = write_outputs(folder, [plot_output(name, match) for name in PICTURES], say=say)
     drawn = dict.fromkeys(path.stem for path in pictures)
-    tables = [
-        text_output(f"{name}.csv", partial(render_comparison, match, [name], Format.CSV)) for name in COMPARE_TABLES
-    ]
+    tables = [text_output(f"{name}.csv", partial(render_compare, match, [name], Format.CSV)) for name in COMPARE_TABLES]
     written = write_outputs(folder, [*tables, text_output(PAGE, partial(render_page, match, drawn))])
     return [written[-1], *pictures, *written[:-1]]
 
 
 def render_page(match: Match, pictures: Iterable[str]) -> str:
-    """Return the whole comparison as one Markdown page, each table with what its figures mean."""
+    """Return the whole compare as one Markdown page, each table with what its figures mean."""
     parts = ["# Accelerators compared", MARKDOWN.escape(make_headline(match)), _list_contenders(match, MARKDOWN)]
     parts += [f"![{name}]({name}.svg)" for name in pictures]
     for table in COMPARE_TABLES.values():

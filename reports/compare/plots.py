@@ -1,4 +1,4 @@
-"""The pictures of a comparison: throughput of all contenders against batch, crossings marked, and the roofline."""
+"""The pictures of a compare: throughput of all contenders against batch, crossings marked, and the roofline."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def draw_roofline(match: Match) -> Figure:
 
 
 PICTURES: dict[str, Callable[[Match], Figure]] = {"throughput": draw_throughput, "roofline": draw_roofline}
-"""Every picture of a comparison by name, in display order."""
+"""Every picture of a compare by name, in display order."""
 
 
 def plot_output(name: str, match: Match) -> Output:

@@ -1,4 +1,4 @@
-"""The rows of a comparison of contenders: matched cases, crossovers, best variants, ceilings, environments."""
+"""The rows of a compare of contenders: matched cases, crossovers, best variants, ceilings, environments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of a comparison of contenders: how their rows read, and what a reader must know to read them."""
+"""The tables of a compare of contenders: how their rows read, and what a reader must know to read them."""
 
 from __future__ import annotations
 
@@ -160,4 +160,4 @@ COMPARE_TABLES: dict[str, CompareTable] = {
         "may be a difference in one of these.",
     ),
 }
-"""Every table of a comparison by name, in display order."""
+"""Every table of a compare by name, in display order."""

@@ -12,7 +12,7 @@ from statistics import median
 
 from bench.record.arm import Side
 from bench.record.case import Case
-from bench.record.gate import Acceptance, Contest, Fault, Job, Pairing, quad_effects
+from bench.record.gate import Acceptance, Contest, Fault, Gate, Pairing, quad_effects
 from bench.record.looks import LEAST_BLOCKS
 from bench.record.run import Outcome
 from reports.stats.verdict import Ruling, Verdict, judge
@@ -36,7 +36,7 @@ class Answer:
     """What a gate says.
 
     Attributes:
-        job: what it rests on.
+        gate: what it rests on.
         rulings: on every case that both arms measured in all blocks; empty where nothing could be judged.
         controls: rulings on the case compared with itself, and with itself slowed on purpose.
         failed: cases that went wrong in head where base measured.
@@ -46,7 +46,7 @@ class Answer:
         problems: why nothing is proved; empty if the verdicts may be believed.
     """
 
-    job: Job
+    gate: Gate
     rulings: Mapping[Case, Ruling]
     controls: Mapping[Contest, Ruling]
     failed: Mapping[Case, Fault]
@@ -87,39 +87,39 @@ class Answer:
         return bool(self.rulings) and not self.problems and not self.count(Verdict.INCONCLUSIVE)
 
 
-def conclude(job: Job, today: Callable[[], date] = date.today, *, finished: bool = True) -> Answer:
+def conclude(gate: Gate, today: Callable[[], date] = date.today, *, finished: bool = True) -> Answer:
     """Return what a gate says; whatever keeps it from being judged is a problem, never a pass.
 
     Args:
-        job: what was measured.
+        gate: what was measured.
         today: against which acceptances expire.
         finished: whether a gate without an ending is one that died; otherwise it is still going on.
     """
-    failed, skipped, problems = _sort_faults(job)
+    failed, skipped, problems = _sort_faults(gate)
     rulings: dict[Case, Ruling] = {}
     controls: dict[Contest, Ruling] = {}
-    if job.ending is not None and job.ending.broken:
-        problems.append(job.ending.reason)
-    if job.ending is None and finished:
+    if gate.ending is not None and gate.ending.broken:
+        problems.append(gate.ending.reason)
+    if gate.ending is None and finished:
         problems.append("it died before its end; go on with it by --add-blocks")
-    if len(job.blocks) < LEAST_BLOCKS or not job.looks:
-        if not (job.ending is not None and job.ending.broken):
-            short = f"a verdict takes {LEAST_BLOCKS}" if len(job.blocks) < LEAST_BLOCKS else "none was looked at"
-            problems.append(f"{len(job.blocks)} blocks; {short}")
-    elif job.plan is None or not job.live:
+    if len(gate.blocks) < LEAST_BLOCKS or not gate.looks:
+        if not (gate.ending is not None and gate.ending.broken):
+            short = f"a verdict takes {LEAST_BLOCKS}" if len(gate.blocks) < LEAST_BLOCKS else "none was looked at"
+            problems.append(f"{len(gate.blocks)} blocks; {short}")
+    elif gate.plan is None or not gate.live:
         problems.append("no case was measured in both arms")
     else:
         try:
-            rulings = _judge_cases(job, Contest.ARMS, job.live)
+            rulings = _judge_cases(gate, Contest.ARMS, gate.live)
             for contest in (Contest.SAME, Contest.SLOWED):
-                controls[contest] = _judge_cases(job, contest, [job.plan.control])[job.plan.control]
+                controls[contest] = _judge_cases(gate, contest, [gate.plan.control])[gate.plan.control]
             problems += _check_controls(controls)
         except Exception as error:  # noqa: BLE001  a verdict that cannot be computed is never a pass, whatever raised
             problems.append(f"the statistics failed: {type(error).__name__}: {error}")
             rulings, controls = {}, {}
-    accepted, now = _find_accepted(job, rulings), today()
+    accepted, now = _find_accepted(gate, rulings), today()
     return Answer(
-        job=job,
+        gate=gate,
         rulings=rulings,
         controls=controls,
         failed=failed,
@@ -130,35 +130,35 @@ def conclude(job: Job, today: Callable[[], date] = date.today, *, finished: bool
     )
 
 
-def compute_effects(job: Job, contest: Contest, cases: Iterable[Case]) -> Effects:
+def compute_effects(gate: Gate, contest: Contest, cases: Iterable[Case]) -> Effects:
     """Return one value per block of each case: the median of its quads, ln(head / base)."""
     by_block = [
-        {pairing.case: pairing for pairing in block.pairings if pairing.contest is contest} for block in job.blocks
+        {pairing.case: pairing for pairing in block.pairings if pairing.contest is contest} for block in gate.blocks
     ]
     return {case: [median(quad_effects(pairings[case])) for pairings in by_block] for case in cases}
 
 
-def find_pairings(job: Job, case: Case) -> dict[int, Pairing]:
+def find_pairings(gate: Gate, case: Case) -> dict[int, Pairing]:
     """Return what was timed of a case in both arms, by block."""
     return {
         block.index: pairing
-        for block in job.blocks
+        for block in gate.blocks
         for pairing in block.pairings
         if (pairing.case, pairing.contest) == (case, Contest.ARMS)
     }
 
 
-def _judge_cases(job: Job, contest: Contest, cases: Iterable[Case]) -> dict[Case, Ruling]:
-    effects = compute_effects(job, contest, cases)
-    floors = {case.id: job.floors[case.id] for case in effects}
-    rulings = judge({case.id: values for case, values in effects.items()}, job.looks, floors)
+def _judge_cases(gate: Gate, contest: Contest, cases: Iterable[Case]) -> dict[Case, Ruling]:
+    effects = compute_effects(gate, contest, cases)
+    floors = {case.id: gate.floors[case.id] for case in effects}
+    rulings = judge({case.id: values for case, values in effects.items()}, gate.looks, floors)
     return {case: rulings[case.id] for case in effects}
 
 
-def _sort_faults(job: Job) -> tuple[dict[Case, Fault], dict[Case, str], list[str]]:
+def _sort_faults(gate: Gate) -> tuple[dict[Case, Fault], dict[Case, str], list[str]]:
     """Return what failed in head, what neither arm can run here, and base's faults as problems."""
     by_case: dict[Case, dict[Side, Fault]] = {}
-    for fault in job.faults:
+    for fault in gate.faults:
         by_case.setdefault(fault.case, {})[fault.side] = fault
     failed, skipped, problems = {}, {}, []
     for case, sides in by_case.items():
@@ -184,11 +184,11 @@ def _check_controls(controls: Mapping[Contest, Ruling]) -> list[str]:
     return problems
 
 
-def _find_accepted(job: Job, rulings: Mapping[Case, Ruling]) -> dict[Case, Acceptance]:
+def _find_accepted(gate: Gate, rulings: Mapping[Case, Ruling]) -> dict[Case, Acceptance]:
     """Return the regressions that somebody accepted, up to their size; of several the one that lasts longest."""
     accepted: dict[Case, Acceptance] = {}
     for case, ruling in rulings.items():
-        for acceptance in sorted(job.accepted, key=lambda acceptance: acceptance.until):
+        for acceptance in sorted(gate.accepted, key=lambda acceptance: acceptance.until):
             fits = fnmatchcase(case.id, acceptance.case) and ruling.change <= acceptance.up_to
             if ruling.verdict is Verdict.REGRESSED and fits:
                 accepted[case] = acceptance

@@ -1,4 +1,4 @@
-"""``python -m reports gate``: the verdict of a stored comparison, or what two stored runs can say."""
+"""``python -m reports gate``: the verdict of a stored gate, or what two stored runs can say."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ CODES = {State.FAILED: 1, State.REGRESSED: 1, State.UNPROVEN: UNPROVEN, State.IN
 
 def configure_gate(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "file", type=Path, metavar="FILE", help="a comparison of `pytest bench --against`, or base's run"
-    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="a gate of `pytest bench --against`, or base's run")
     parser.add_argument("head", type=Path, nargs="?", metavar="HEAD", help="head's run, if FILE is base's run")
     parser.add_argument("--strict", action="store_true", help="exit code 3 if a case is inconclusive")
     add_format(parser)

@@ -10,7 +10,7 @@ from pandas import DataFrame, isna
 
 from bench.record.arm import Side
 from bench.record.case import Case
-from bench.record.gate import Contest, Job
+from bench.record.gate import Contest, Gate
 from reports.gate.answer import Answer, find_pairings
 from reports.show.table import (
     LOOKS,
@@ -59,8 +59,8 @@ COLUMNS = (
 
 def make_headline(answer: Answer) -> str:
     """Return the answer in one line."""
-    job = answer.job
-    floors = sorted({job.floors[case.id] for case in answer.rulings})
+    gate = answer.gate
+    floors = sorted({gate.floors[case.id] for case in answer.rulings})
     within = f" (within {percent(floors[0])})" if len(floors) == 1 else ""
     parts = [
         answer.state.value,
@@ -73,33 +73,33 @@ def make_headline(answer: Answer) -> str:
         "failed": len(answer.failed),
         "regressed and accepted": len(answer.accepted),
         "skipped": len(answer.skipped),
-        "new": len(job.new),
-        "gone": len(job.gone),
+        "new": len(gate.new),
+        "gone": len(gate.gone),
     }
     parts += [f"{count} {name}" for name, count in extra.items() if count]
     if answer.rulings:
         parts.append(f"could have seen {percent(max(ruling.visible for ruling in answer.rulings.values()))}")
-    parts.append(f"{len(job.blocks)} blocks")
-    if job.wall_seconds:
-        parts.append(duration(job.wall_seconds))
+    parts.append(f"{len(gate.blocks)} blocks")
+    if gate.wall_seconds:
+        parts.append(duration(gate.wall_seconds))
     return " · ".join(parts)
 
 
 def list_remarks(answer: Answer) -> list[str]:
     """Return the sentences that belong under the headline: problems first, then what a reader must know."""
-    job = answer.job
+    gate = answer.gate
     remarks = [f"nothing is proved: {problem}" for problem in answer.problems]
     remarks += [f"{case.id}: {fault.outcome} in head: {fault.reason}" for case, fault in answer.failed.items()]
     remarks += [f"{case.id}: skipped: {reason}" for case, reason in answer.skipped.items()]
     changed = [case for case, ruling in answer.rulings.items() if ruling.verdict is not Verdict.UNCHANGED]
     remarks += [f"{case.id}: {make_verdict_line(answer, case)}" for case in changed]
-    if job.new:
-        remarks.append(f"new, base does not have it: {', '.join(job.new)}")
-    if job.gone:
-        remarks.append(f"gone, head does not have it: {', '.join(job.gone)}")
-    remarks += [f"{side}: {job.arms[side]}" for side in Side]
-    if job.ending is not None:
-        remarks.append(f"ended because {job.ending.reason}")
+    if gate.new:
+        remarks.append(f"new, base does not have it: {', '.join(gate.new)}")
+    if gate.gone:
+        remarks.append(f"gone, head does not have it: {', '.join(gate.gone)}")
+    remarks += [f"{side}: {gate.arms[side]}" for side in Side]
+    if gate.ending is not None:
+        remarks.append(f"ended because {gate.ending.reason}")
     return remarks
 
 
@@ -107,7 +107,7 @@ def make_verdict_line(answer: Answer, case: Case) -> str:
     """Return the verdict on one case as a sentence; the message of its test."""
     ruling = answer.rulings[case]
     change = f"{signed_percent(ruling.change, ruling.low, ruling.high)}, adjusted p {ruling.p:.4f}"
-    why = "; ".join(list_reasons(answer.job, case))
+    why = "; ".join(list_reasons(answer.gate, case))
     because = f"; {why}" if why else ""
     match ruling.verdict:
         case Verdict.INCONCLUSIVE:
@@ -131,9 +131,9 @@ def explain_settling(ruling: Ruling) -> str:
     return f"about {more} more blocks would settle it (--add-blocks, or a longer --budget)"
 
 
-def list_reasons(job: Job, case: Case) -> list[str]:
+def list_reasons(gate: Gate, case: Case) -> list[str]:
     """Return the exact counts in which head differs from base, those of the whole case before those of operators."""
-    by_side = {counts.side: counts for counts in job.counts if counts.case == case}
+    by_side = {counts.side: counts for counts in gate.counts if counts.case == case}
     if without := [f"not counted in {side}: {counts.reason}" for side, counts in by_side.items() if counts.reason]:
         return without
     if len(by_side) < len(Side):
@@ -157,12 +157,12 @@ def _word_reason(name: str, base: int, head: int) -> str:
 
 def make_frame(answer: Answer) -> DataFrame:
     """Return one row for each planned case and control, in base units and full precision."""
-    job = answer.job
+    gate = answer.gate
     rows = [
-        _make_row(case.id, answer.rulings[case], job, case) if case in answer.rulings else _make_hole(answer, case)
-        for case in job.cases
+        _make_row(case.id, answer.rulings[case], gate, case) if case in answer.rulings else _make_hole(answer, case)
+        for case in gate.cases
     ]
-    rows += [_make_row(CONTROLS[contest], ruling, job, None) for contest, ruling in answer.controls.items()]
+    rows += [_make_row(CONTROLS[contest], ruling, gate, None) for contest, ruling in answer.controls.items()]
     return DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -176,9 +176,9 @@ def _name_hole(answer: Answer, case: Case) -> str:
         return answer.failed[case].outcome.value
     if case in answer.skipped:
         return "skipped"
-    if case.id in answer.job.new:
+    if case.id in answer.gate.new:
         return "new"
-    return "gone" if case.id in answer.job.gone else "unproven"
+    return "gone" if case.id in answer.gate.gone else "unproven"
 
 
 def explain_missing(answer: Answer, case: Case) -> str:
@@ -196,8 +196,8 @@ def explain_missing(answer: Answer, case: Case) -> str:
             return answer.failed[case].reason
 
 
-def _make_row(name: str, ruling: Ruling, job: Job, case: Case | None) -> dict[str, object]:
-    timed = [] if case is None else list(find_pairings(job, case).values())
+def _make_row(name: str, ruling: Ruling, gate: Gate, case: Case | None) -> dict[str, object]:
+    timed = [] if case is None else list(find_pairings(gate, case).values())
     return {
         "case": name,
         "verdict": ruling.verdict.value,
@@ -211,7 +211,7 @@ def _make_row(name: str, ruling: Ruling, job: Job, case: Case | None) -> dict[st
         "decided_at": ruling.decided_at,
         "floor": ruling.floor,
         "visible": ruling.visible,
-        "why": "; ".join(list_reasons(job, case)) if case else None,
+        "why": "; ".join(list_reasons(gate, case)) if case else None,
     }
 
 

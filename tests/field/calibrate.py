@@ -2,7 +2,7 @@
 
 ``python -m tests.field.calibrate STAGE [--folder DIR]``, where STAGE is one of
 
-- ``tape``: one long comparison of identical code, every slice stored (``--blocks``, goes on where it was cut off);
+- ``tape``: one long gate of identical code, every slice stored (``--blocks``, goes on where it was cut off);
 - ``jobs``: whole five-minute jobs on identical code (``--count``);
 - ``slowed``: jobs in which head's forward waits, busily, for a share of its own time: a known slowdown, really taken;
 - ``mutants``: jobs in which head's network does something extra, as real changes do;
@@ -33,7 +33,7 @@ from time import monotonic, sleep
 from scipy.stats import binomtest
 
 from bench.files.gate import read_gate
-from bench.record.gate import Contest, Ending, Job
+from bench.record.gate import Contest, Ending, Gate
 from bench.record.looks import LOOKS
 from reports.gate.answer import State, compute_effects, conclude
 from reports.stats.verdict import Verdict, judge
@@ -106,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def gate(path: Path, *arguments: str) -> int:
-    """Carry out one comparison of the working tree with itself, unless it is there; return pytest's exit code."""
+    """Carry out one gate of the working tree with itself, unless it is there; return pytest's exit code."""
     if path.exists():
         return 0
     command = [sys.executable, "-m", "pytest", "bench", "-q", *CASES, *arguments]
@@ -120,7 +120,7 @@ def gate(path: Path, *arguments: str) -> int:
 
 
 def tape(options: argparse.Namespace) -> None:
-    """Record one long comparison."""
+    """Record one long gate."""
     path = options.folder / "tape.json"
     arguments = ["--exhaust", "--budget", "24h", "--launches", str(options.blocks)]
     journal = path.with_suffix(".jsonl")
@@ -219,7 +219,7 @@ def table(folder: Path) -> str:
     return "\n\n".join(parts)
 
 
-def window(job: Job, first: int, count: int) -> Job:
+def window(job: Gate, first: int, count: int) -> Gate:
     """Return a job cut from a tape: `count` blocks from `first` on, looked at when a job of that length would be."""
     blocks = job.blocks[first : first + count]
     looks = tuple(dict.fromkeys((*(look.blocks for look in LOOKS if look.blocks <= count), count)))
@@ -231,7 +231,7 @@ def window(job: Job, first: int, count: int) -> Job:
     )
 
 
-def false_alarms(job: Job) -> str:
+def false_alarms(job: Gate) -> str:
     """Return how jobs of identical code end, cut from the tape without overlap."""
     lines = [
         "| jobs cut from the tape | red | 95 % interval | unproven | with an inconclusive case | cases inconclusive |",
@@ -253,7 +253,7 @@ def false_alarms(job: Job) -> str:
     return "\n".join(lines)
 
 
-def power(job: Job) -> str:
+def power(job: Gate) -> str:
     """Return the share of windows and cases in which a slowdown of that one case is called a regression."""
     lines = [
         f"| blocks | {' | '.join(f'{share:.0%} slower' for share in SLOWDOWNS)} |",
@@ -266,7 +266,7 @@ def power(job: Job) -> str:
     return "\n".join(lines)
 
 
-def caught_share(job: Job, count: int, share: float) -> float:
+def caught_share(job: Gate, count: int, share: float) -> float:
     """Return how often one slowed case is caught in windows of so many blocks, over windows and cases."""
     chosen = [
         (window(job, first, count), index, share)
@@ -279,7 +279,7 @@ def caught_share(job: Job, count: int, share: float) -> float:
     return sum(caught) / len(caught)
 
 
-def caught_in(job: Job, index: int, share: float) -> bool:
+def caught_in(job: Gate, index: int, share: float) -> bool:
     """Return whether a job calls one case regressed when head's slices of it are made slower by a share."""
     seen = compute_effects(job, Contest.ARMS, job.live)
     slow = job.live[index]
@@ -288,7 +288,7 @@ def caught_in(job: Job, index: int, share: float) -> bool:
     return ruling.verdict is Verdict.REGRESSED
 
 
-def really_slowed(jobs_: dict[str, Job]) -> str:
+def really_slowed(jobs_: dict[str, Gate]) -> str:
     """Return what was said of the cases that really waited, by share, and of those that did not."""
     told: dict[float, list[str]] = {share: [] for share in (*SLOWDOWNS, 0.0)}
     for name, job in jobs_.items():
@@ -307,7 +307,7 @@ def really_slowed(jobs_: dict[str, Job]) -> str:
 ORDER = (Verdict.REGRESSED, Verdict.INCONCLUSIVE, Verdict.UNCHANGED, Verdict.IMPROVED)
 
 
-def scatter(jobs_: dict[str, Job]) -> str:
+def scatter(jobs_: dict[str, Gate]) -> str:
     """Return the standard deviation of one block's effect, over cases, for each job."""
     lines = ["| | blocks | block scatter, median case | noisiest case |", "|---|--:|--:|--:|"]
     for name, job in jobs_.items():
@@ -316,7 +316,7 @@ def scatter(jobs_: dict[str, Job]) -> str:
     return "\n".join(lines)
 
 
-def whole_jobs(found: dict[str, Job]) -> str:
+def whole_jobs(found: dict[str, Gate]) -> str:
     """Return how whole jobs ended."""
     lines = ["| job | answer | verdicts | blocks | could have seen |", "|---|---|---|--:|--:|"]
     for name, job in found.items():

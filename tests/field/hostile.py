@@ -3,7 +3,7 @@
 ``python -m tests.field.hostile [--files 2000] [--seed 0]``
 
 Each goes through ``python -m reports``: a run as table (text, Markdown, CSV), beside a sound one as contender, and, for
-some, as plots; a comparison of arms as its answer in the same three forms. Whatever happens must be a documented exit
+some, as plots; a gate of arms as its answer in the same three forms. Whatever happens must be a documented exit
 code, or 2 with one line, within 5 s, without a traceback, without a write outside the output folder; and what is
 accepted must come out escaped.
 Prints a table; exits with 1 if a count that must be 0 is not.
@@ -34,7 +34,7 @@ from bench.files.run import make_run_section
 from bench.record.run import Run
 from reports.__main__ import main as reports_main
 from tests.makers.contenders import on_cpu, run_on, stored
-from tests.makers.jobs import CASES, empty, events_of, made_job
+from tests.makers.gates import CASES, empty, events_of, made_gate
 from tests.makers.runs import realistic_run
 
 LIMIT_SECONDS = 5.0
@@ -43,7 +43,7 @@ SOUND = "sound.json"
 """A file beside the others with which nothing is wrong."""
 
 VERDICTS = {"table": (0,), "plot": (0,), "compare": (0,), "gate": (0, 1, 4)}
-"""Exit codes of a file that was read; of a comparison they are its verdict."""
+"""Exit codes of a file that was read; of a gate they are its verdict."""
 
 NASTY = (
     "<script>alert(1)</script>",
@@ -252,7 +252,7 @@ def files(count: int, random: Random) -> Iterator[tuple[str, bytes]]:
     journal = journal_lines(run)
     made = list(hand_made(document, journal))
     yield from made[:count]
-    small, (compared, log) = trimmed(document), comparison()
+    small, (compared, log) = trimmed(document), gate()
     for _ in range(max(0, count - len(made))):
         whole, section_, lines = random.choice(((small, SECTION, journal[:12]), (compared, GATE_SECTION, log)))
         if random.random() < 0.3:
@@ -279,9 +279,9 @@ def whole_run() -> Run:
     return replace(run, measurements=tuple(counted), ceilings=run_on("cpu", on_cpu).ceilings)
 
 
-def comparison() -> tuple[dict[str, Any], list[bytes]]:
-    """Return a comparison's document and the lines of its journal."""
-    job = made_job(cases=CASES[:2], blocks=8, looks=(8,))
+def gate() -> tuple[dict[str, Any], list[bytes]]:
+    """Return a gate's document and the lines of its journal."""
+    job = made_gate(cases=CASES[:2], blocks=8, looks=(8,))
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "x.jsonl"
         with Journal(path) as journal:
@@ -391,7 +391,7 @@ def hand_made(document: dict[str, Any], journal: list[bytes]) -> Iterator[tuple[
     yield ".jsonl", journal[0] + b"not json\n" + journal[1]
     yield ".jsonl", b"".join(journal[:3]) + journal[2]
     yield ".json", text.replace('"mlp"', '"\\ud800"').encode()
-    compared, log = comparison()
+    compared, log = gate()
     yield ".json", json.dumps(compared).encode()
     yield ".jsonl", b"".join(log)
     for nasty in NASTY[:14]:

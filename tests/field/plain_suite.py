@@ -21,7 +21,7 @@ from models.inputs import fashion_mnist, random_images
 
 
 def images(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the images that the suite under comparison uses too."""
+    """Return the images that the suite under gate uses too."""
     root = os.environ.get("FIELD_DATA_ROOT")
     return fashion_mnist(Path(root), batch) if root else random_images(batch, 0)
 

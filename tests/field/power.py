@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from bench.files.gate import read_gate
-from bench.record.gate import Job
+from bench.record.gate import Gate
 from reports.gate.answer import conclude
 from tests.field.calibrate import SLOWDOWNS, WINDOWS, caught_share, window
 from tests.field.rivals import eager_rounds, rates
@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def picture(job: Job, plain_runs: Path, path: Path) -> None:
+def picture(job: Gate, plain_runs: Path, path: Path) -> None:
     """Draw the chance to catch one slowed case of twelve against its slowdown: ours, and rules of other tools.
 
     Args:

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.stats import binomtest, mannwhitneyu, ttest_ind
 
 from bench.files.gate import read_gate
-from bench.record.gate import Contest, Job
+from bench.record.gate import Contest, Gate
 from tests.field.plain_files import read_plain
 
 Rounds = Sequence[float]
@@ -68,7 +68,7 @@ def eager_rounds(path: Path) -> dict[str, Rounds]:
     return {one.fullname: one.seconds for one in read_plain(path) if one.params["compile_"] == "off"}
 
 
-def runs_of_tape(job: Job) -> list[dict[str, Rounds]]:
+def runs_of_tape(job: Gate) -> list[dict[str, Rounds]]:
     """Return base's slices of every so many blocks as if they were a run, in seconds."""
     found = []
     for first in range(0, len(job.blocks) - BLOCKS + 1, BLOCKS):

@@ -201,7 +201,7 @@ def test_device_is_named_and_nothing_is_missing_without_a_reason(run: Run, devic
 
 
 def test_compared_with_nobody_is_one_line(run: Run) -> None:
-    """A comparison takes two."""
+    """A gate takes two."""
     command = [sys.executable, "-m", "reports", "compare", str(Path(run.source))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2

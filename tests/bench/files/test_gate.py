@@ -1,4 +1,4 @@
-"""The files of a comparison: what is written is read back, and nothing else is believed."""
+"""The files of a gate: what is written is read back, and nothing else is believed."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from bench.files.parse import UnreadableError
 from bench.record.arm import Side
 from bench.record.gate import Fault, Looked
 from bench.record.run import Outcome
-from tests.makers.jobs import CASES, ENDING, empty, events_of, logged, made_job, stored_gate
+from tests.makers.gates import CASES, ENDING, empty, events_of, logged, made_gate, stored_gate
 
 FAULT = Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.TIMEOUT, reason="slow")
-JOB = made_job(faults=(FAULT,), new=("x",), gone=("y",))
+STORED = made_gate(faults=(FAULT,), new=("x",), gone=("y",))
 
 
 def test_journal_and_json_hold_the_same(tmp_path: Path) -> None:
     """Either can be read when the other is gone."""
-    log, journal = logged(tmp_path, JOB)
-    assert log.record() == JOB
-    assert read_gate(journal) == JOB
-    assert read_log(GATE_FORMAT, stored_gate(tmp_path, JOB)) == (JOB, tuple(events_of(JOB)))
+    log, journal = logged(tmp_path, STORED)
+    assert log.record() == STORED
+    assert read_gate(journal) == STORED
+    assert read_log(GATE_FORMAT, stored_gate(tmp_path, STORED)) == (STORED, tuple(events_of(STORED)))
 
 
 def test_journal_that_was_cut_off_holds_what_was_finished(tmp_path: Path) -> None:
     """A torn last line is dropped."""
-    _, journal = logged(tmp_path, JOB)
+    _, journal = logged(tmp_path, STORED)
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:-3]) + lines[-3][:100])
-    job, events = read_log(GATE_FORMAT, journal)
-    assert job.ending is None
-    assert len(job.blocks) == 15
-    assert events == tuple(events_of(JOB)[:-3])
+    gate, events = read_log(GATE_FORMAT, journal)
+    assert gate.ending is None
+    assert len(gate.blocks) == 15
+    assert events == tuple(events_of(STORED)[:-3])
 
 
 def test_part_that_goes_on_begins_with_what_was_there(tmp_path: Path) -> None:
     """The new journal is whole by itself; the ending is the last one."""
-    log, _ = logged(tmp_path, JOB)
+    log, _ = logged(tmp_path, STORED)
     with Journal(tmp_path / "more.jsonl") as journal:
-        more = GateLog(GATE_FORMAT, empty(JOB), journal, earlier=log.events)
-        more.add(Looked(blocks=16) if not JOB.looks else ENDING)
-    both = replace(JOB, wall_seconds=2 * ENDING.wall_seconds)
+        more = GateLog(GATE_FORMAT, empty(STORED), journal, earlier=log.events)
+        more.add(Looked(blocks=16) if not STORED.looks else ENDING)
+    both = replace(STORED, wall_seconds=2 * ENDING.wall_seconds)
     assert read_gate(tmp_path / "more.jsonl") == more.record() == both
 
 
 def test_ending_of_an_earlier_part_is_not_that_of_the_later() -> None:
-    """A continued comparison that died has none."""
-    log = GateLog(GATE_FORMAT, empty(JOB), None, earlier=events_of(JOB))
+    """A continued gate that died has none."""
+    log = GateLog(GATE_FORMAT, empty(STORED), None, earlier=events_of(STORED))
     assert log.record().ending == ENDING
     log.add(FAULT)
     assert log.record().ending is None
@@ -62,7 +62,7 @@ def test_ending_of_an_earlier_part_is_not_that_of_the_later() -> None:
 def test_event_is_kept_when_the_disk_is_full(tmp_path: Path) -> None:
     """It reaches the JSON from memory."""
     with Journal(tmp_path / "gate.jsonl") as journal:
-        log = GateLog(GATE_FORMAT, empty(JOB), journal)
+        log = GateLog(GATE_FORMAT, empty(STORED), journal)
         journal.path.unlink()
         with pytest.raises(JournalError, match=r"the journal cannot be written: .*gate\.jsonl"):
             log.add(FAULT)
@@ -76,7 +76,7 @@ def test_earlier_part_that_cannot_be_written_again_is_a_trouble_of_the_disk(tmp_
     with Journal(tmp_path / "gate.jsonl") as journal:
         journal.path.unlink()
         with pytest.raises(OSError, match="removed"):
-            GateLog(GATE_FORMAT, empty(JOB), journal, earlier=events_of(JOB))
+            GateLog(GATE_FORMAT, empty(STORED), journal, earlier=events_of(STORED))
 
 
 def without(name: str) -> Any:
@@ -103,8 +103,8 @@ def changed(**fields: Any) -> Any:
         (changed(arms={}), "has the arms base and head"),
         (changed(arms={"base": {}, "head": {}}), "arms.base: field 'ref' is missing"),
         (lambda section: section | {"cases": section["cases"] * 2}, "holds a case twice"),
-        (changed(events=[{"event": "surprise"}]), "event 1: not an event of a comparison"),
-        (changed(events=[3]), "event 1: not an event of a comparison"),
+        (changed(events=[{"event": "surprise"}]), "event 1: not an event of a gate"),
+        (changed(events=[3]), "event 1: not an event of a gate"),
         (changed(events=[{"event": "looked", "looked": {"blocks": 5}}]), "looks are not at blocks"),
         (changed(events=[{"event": "looked", "looked": {"blocks": 5}, "x": 1}]), "not an event"),
         (lambda section: section | {"events": section["events"][-3:]}, "without a gap"),
@@ -114,13 +114,13 @@ def changed(**fields: Any) -> Any:
 def test_file_that_does_not_fit_is_refused(tmp_path: Path, change: Any, sentence: str) -> None:
     """What, where and what to do, in one line."""
     with pytest.raises(UnreadableError, match=sentence) as caught:
-        read_gate(stored_gate(tmp_path, JOB, change))
+        read_gate(stored_gate(tmp_path, STORED, change))
     assert "\n" not in str(caught.value)
     assert "gate.json" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\n", b'{"event": "begin"}\n', b"\n", b"[1]\n"])
-def test_file_that_is_no_journal_of_a_comparison_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_no_journal_of_a_gate_is_refused(tmp_path: Path, content: bytes) -> None:
     """A run's journal is another thing."""
     path = tmp_path / "x.jsonl"
     path.write_bytes(content)
@@ -141,6 +141,6 @@ def test_file_that_is_no_journal_of_a_comparison_is_refused(tmp_path: Path, cont
 )
 def test_impossible_pairing_raises(field: str, value: object, sentence: str) -> None:
     """Where it is made, not where it is used."""
-    good = JOB.blocks[0].pairings[0]
+    good = STORED.blocks[0].pairings[0]
     with pytest.raises(ValueError, match=sentence):
         type(good)(**{**{name: getattr(good, name) for name in asdict(good)}, field: value})

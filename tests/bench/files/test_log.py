@@ -11,7 +11,7 @@ from bench.files.journal import Journal
 from bench.files.log import JournalError
 from bench.files.run import RUN_FORMAT, RunLog, read_run
 from bench.record.run import Measured, Outcome, Run, RunEvent, Started
-from tests.makers.jobs import empty, events_of, made_job
+from tests.makers.gates import empty, events_of, made_gate
 from tests.makers.runs import FINISH, TWO, hole, made_run, measured, slices
 
 CASE, OTHER = TWO
@@ -25,7 +25,7 @@ EVENTS: list[RunEvent] = [
     Measured(measurements=(FIRST,)),
     FINISH,
 ]
-JOB = made_job(blocks=8, looks=(8,))
+STORED = made_gate(blocks=8, looks=(8,))
 
 
 def begun() -> Run:
@@ -48,13 +48,13 @@ def test_disk_knows_what_a_runs_log_knows_after_each_event(count: int, tmp_path:
         assert log.record().started == ((0, CASE), (0, OTHER), (1, CASE))
 
 
-@pytest.mark.parametrize("count", range(0, len(events_of(JOB)) + 1, 4))
+@pytest.mark.parametrize("count", range(0, len(events_of(STORED)) + 1, 4))
 def test_disk_knows_what_a_gates_log_knows_after_each_event(count: int, tmp_path: Path) -> None:
     """Kill it here, and what is on disk is the gate as far as it got."""
     path = tmp_path / "gate.jsonl"
     with Journal(path) as journal:
-        log = GateLog(GATE_FORMAT, empty(JOB), journal)
-        for event in events_of(JOB)[:count]:
+        log = GateLog(GATE_FORMAT, empty(STORED), journal)
+        for event in events_of(STORED)[:count]:
             log.add(event)
         assert read_gate(path) == log.record()
 

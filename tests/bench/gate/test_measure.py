@@ -9,19 +9,19 @@ import pytest
 from bench.gate.measure import blocks_per_launcher, check_continuable
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Environment
-from bench.record.gate import Job
+from bench.record.gate import Gate
 from bench.record.looks import LOOK_EVERY, LOOKS, MOST_LOOKS
 from bench.request import SetupError
-from tests.makers.jobs import made_job
+from tests.makers.gates import made_gate
 from tests.makers.runs import FACTS
 
 
-def stored() -> Job:
+def stored() -> Gate:
     """Return a gate that was stored."""
-    return replace(made_job(blocks=8, looks=(8,)), source="gate.json")
+    return replace(made_gate(blocks=8, looks=(8,)), source="gate.json")
 
 
-def warmed(gate: Job, **facts: str | int) -> Job:
+def warmed(gate: Gate, **facts: str | int) -> Gate:
     """Return a gate that was made where these facts hold, too."""
     return replace(gate, environment=Environment(facts=FACTS | facts))
 
@@ -53,7 +53,7 @@ def test_every_difference_is_named_with_both_values() -> None:
 def test_a_gate_whose_looks_are_spent_is_not_continued() -> None:
     """A further look could find nothing."""
     added = [LOOKS[-1].blocks + number * LOOK_EVERY for number in range(1, MOST_LOOKS - len(LOOKS) + 1)]
-    spent = replace(made_job(blocks=added[-1], looks=(*(look.blocks for look in LOOKS), *added)), source="gate.json")
+    spent = replace(made_gate(blocks=added[-1], looks=(*(look.blocks for look in LOOKS), *added)), source="gate.json")
     with pytest.raises(SetupError, match="its 9 looks have spent all the error there is"):
         check_continuable(spent, spent)
 

@@ -24,7 +24,7 @@ from bench.record.gate import Block, Contest, Counts, Ending, Fault, Looked, Ope
 from bench.record.looks import LEAST_BLOCKS, LOOKS
 from bench.record.run import Outcome
 from tests.makers.doubles import FakeArms, FakeWorker, case_of
-from tests.makers.jobs import CASES
+from tests.makers.gates import CASES
 
 SETTINGS = Settings(launches=60, budget_seconds=10_000.0)
 ARMS = {Side.BASE: Arm(ref="main"), Side.HEAD: Arm()}
@@ -42,7 +42,7 @@ def carry_out(
     plan: Plan | None = None,
     done: int = 0,
 ) -> list[Event]:
-    """Return the events of a comparison."""
+    """Return the events of a gate."""
     monkeypatch.setattr(blocks_module, "monotonic", pool.clock)
     monkeypatch.setattr(quads_module, "monotonic", pool.clock)
     pool.timeout_seconds, pool.budget_seconds = settings.timeout_seconds, settings.budget_seconds
@@ -289,7 +289,7 @@ def test_fault_in_a_block_throws_that_block_away(doing: type[Request[Any]], monk
 
 
 def test_fault_of_the_control_case_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its controls a comparison proves nothing."""
+    """Without its controls a gate proves nothing."""
     found = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=8))
     control = next(event for event in found if isinstance(event, Plan)).control
     pool = FakeArms()

@@ -26,12 +26,12 @@ from bench.processes.local import LaunchError
 from bench.processes.supervisor import Opener
 from bench.protocol import TimeSlice
 from bench.record.arm import Arm, Side
-from bench.record.gate import Acceptance, Fault, Job
+from bench.record.gate import Acceptance, Fault, Gate
 from bench.record.run import Outcome
 from bench.request import SetupError
 from reports.gate.answer import State, conclude
 from tests.makers.doubles import FakeArms
-from tests.makers.jobs import CASES, ENDING, events_of, made_job
+from tests.makers.gates import CASES, ENDING, events_of, made_gate
 from tests.makers.plugins import EndedSession, Fixture, made_publication
 from tests.makers.requests import GATE, made_request
 
@@ -57,14 +57,14 @@ def plugin(tmp_path: Path) -> GatePlugin:
     return made_plugin(tmp_path)
 
 
-def measured(job: Job, folder: Path) -> Measured:
+def measured(gate: Gate, folder: Path) -> Measured:
     """Return a gate that was carried out, with its journal."""
     begun = replace(
-        job, plan=None, counts=(), blocks=(), looks=(), faults=(), new=(), gone=(), ending=None, wall_seconds=0.0
+        gate, plan=None, counts=(), blocks=(), looks=(), faults=(), new=(), gone=(), ending=None, wall_seconds=0.0
     )
     with Journal(folder / "out.jsonl") as journal:
         log = GateLog(GATE_FORMAT, begun, journal)
-        for event in events_of(job):
+        for event in events_of(gate):
             log.add(event)
     return Measured(log=log, answer=conclude(log.record()))
 
@@ -88,28 +88,28 @@ def test_usage_error_stays_one(plugin: GatePlugin, pytestconfig: pytest.Config) 
 
 def test_gate_is_a_section_of_pytest_benchmarks_json(plugin: GatePlugin, tmp_path: Path) -> None:
     """One file has both."""
-    plugin.measured = measured(made_job(blocks=8, looks=(8,)), tmp_path)
+    plugin.measured = measured(made_gate(blocks=8, looks=(8,)), tmp_path)
     document: dict[str, Any] = {"benchmarks": []}
     plugin.pytest_benchmark_update_json(document)
     assert document == {"benchmarks": [], GATE_SECTION: make_gate_section(plugin.measured.log)}
 
 
 @pytest.mark.parametrize(
-    ("job", "status", "code"),
+    ("gate", "status", "code"),
     [
-        (made_job(), pytest.ExitCode.OK, 0),
-        (made_job(slower={CASE: 0.1}), pytest.ExitCode.OK, 1),
-        (made_job(slower={CASE: 0.1}), pytest.ExitCode.TESTS_FAILED, 1),
-        (made_job(caught=False), pytest.ExitCode.OK, 6),
-        (made_job(ending=replace(ENDING, stopped=True)), pytest.ExitCode.OK, 2),
+        (made_gate(), pytest.ExitCode.OK, 0),
+        (made_gate(slower={CASE: 0.1}), pytest.ExitCode.OK, 1),
+        (made_gate(slower={CASE: 0.1}), pytest.ExitCode.TESTS_FAILED, 1),
+        (made_gate(caught=False), pytest.ExitCode.OK, 6),
+        (made_gate(ending=replace(ENDING, stopped=True)), pytest.ExitCode.OK, 2),
     ],
     ids=["pass", "xfailed", "regressed", "control-not-caught", "stopped"],
 )
 def test_answer_becomes_the_exit_code(
-    job: Job, status: int, code: int, plugin: GatePlugin, pytestconfig: pytest.Config, tmp_path: Path
+    gate: Gate, status: int, code: int, plugin: GatePlugin, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
     """Whatever marks the tests carry."""
-    plugin.measured = measured(job, tmp_path)
+    plugin.measured = measured(gate, tmp_path)
     session = EndedSession(pytestconfig, status)
     plugin.pytest_sessionfinish(session)  # type: ignore[arg-type]
     assert session.exitstatus == code
@@ -140,7 +140,7 @@ def test_answer_that_is_not_where_it_belongs_ends_the_session_otherwise(
     """It is said where it is instead."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "out.json").mkdir()
-    plugin.measured = measured(made_job(), tmp_path)
+    plugin.measured = measured(made_gate(), tmp_path)
     session = EndedSession(pytestconfig)
     plugin.pytest_sessionfinish(session)  # type: ignore[arg-type]
     assert session.exitstatus == pytest.ExitCode.INTERRUPTED
@@ -153,23 +153,23 @@ def test_gate_is_published_when_another_plugin_broke_the_end(
     plugin: GatePlugin, pytestconfig: pytest.Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No figure is lost to somebody else's traceback."""
-    plugin.measured = measured(made_job(), tmp_path)
+    plugin.measured = measured(made_gate(), tmp_path)
     plugin.pytest_unconfigure(pytestconfig)
     assert (tmp_path / "out.json").exists()
     assert f"results: {tmp_path / 'out.json'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("job", "ending", "words"),
+    ("gate", "ending", "words"),
     [
-        (made_job(slower={CASE: 0.1}), pytest.fail.Exception, "regressed: "),
-        (made_job(faults=(FAULT,)), pytest.fail.Exception, "crashed in head: SIGSEGV"),
-        (made_job(blocks=2, looks=()), pytest.skip.Exception, "unproven: 2 blocks; a verdict takes 8"),
+        (made_gate(slower={CASE: 0.1}), pytest.fail.Exception, "regressed: "),
+        (made_gate(faults=(FAULT,)), pytest.fail.Exception, "crashed in head: SIGSEGV"),
+        (made_gate(blocks=2, looks=()), pytest.skip.Exception, "unproven: 2 blocks; a verdict takes 8"),
     ],
     ids=["regressed", "fault", "too-few-blocks"],
 )
 def test_test_ends_as_its_case_was_ruled(
-    job: Job,
+    gate: Gate,
     ending: type[BaseException],
     words: str,
     plugin: GatePlugin,
@@ -177,7 +177,7 @@ def test_test_ends_as_its_case_was_ruled(
     request: pytest.FixtureRequest,
 ) -> None:
     """A regression and a fault are failures, what cannot be judged is no pass."""
-    plugin.measured = measured(job, tmp_path)
+    plugin.measured = measured(gate, tmp_path)
     tape = Tape()
     with pytest.raises((pytest.fail.Exception, pytest.skip.Exception), match=words) as ended:
         plugin.replay(CASE, Fixture(tape), request.node, tape)
@@ -188,7 +188,7 @@ def test_required_device_that_neither_arm_has_is_a_failure(tmp_path: Path, reque
     """--require-device makes a hole a failure."""
     holes = tuple(Fault(block=0, side=side, case=CASE, outcome=Outcome.SKIPPED, reason="no card") for side in Side)
     plugin = made_plugin(tmp_path, required=("cpu",))
-    plugin.measured = measured(made_job(faults=holes), tmp_path)
+    plugin.measured = measured(made_gate(faults=holes), tmp_path)
     tape = Tape()
     with pytest.raises(pytest.fail.Exception, match="cpu is required: no card"):
         plugin.replay(CASE, Fixture(tape), request.node, tape)
@@ -198,7 +198,7 @@ def test_test_of_an_unchanged_case_passes_with_heads_slices(
     plugin: GatePlugin, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """And its verdict is one of the test's properties."""
-    plugin.measured = measured(made_job(blocks=8, looks=(8,)), tmp_path)
+    plugin.measured = measured(made_gate(blocks=8, looks=(8,)), tmp_path)
     tape = Tape()
     fixture = Fixture(tape)
     node = Node()
@@ -212,13 +212,13 @@ KNOWN = Acceptance(case=CASE.id, up_to=0.5, reason="the new loss is stabler", un
 
 
 @pytest.mark.parametrize(
-    "job",
-    [made_job(slower={CASE: 0.1}, accepted=(KNOWN,)), made_job(slower={CASE: 0.1}, caught=False)],
+    "gate",
+    [made_gate(slower={CASE: 0.1}, accepted=(KNOWN,)), made_gate(slower={CASE: 0.1}, caught=False)],
     ids=["accepted", "unproven"],
 )
-def test_regression_that_is_known_or_not_proved_fails_no_test(job: Job, plugin: GatePlugin, tmp_path: Path) -> None:
+def test_regression_that_is_known_or_not_proved_fails_no_test(gate: Gate, plugin: GatePlugin, tmp_path: Path) -> None:
     """The first is not news, the second may be chance; its verdict is noted all the same."""
-    plugin.measured = measured(job, tmp_path)
+    plugin.measured = measured(gate, tmp_path)
     tape = Tape()
     node = Node()
     plugin.replay(CASE, Fixture(tape), node, tape)  # type: ignore[arg-type]
@@ -247,9 +247,9 @@ def test_gate_that_was_killed_is_found_in_its_journal(tmp_path: Path) -> None:
     output = Output(tmp_path / "out.json", reports=tmp_path / "reports")
     with pytest.raises(pytest.UsageError, match=r"--add-blocks: .*out\.json"):
         earlier_gate(output)
-    job = made_job(blocks=8, looks=(8,))
-    measured(job, tmp_path)
-    assert earlier_gate(output)[0].blocks == job.blocks
+    gate = made_gate(blocks=8, looks=(8,))
+    measured(gate, tmp_path)
+    assert earlier_gate(output)[0].blocks == gate.blocks
 
 
 @dataclass
@@ -287,12 +287,12 @@ def suite(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_whole_session_compares_replays_and_publishes(suite: Suite, tmp_path: Path) -> None:
     """From the command line to the files."""
     result = suite(FakeGateWorkers())
-    job = read_gate(tmp_path / "out.json")
-    assert len(job.blocks) == 8
-    assert job.environment["arm.head.models"] == "abc"
-    assert job.environment["arm.base.device.cpu.description"] == "Imaginary"
-    assert result.ret == exit_code(conclude(job).state, strict=False)
-    assert job == replace(read_gate(tmp_path / "out.jsonl"), source=job.source)
+    gate = read_gate(tmp_path / "out.json")
+    assert len(gate.blocks) == 8
+    assert gate.environment["arm.head.models"] == "abc"
+    assert gate.environment["arm.base.device.cpu.description"] == "Imaginary"
+    assert result.ret == exit_code(conclude(gate).state, strict=False)
+    assert gate == replace(read_gate(tmp_path / "out.jsonl"), source=gate.source)
     assert (tmp_path / "reports" / "out" / "gate.txt").exists()
 
 
@@ -325,11 +325,11 @@ def test_launcher_that_does_not_come_up_proves_nothing(suite: Suite, tmp_path: P
             raise LaunchError(f"no torch in {side}, slot {first}")
 
     assert suite(Broken()).ret == 6
-    job = read_gate(tmp_path / "out.json")
-    assert job.ending is not None
-    assert job.ending.broken
-    assert "no torch in" in job.ending.reason
-    assert job.environment["arm.head.device.cpu.description.reason"] == "no torch in head, slot False"
+    gate = read_gate(tmp_path / "out.json")
+    assert gate.ending is not None
+    assert gate.ending.broken
+    assert "no torch in" in gate.ending.reason
+    assert gate.environment["arm.head.device.cpu.description.reason"] == "no torch in head, slot False"
 
 
 def test_added_blocks_continue_a_gate(suite: Suite, tmp_path: Path) -> None:

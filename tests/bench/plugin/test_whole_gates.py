@@ -21,7 +21,7 @@ import pytest
 from bench.files.gate import read_gate
 from bench.host.folders import ROOT
 from bench.record.arm import Side
-from bench.record.gate import Contest, Job
+from bench.record.gate import Contest, Gate
 from reports.gate.answer import State, conclude
 from tests.field.runs import FLATTEN, changed_checkout
 from tests.makers.processes import wait_until_gone
@@ -49,7 +49,7 @@ class Ended:
     path: Path
 
     @property
-    def job(self) -> Job:
+    def gate(self) -> Gate:
         return read_gate(self.path)
 
 
@@ -107,28 +107,28 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]
 def test_identical_code_is_not_red(gates: dict[str, Ended]) -> None:
     """Even with other work beside it: nothing fails; whether anything is proved depends on the machine."""
     same = gates["same"]
-    result = conclude(same.job)
+    result = conclude(same.gate)
     assert result.state in {State.PASS, State.INCONCLUSIVE, State.UNPROVEN}, same.said
     assert same.code == (6 if result.state is State.UNPROVEN else 0)
     assert len(result.rulings) == 2
-    assert same.job.environment["arm.base.models"] == same.job.environment["arm.head.models"]
+    assert same.gate.environment["arm.base.models"] == same.gate.environment["arm.head.models"]
 
 
 def test_record_holds_every_slice_of_every_block(gates: dict[str, Ended]) -> None:
     """One JSON with all raw slices; pytest-benchmark's own part has head's."""
     same = gates["same"]
-    assert len(same.job.blocks) == 8
-    assert {pairing.contest for block in same.job.blocks for pairing in block.pairings} == set(Contest)
+    assert len(same.gate.blocks) == 8
+    assert {pairing.contest for block in same.gate.blocks for pairing in block.pairings} == set(Contest)
     theirs = {entry["extra_info"]["case"]: entry for entry in json.loads(same.path.read_text())["benchmarks"]}
     ours = [
         second
-        for block in same.job.blocks
+        for block in same.gate.blocks
         for pairing in block.pairings
         if (pairing.case.id, pairing.contest) == (SLOW, Contest.ARMS)
         for second in pairing.head_seconds
     ]
     assert theirs[SLOW]["stats"]["data"] == ours
-    assert read_gate(same.path.with_suffix(".jsonl")) == same.job
+    assert read_gate(same.path.with_suffix(".jsonl")) == same.gate
 
 
 def test_answer_is_printed_and_written(gates: dict[str, Ended]) -> None:
@@ -142,7 +142,7 @@ def test_answer_is_printed_and_written(gates: dict[str, Ended]) -> None:
 def test_slower_case_is_a_failed_test_with_its_verdict(gates: dict[str, Ended]) -> None:
     """And the why stands next to it; the other case is not touched."""
     slower = gates["slower"]
-    result = conclude(slower.job)
+    result = conclude(slower.gate)
     assert {case.id for case in result.regressed} == {SLOW}, slower.said
     assert slower.code == (6 if result.state is State.UNPROVEN else 1)  # other work may spoil a control, never the case
     assert "regressed: +" in slower.said
@@ -153,10 +153,10 @@ def test_slower_case_is_a_failed_test_with_its_verdict(gates: dict[str, Ended]) 
 def test_fault_in_head_is_a_failed_test(name: str, word: str, gates: dict[str, Ended]) -> None:
     """Whatever the time."""
     ended = gates[name]
-    assert conclude(ended.job).state is State.FAILED
+    assert conclude(ended.gate).state is State.FAILED
     assert ended.code == 1
     assert word in ended.said
-    assert {fault.side for fault in ended.job.faults} == {Side.HEAD}
+    assert {fault.side for fault in ended.gate.faults} == {Side.HEAD}
 
 
 def test_fault_in_base_proves_nothing(gates: dict[str, Ended]) -> None:
@@ -177,16 +177,16 @@ def test_reference_that_cannot_be_exported_proves_nothing(gates: dict[str, Ended
 def test_added_blocks_continue_a_gate(gates: dict[str, Ended]) -> None:
     """The old blocks stay, to the last digit."""
     same = gates["same"]
-    before = same.job
+    before = same.gate
     path = same.path.with_name(f"{PREFIX}more.json")
     path.write_text(same.path.read_text())
     more = start(
         path, "--against", str(ROOT), "--launches", "8", "--budget", "10m", "--exhaust", "--add-blocks"
     ).ended()
     assert more.code in {0, 6}, more.said
-    assert more.job.blocks[:8] == before.blocks
-    assert len(more.job.blocks) == 16
-    assert more.job.looks == (8, 16)
+    assert more.gate.blocks[:8] == before.blocks
+    assert len(more.gate.blocks) == 16
+    assert more.gate.looks == (8, 16)
 
 
 def test_gate_with_other_arms_is_not_continued(gates: dict[str, Ended], tmp_path: Path) -> None:
@@ -210,9 +210,9 @@ def test_interrupted_gate_keeps_what_it_has(tmp_path: Path) -> None:
     running.process.send_signal(signal.SIGINT)
     ended = running.ended()
     assert ended.code == 2, ended.said
-    assert ended.job.blocks
-    assert ended.job.ending is not None
-    assert ended.job.ending.stopped
+    assert ended.gate.blocks
+    assert ended.gate.ending is not None
+    assert ended.gate.ending.stopped
     wait_until_gone(workers)
 
 
@@ -234,12 +234,12 @@ def test_killed_gate_leaves_nobody_and_is_continued(tmp_path: Path) -> None:
     assert conclude(before).state is State.UNPROVEN
     again = start(path, *arguments, "--add-blocks").ended()
     assert again.code in {0, 6}, again.said
-    assert again.job.blocks[: len(before.blocks)] == before.blocks
-    assert len(again.job.blocks) == len(before.blocks) + 8
+    assert again.gate.blocks[: len(before.blocks)] == before.blocks
+    assert len(again.gate.blocks) == len(before.blocks) + 8
 
 
 def test_nothing_selected_to_compare_is_not_green(tmp_path: Path) -> None:
-    """--benchmark-skip skips every test: a job that measured nothing."""
+    """--benchmark-skip skips every test: a gate that measured nothing."""
     ended = start(tmp_path / f"{PREFIX}skipped.json", "--against", str(ROOT), "--benchmark-skip").ended()
     assert ended.code == 6, ended.said
 
@@ -248,13 +248,13 @@ def test_nothing_selected_to_compare_is_not_green(tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["--against", "HEAD", "--lf"], "use --add-blocks"),
-        (["--against", "HEAD", "--quick"], "a comparison is about time"),
+        (["--against", "HEAD", "--quick"], "a gate is about time"),
         (["--against", "HEAD", "--resume"], "--add-blocks"),
         (["--against", "HEAD", "--add-blocks"], "other.json"),
         (["--against", ""], "--against is empty"),
         (["--against", "HEAD", "--stepwise"], "use --add-blocks"),
-        (["--against", "HEAD", "--benchmark-disable"], "a comparison is about time"),
-        (["--against", "HEAD", "--unsteady", "interleaved"], "taking turns is what a comparison is"),
+        (["--against", "HEAD", "--benchmark-disable"], "a gate is about time"),
+        (["--against", "HEAD", "--unsteady", "interleaved"], "taking turns is what a gate is"),
         (["--against", "HEAD", "--benchmark-max-time", "1"], "its time is --budget"),
         (["--against", "HEAD", "--launches", "7"], "a verdict takes 8"),
         (["--strict-gate"], "--strict-gate goes with --against"),

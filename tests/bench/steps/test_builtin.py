@@ -244,7 +244,7 @@ def test_compile_axis_means_what_it_says(
     """The words of torch.compile's own documentation, and never a dynamic shape."""
     monkeypatch.setattr(torch, "compile", lambda network, **given: (network, given))
     network = torch.nn.Linear(1, 1)
-    assert compile_network(network, value) == (network, {"dynamic": False, **arguments})  # type: ignore[comparison-overlap]
+    assert compile_network(network, value) == (network, {"dynamic": False, **arguments})  # type: ignore[gate-overlap]
 
 
 def test_every_case_computes_the_same_function() -> None:

@@ -1,6 +1,6 @@
 """Today's bench runs the `models` of this repository's first commit that has one: what both share is a contract.
 
-With ``--against`` the worker of base does just that, and a comparison with an old commit must not end in an error.
+With ``--against`` the worker of base does just that, and a gate with an old commit must not end in an error.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def test_slowdown_is_inside_the_clock_reads(worker: Worker, monkeypatch: pytest.
 
 
 def test_worker_tells_its_models_and_counts(worker: Worker) -> None:
-    """For a comparison: what there is, and what a case does exactly."""
+    """For a gate: what there is, and what a case does exactly."""
     assert "mlp" in worker.list_models().names
     assert worker.count(Count(case=case_of())).counts["aten::linear"] == 3
     compiled = worker.count(Count(case=replace(case_of(), compile="backend:aot_eager"))).counts

@@ -335,7 +335,7 @@ def test_page_without_counts_has_no_roofline(tmp_path: Path, capsys: pytest.Capt
         paths.append(stored(replace(run, measurements=tuple(bare)), tmp_path / f"{name}.json"))
     folder = tmp_path / "page"
     folder.mkdir()
-    (folder / "roofline.png").write_text("of another comparison")
+    (folder / "roofline.png").write_text("of another compare")
     assert main(["compare", *map(str, paths), "--out", str(folder)]) == 0
     assert "not drawn: roofline: no operation was counted" in capsys.readouterr().err
     assert not (folder / "roofline.png").exists()

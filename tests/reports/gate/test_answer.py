@@ -1,4 +1,4 @@
-"""What a comparison may claim, and that it never fails open."""
+"""What a gate may claim, and that it never fails open."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import date
 import pytest
 
 from bench.record.arm import Side
-from bench.record.gate import Acceptance, Contest, Ending, Fault, Job
+from bench.record.gate import Acceptance, Contest, Ending, Fault, Gate
 from bench.record.run import Outcome
 from reports.gate import answer as answer_module
 from reports.gate.answer import State, compute_effects, conclude
 from reports.stats.verdict import Verdict
-from tests.makers.jobs import CASES, made_job
+from tests.makers.gates import CASES, made_gate
 
 SLOW = CASES[2]
 
@@ -30,7 +30,7 @@ SKIPPED = tuple(
 
 def test_identical_code_passes() -> None:
     """And everything is settled."""
-    answer = conclude(made_job())
+    answer = conclude(made_gate())
     assert answer.state is State.PASS
     assert answer.settled
     assert {ruling.verdict for ruling in answer.rulings.values()} == {Verdict.UNCHANGED}
@@ -39,27 +39,27 @@ def test_identical_code_passes() -> None:
 
 def test_effect_is_the_median_of_quads_in_logs() -> None:
     """A steady drift inside a quad cancels."""
-    job = made_job(blocks=8, looks=(8,), slower={SLOW: 0.05}, scatter=0.0)
-    assert compute_effects(job, Contest.ARMS, [SLOW])[SLOW] == pytest.approx([0.0488] * 8, abs=0.004)
+    gate = made_gate(blocks=8, looks=(8,), slower={SLOW: 0.05}, scatter=0.0)
+    assert compute_effects(gate, Contest.ARMS, [SLOW])[SLOW] == pytest.approx([0.0488] * 8, abs=0.004)
 
 
 def test_slower_case_is_regressed_and_no_other() -> None:
     """The point of it all."""
-    answer = conclude(made_job(slower={SLOW: 0.06}))
+    answer = conclude(made_gate(slower={SLOW: 0.06}))
     assert answer.state is State.REGRESSED
     assert answer.regressed == [SLOW]
 
 
 def test_noise_is_inconclusive() -> None:
     """Neither a pass nor a failure."""
-    answer = conclude(made_job(seed=1, scatter=0.1, slowdown=0.9))
+    answer = conclude(made_gate(seed=1, scatter=0.1, slowdown=0.9))
     assert answer.state is State.INCONCLUSIVE
     assert not answer.settled
 
 
 def test_fault_in_head_fails() -> None:
     """A crash is worse than a slowdown, and no reason to be silent about the other cases."""
-    answer = conclude(made_job(faults=(fault(Side.HEAD),)))
+    answer = conclude(made_gate(faults=(fault(Side.HEAD),)))
     assert answer.state is State.FAILED
     assert answer.failed == {SLOW: fault(Side.HEAD)}
     assert SLOW not in answer.rulings
@@ -69,7 +69,7 @@ def test_fault_in_head_fails() -> None:
 @pytest.mark.parametrize("sides", [(Side.BASE,), (Side.BASE, Side.HEAD)])
 def test_fault_in_base_proves_nothing(sides: tuple[Side, ...]) -> None:
     """There is nothing to compare with."""
-    answer = conclude(made_job(faults=tuple(map(fault, sides))))
+    answer = conclude(made_gate(faults=tuple(map(fault, sides))))
     assert answer.state is State.UNPROVEN
     assert "is crashed in base: broken on purpose" in answer.problems[0]
 
@@ -77,19 +77,19 @@ def test_fault_in_base_proves_nothing(sides: tuple[Side, ...]) -> None:
 def test_case_that_neither_arm_can_run_is_skipped() -> None:
     """An absent device is nobody's fault."""
     skipped = (fault(Side.BASE, Outcome.SKIPPED), fault(Side.HEAD, Outcome.SKIPPED))
-    answer = conclude(made_job(faults=skipped))
+    answer = conclude(made_gate(faults=skipped))
     assert answer.state is State.PASS
     assert answer.skipped == {SLOW: "broken on purpose"}
 
 
 def test_case_that_only_head_cannot_run_fails() -> None:
     """A dtype that used to work is a regression of another kind."""
-    assert conclude(made_job(faults=(fault(Side.HEAD, Outcome.SKIPPED),))).state is State.FAILED
+    assert conclude(made_gate(faults=(fault(Side.HEAD, Outcome.SKIPPED),))).state is State.FAILED
 
 
 def test_control_that_was_not_caught_proves_nothing() -> None:
     """Who misses 20 % on purpose would miss 5 % by accident."""
-    answer = conclude(made_job(caught=False, slower={SLOW: 0.06}))
+    answer = conclude(made_gate(caught=False, slower={SLOW: 0.06}))
     assert answer.state is State.UNPROVEN
     assert not answer.settled
     assert "was not caught" in answer.problems[0]
@@ -98,26 +98,26 @@ def test_control_that_was_not_caught_proves_nothing() -> None:
 @pytest.mark.parametrize("same", [0.08, -0.08])
 def test_control_that_cries_wolf_proves_nothing(same: float) -> None:
     """Base is not slower, nor faster, than itself."""
-    answer = conclude(made_job(same=same))
+    answer = conclude(made_gate(same=same))
     assert answer.state is State.UNPROVEN
     assert "the machine is not fit" in answer.problems[0]
 
 
 @pytest.mark.parametrize(
-    "job",
+    "gate",
     [
-        made_job(blocks=4, looks=()),
-        made_job(looks=()),
-        made_job(plan=None),
-        made_job(blocks=0, looks=(), plan=None),
-        made_job(blocks=3, looks=(), ending=Ending(reason="no", broken=True, stopped=False, wall_seconds=1.0)),
-        made_job(faults=SKIPPED),
+        made_gate(blocks=4, looks=()),
+        made_gate(looks=()),
+        made_gate(plan=None),
+        made_gate(blocks=0, looks=(), plan=None),
+        made_gate(blocks=3, looks=(), ending=Ending(reason="no", broken=True, stopped=False, wall_seconds=1.0)),
+        made_gate(faults=SKIPPED),
     ],
     ids=["few-blocks", "no-look", "no-plan", "nothing", "broken", "all-skipped"],
 )
-def test_job_that_measured_nothing_is_never_a_pass(job: Job) -> None:
+def test_job_that_measured_nothing_is_never_a_pass(gate: Gate) -> None:
     """It never fails open."""
-    answer = conclude(job)
+    answer = conclude(gate)
     assert answer.state is State.UNPROVEN
     assert answer.problems
     assert not answer.settled
@@ -125,11 +125,11 @@ def test_job_that_measured_nothing_is_never_a_pass(job: Job) -> None:
 
 def test_job_that_died_proves_nothing() -> None:
     """Even if everything was settled by then; one that is still going on is judged as it stands."""
-    job = made_job(ending=None)
-    assert conclude(job).state is State.UNPROVEN
-    assert "it died before its end" in conclude(job).problems[0]
-    assert conclude(job, finished=False).state is State.PASS
-    assert conclude(job, finished=False).settled
+    gate = made_gate(ending=None)
+    assert conclude(gate).state is State.UNPROVEN
+    assert "it died before its end" in conclude(gate).problems[0]
+    assert conclude(gate, finished=False).state is State.PASS
+    assert conclude(gate, finished=False).settled
 
 
 def test_statistics_that_raise_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_statistics_that_raise_prove_nothing(monkeypatch: pytest.MonkeyPatch) ->
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(answer_module, "judge", broken)
-    answer = conclude(made_job())
+    answer = conclude(made_gate())
     assert answer.state is State.UNPROVEN
     assert answer.problems == ("the statistics failed: ZeroDivisionError: oh",)
 
@@ -161,7 +161,7 @@ def test_known_regression_does_not_fail_until_its_last_day(changes: dict[str, ob
         **changes,  # type: ignore[arg-type]
     )
     slow = next(case for case in CASES if case.step == "backward")
-    answer = conclude(made_job(slower={slow: 0.06}, accepted=(known,)), today=lambda: date(2030, 1, 2))
+    answer = conclude(made_gate(slower={slow: 0.06}, accepted=(known,)), today=lambda: date(2030, 1, 2))
     assert (answer.state is State.PASS) is accepted
     assert (slow in answer.accepted) is accepted
     assert answer.rulings[slow].verdict is Verdict.REGRESSED

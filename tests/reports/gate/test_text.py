@@ -15,7 +15,7 @@ from reports.__main__ import main
 from reports.gate.answer import conclude
 from reports.gate.text import list_reasons, make_headline, make_verdict_line, render_answer
 from reports.show.table import Format
-from tests.makers.jobs import CASES, COUNTS, made_job, stored_gate
+from tests.makers.gates import CASES, COUNTS, made_gate, stored_gate
 
 SLOW = CASES[2]
 MORE = {Side.BASE: COUNTS, Side.HEAD: {**COUNTS, "operators": 10, "aten::clone": 1, "flops": 1200}}
@@ -23,7 +23,7 @@ MORE = {Side.BASE: COUNTS, Side.HEAD: {**COUNTS, "operators": 10, "aten::clone":
 
 def test_headline_is_the_answer() -> None:
     """The first thing that is read, and often the only one."""
-    assert make_headline(conclude(made_job())) == (
+    assert make_headline(conclude(made_gate())) == (
         "PASS · 8 unchanged (within 2.0 %) · 0 improved · 0 regressed · 0 inconclusive · could have seen 2.3 % · "
         "16 blocks · 3m40s"
     )
@@ -35,42 +35,42 @@ def test_headline_names_everything_that_is_not_a_verdict() -> None:
         Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.CRASHED, reason="SIGSEGV"),
         *(Fault(side=side, case=CASES[3], block=0, outcome=Outcome.SKIPPED, reason="no") for side in Side),
     )
-    said = make_headline(conclude(made_job(faults=faults, new=("mlp-new",), gone=("mlp-old",))))
+    said = make_headline(conclude(made_gate(faults=faults, new=("mlp-new",), gone=("mlp-old",))))
     assert said.startswith("FAILED · 6 unchanged")
     assert "1 failed · 1 skipped · 1 new · 1 gone" in said
 
 
 def test_first_line_of_every_form_is_the_headline() -> None:
     """A job summary shows the top."""
-    answer = conclude(made_job(slower={SLOW: 0.06}))
+    answer = conclude(made_gate(slower={SLOW: 0.06}))
     assert render_answer(answer, Format.TEXT).splitlines()[0] == make_headline(answer)
     assert render_answer(answer, Format.MARKDOWN).splitlines()[0] == f"**{make_headline(answer)}**"
 
 
 def test_changed_count_stands_next_to_the_change() -> None:
     """The why column."""
-    job = made_job(slower={SLOW: 0.06}, counts=MORE)
-    assert list_reasons(job, SLOW) == ["flops 1000 -> 1200", "+1 aten::clone"]
-    line = make_verdict_line(conclude(job), SLOW)
+    gate = made_gate(slower={SLOW: 0.06}, counts=MORE)
+    assert list_reasons(gate, SLOW) == ["flops 1000 -> 1200", "+1 aten::clone"]
+    line = make_verdict_line(conclude(gate), SLOW)
     assert line.startswith("regressed: +5.8 %")
     assert line.endswith("flops 1000 -> 1200; +1 aten::clone")
 
 
 def test_changed_count_is_shown_where_time_did_not_change() -> None:
     """It will cost somebody else."""
-    text = render_answer(conclude(made_job(counts=MORE)), Format.TEXT)
+    text = render_answer(conclude(made_gate(counts=MORE)), Format.TEXT)
     assert text.count("+1 aten::clone") == len(CASES)
 
 
 def test_many_changed_counts_are_counted() -> None:
     """A row stays a row."""
     head = {**COUNTS, **{f"aten::op{index}": index for index in range(1, 9)}}
-    assert list_reasons(made_job(counts={Side.BASE: COUNTS, Side.HEAD: head}), SLOW)[-1] == "and 4 more counts"
+    assert list_reasons(made_gate(counts={Side.BASE: COUNTS, Side.HEAD: head}), SLOW)[-1] == "and 4 more counts"
 
 
 def test_inconclusive_says_what_would_settle_it() -> None:
     """Never a bare tilde."""
-    answer = conclude(made_job(seed=1, scatter=0.1, slowdown=0.9))
+    answer = conclude(made_gate(seed=1, scatter=0.1, slowdown=0.9))
     assert len(answer.rulings) == len(CASES)
     for case in answer.rulings:
         line = make_verdict_line(answer, case)
@@ -80,7 +80,7 @@ def test_inconclusive_says_what_would_settle_it() -> None:
 
 def test_unproven_says_why_first() -> None:
     """Before any table."""
-    answer = conclude(made_job(caught=False))
+    answer = conclude(made_gate(caught=False))
     assert render_answer(answer, Format.TEXT).startswith("UNPROVEN · ")
     assert "nothing is proved: the control that was slowed on purpose was not caught" in render_answer(
         answer, Format.TEXT
@@ -90,7 +90,7 @@ def test_unproven_says_why_first() -> None:
 def test_accepted_regression_says_until_when_and_why() -> None:
     """It is not hidden."""
     known = Acceptance(case="*", up_to=0.2, reason="stabler", until="9999-12-31")
-    answer = conclude(made_job(slower={SLOW: 0.06}, accepted=(known,)))
+    answer = conclude(made_gate(slower={SLOW: 0.06}, accepted=(known,)))
     assert "regressed, accepted until 9999-12-31 (stabler): +5.8 %" in make_verdict_line(answer, SLOW)
     assert "1 regressed and accepted" in make_headline(answer)
 
@@ -98,21 +98,21 @@ def test_accepted_regression_says_until_when_and_why() -> None:
 def test_expired_acceptance_is_named() -> None:
     """So that nobody wonders why it fails since today."""
     known = Acceptance(case="*", up_to=0.2, reason="stabler", until="2001-12-31")
-    answer = conclude(made_job(slower={SLOW: 0.06}, accepted=(known,)))
+    answer = conclude(made_gate(slower={SLOW: 0.06}, accepted=(known,)))
     assert "regressed, and accepted only until 2001-12-31 (stabler): +5.8 %" in make_verdict_line(answer, SLOW)
     assert make_headline(answer).startswith("REGRESSED")
 
 
 def test_controls_are_rows_of_the_table() -> None:
     """Whoever reads the verdicts sees what they rest on."""
-    rows = [line.split("  ")[0] for line in render_answer(conclude(made_job()), Format.TEXT).splitlines()]
+    rows = [line.split("  ")[0] for line in render_answer(conclude(made_gate()), Format.TEXT).splitlines()]
     assert "control: base again" in rows
     assert "control: slowed on purpose" in rows
 
 
 def test_csv_has_full_precision_and_every_planned_case() -> None:
     """For whoever computes with it."""
-    rows = list(DictReader(StringIO(render_answer(conclude(made_job(slower={SLOW: 0.06})), Format.CSV))))
+    rows = list(DictReader(StringIO(render_answer(conclude(made_gate(slower={SLOW: 0.06})), Format.CSV))))
     assert [row["case"] for row in rows][: len(CASES)] == [case.id for case in CASES]
     slow = rows[CASES.index(SLOW)]
     assert slow["verdict"] == "regressed"
@@ -123,7 +123,7 @@ def test_csv_has_full_precision_and_every_planned_case() -> None:
 def test_text_from_a_file_is_harmless() -> None:
     """A reason may hold anything."""
     nasty = Fault(side=Side.HEAD, case=SLOW, block=1, outcome=Outcome.FAILED, reason="=cmd()|<script>\x1b[31m")
-    answer = conclude(made_job(faults=(nasty,), arms={Side.BASE: Arm(ref="<b>"), Side.HEAD: Arm()}))
+    answer = conclude(made_gate(faults=(nasty,), arms={Side.BASE: Arm(ref="<b>"), Side.HEAD: Arm()}))
     assert "\x1b" not in render_answer(answer, Format.TEXT)
     assert "<script>" not in render_answer(answer, Format.MARKDOWN)
     assert "<b>" not in render_answer(answer, Format.MARKDOWN)
@@ -150,8 +150,8 @@ def test_command_has_the_documented_exit_codes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """``python -m reports gate FILE``."""
-    job = made_job(**changes)  # type: ignore[arg-type]
-    path = stored_gate(tmp_path, job)
+    gate = made_gate(**changes)  # type: ignore[arg-type]
+    path = stored_gate(tmp_path, gate)
     assert main(["gate", str(path), *arguments]) == code
     assert capsys.readouterr().out.startswith(word)
 
@@ -159,12 +159,12 @@ def test_command_has_the_documented_exit_codes(
 @pytest.mark.parametrize("form", ["markdown", "csv"])
 def test_command_prints_other_forms(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For a job summary, and for a spreadsheet."""
-    path = stored_gate(tmp_path, made_job())
+    path = stored_gate(tmp_path, made_gate())
     assert main(["gate", str(path), "--format", form]) == 0
-    assert capsys.readouterr().out == render_answer(conclude(made_job()), Format(form))
+    assert capsys.readouterr().out == render_answer(conclude(made_gate()), Format(form))
 
 
-def test_command_refuses_what_is_no_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_refuses_what_is_no_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In one line, with exit code 2."""
     path = tmp_path / "x.json"
     path.write_text("{}")
@@ -172,7 +172,7 @@ def test_command_refuses_what_is_no_comparison(tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_run_commands_say_that_a_comparison_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_commands_say_that_a_gate_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever mixes them up is told."""
-    assert main(["table", str(stored_gate(tmp_path, made_job()))]) == 2
+    assert main(["table", str(stored_gate(tmp_path, made_gate()))]) == 2
     assert "python -m reports gate" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def verdicts(seen: dict[str, list[float]], looks: tuple[int, ...], floor: float 
 
 
 def test_identical_code_is_called_slower_in_at_most_one_job_of_a_hundred() -> None:
-    """2,000 simulated jobs of 12 cases at two looks: the per-job rate is below what the looks may spend."""
+    """2,000 simulated gates of 12 cases at two looks: the per-gate rate is below what the looks may spend."""
     red = sum(Verdict.REGRESSED in verdicts(effects(seed, blocks=12), (8, 12)).values() for seed in range(2000))
     allowed = 2000 * sum(look.alpha for look in LOOKS[:2])
     assert red <= allowed + 3 * allowed**0.5

@@ -1,4 +1,4 @@
-"""Comparisons that were never carried out: made up from a seed."""
+"""Gates that were never carried out: made up from a seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.files.parse import GATE_SECTION
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
-from bench.record.gate import Block, Contest, Counts, Ending, GateEvent, Job, Looked, Opened, Pairing, Plan, Share
+from bench.record.gate import Block, Contest, Counts, Ending, Gate, GateEvent, Looked, Opened, Pairing, Plan, Share
 from tests.makers.runs import FACTS, matrix
 
 CASES = matrix(steps=("forward", "backward"), batches=(1, 64))
@@ -41,7 +41,7 @@ def pairing(case: Case, random: Random, *, slower: float, scatter: float, contes
     )
 
 
-def made_job(
+def made_gate(
     *,
     seed: int = 0,
     cases: Sequence[Case] = CASES,
@@ -54,8 +54,8 @@ def made_job(
     same: float = 0.0,
     counts: Mapping[Side, Mapping[str, int]] | None = None,
     **changes: Any,
-) -> Job:
-    """Return a comparison in which head is slower by the shares in `slower`.
+) -> Gate:
+    """Return a gate in which head is slower by the shares in `slower`.
 
     Args:
         seed: of the noise.
@@ -68,7 +68,7 @@ def made_job(
         caught: whether the control's slowdown was there to be seen.
         same: how much slower base is than itself.
         counts: exact counts of each side, the same for all cases.
-        changes: fields of the job that are otherwise.
+        changes: fields of the gate that are otherwise.
     """
     random = Random(seed)
     control, slow = cases[0], slower or {}
@@ -97,39 +97,39 @@ def made_job(
         "ending": ENDING,
         "wall_seconds": ENDING.wall_seconds,
     }
-    return Job(**{**fields, **changes})
+    return Gate(**{**fields, **changes})
 
 
-def events_of(job: Job) -> list[GateEvent]:
-    """Return events that add up to a job, in an order in which they may come."""
-    assert job.plan is not None
-    events: list[GateEvent] = [Opened(new=job.new, gone=job.gone), *job.counts, job.plan, *job.faults]
-    for block in job.blocks:
+def events_of(gate: Gate) -> list[GateEvent]:
+    """Return events that add up to a gate, in an order in which they may come."""
+    assert gate.plan is not None
+    events: list[GateEvent] = [Opened(new=gate.new, gone=gate.gone), *gate.counts, gate.plan, *gate.faults]
+    for block in gate.blocks:
         events.append(block)
-        if block.index in job.looks:
+        if block.index in gate.looks:
             events.append(Looked(blocks=block.index))
-    return [*events, *([job.ending] if job.ending else [])]
+    return [*events, *([gate.ending] if gate.ending else [])]
 
 
-def empty(job: Job) -> Job:
-    """Return a job before anything of it was seen."""
+def empty(gate: Gate) -> Gate:
+    """Return a gate before anything of it was seen."""
     nothing = {"new": (), "gone": (), "counts": (), "faults": (), "blocks": (), "looks": ()}
-    return replace(job, plan=None, ending=None, wall_seconds=0.0, **nothing)
+    return replace(gate, plan=None, ending=None, wall_seconds=0.0, **nothing)
 
 
-def logged(folder: Path, job: Job) -> tuple[GateLog, Path]:
-    """Return a log with a journal, in which a job was written down event by event."""
+def logged(folder: Path, gate: Gate) -> tuple[GateLog, Path]:
+    """Return a log with a journal, in which a gate was written down event by event."""
     path = folder / "gate.jsonl"
     with Journal(path) as journal:
-        log = GateLog(GATE_FORMAT, empty(job), journal)
-        for event in events_of(job):
+        log = GateLog(GATE_FORMAT, empty(gate), journal)
+        for event in events_of(gate):
             log.add(event)
     return log, path
 
 
-def stored_gate(folder: Path, job: Job, change: Callable[[Any], object] | None = None) -> Path:
-    """Write a job as `pytest bench --against` would; its section may be changed before."""
-    section = json.loads(json.dumps(make_gate_section(logged(folder, job)[0])))
+def stored_gate(folder: Path, gate: Gate, change: Callable[[Any], object] | None = None) -> Path:
+    """Write a gate as `pytest bench --against` would; its section may be changed before."""
+    section = json.loads(json.dumps(make_gate_section(logged(folder, gate)[0])))
     path = folder / "gate.json"
     path.write_text(json.dumps({GATE_SECTION: change(section) if change else section}))
     return path
