@@ -20,7 +20,7 @@ def load(path: str | PathLike[str]) -> DataFrame:
     Its columns are described in `reports.figures.frame.cases`; what is absent is NaN and has its outcome and reason.
 
     Raises:
-        bench.files.parse.UnreadableError: if the file cannot be used; the message says why and what to do.
+        bench.files.parse_json.UnreadableError: if the file cannot be used; the message says why and what to do.
     """
     from bench.files.run import read_run
     from reports.figures.frame import cases

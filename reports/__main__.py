@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from bench.files.parse import UnreadableError
+from bench.files.parse_json import UnreadableError
 from reports.compare.command import configure_compare, run_compare
 from reports.gate.command import configure_gate, run_gate
 from reports.run.command import (

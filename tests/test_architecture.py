@@ -180,11 +180,11 @@ def test_no_file_imports_itself_in_a_circle() -> None:
     ("module", "line"),
     [
         pytest.param("models.mlp", "from bench.record.case import Case", id="1-models-import-ours"),
-        pytest.param("bench.record.case", "from bench.files.decode import decode", id="2-record-imports-files"),
+        pytest.param("bench.record.case", "from bench.files.decode_fields import decode", id="2-record-imports-files"),
         pytest.param("bench.record.case", "import numpy", id="2-record-imports-a-library"),
         pytest.param("bench.protocol", "from bench.host import facts", id="2-protocol-imports-host"),
         pytest.param("bench.protocol", "import msgspec", id="2-protocol-imports-a-library"),
-        pytest.param("bench.files.decode", "from bench.host import facts", id="2-files-import-host"),
+        pytest.param("bench.files.decode_fields", "from bench.host import facts", id="2-files-import-host"),
         pytest.param("bench.host.facts", "import torch", id="3-torch-in-host"),
         pytest.param("bench.session", "def ask():\n    import torch", id="3-torch-late"),
         pytest.param("bench.processes.local", "def warm():\n    import torch", id="3-torch-beside-the-launcher"),

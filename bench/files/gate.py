@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.files.decode import DecodeError, decode
+from bench.files.decode_fields import DecodeError, decode
 from bench.files.log import Format, Line, Log, read_log
-from bench.files.parse import GATE_SECTION, UnreadableError, entries
+from bench.files.parse_json import GATE_SECTION, UnreadableError, entries
 from bench.record.arm import Arm
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from bench.files.decode import DecodeError
+from bench.files.decode_fields import DecodeError
 from bench.files.journal import Journal
-from bench.files.parse import UnreadableError, check_schema, content_of, journal_lines, parse
+from bench.files.parse_json import UnreadableError, check_schema, content_of, journal_lines, parse
 from bench.record.gate import Gate
 from bench.record.run import Run
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.files.decode import DecodeError, decode
+from bench.files.decode_fields import DecodeError, decode
 from bench.files.log import Format, Line, Log, read_log
-from bench.files.parse import GATE_SECTION, SECTION, UnreadableError, entries
+from bench.files.parse_json import GATE_SECTION, SECTION, UnreadableError, entries
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import Ceiling

@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from bench.files.decode import DecodeError, decode
+from bench.files.decode_fields import DecodeError, decode
 from bench.record.case import Case
 from bench.record.gate import Acceptance
 from bench.request import SetupError

@@ -12,7 +12,7 @@ import pytest
 
 from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section
 from bench.files.log import read_log
-from bench.files.parse import GATE_SECTION, UnreadableError
+from bench.files.parse_json import GATE_SECTION, UnreadableError
 from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
 from bench.gate.tolerance import Tolerance, read_tolerance, share_of

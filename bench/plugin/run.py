@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bench.files.log import keep_aside
-from bench.files.parse import SECTION
+from bench.files.parse_json import SECTION
 from bench.files.run import RUN_FORMAT, make_run_section
 from bench.host.stopping import StopSwitch, stoppable
 from bench.plugin.publication import Publication

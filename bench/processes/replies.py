@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TypeVar
 
-from bench.files.decode import DecodeError, decode
+from bench.files.decode_fields import DecodeError, decode
 from bench.protocol import ANSWERS, Failure, Request
 from bench.record.run import Outcome
 

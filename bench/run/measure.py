@@ -10,7 +10,7 @@ from time import monotonic
 
 from bench.files.journal import Journal, whole_lines
 from bench.files.log import JournalError, read_log
-from bench.files.parse import UnreadableError
+from bench.files.parse_json import UnreadableError
 from bench.files.run import RUN_FORMAT, RunLog
 from bench.host.folders import ROOT
 from bench.processes.local import LaunchError

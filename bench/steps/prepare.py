@@ -13,8 +13,8 @@ from bench.devices.clock import Clock
 from bench.devices.memory import allocated_bytes, peak_bytes
 from bench.record.case import Case
 from bench.record.observations import Preparation
-from bench.steps.builtin import find_step
 from bench.steps.compiling import CompileCounts, SilentEagerError
+from bench.steps.forward_backward_train import find_step
 from bench.steps.step import Step
 from bench.steps.subject import Fed, build, build_reference, find_model, find_tolerance
 from bench.steps.verify import Answer, Tensors, check, keep_worse

@@ -35,9 +35,9 @@ from bench.protocol import (
 from bench.record.case import Case, Group
 from bench.record.observations import Preparation
 from bench.record.run import CeilingsFound
-from bench.steps.builtin import find_step
 from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
 from bench.steps.counts import compiled_counts, eager_counts
+from bench.steps.forward_backward_train import find_step
 from bench.steps.prepare import SETTLED_WITHIN, Prepared, compute_reference, prepare
 from bench.steps.step import Step
 from bench.steps.subject import Fed, Feed, build, find_feed, find_model, list_models

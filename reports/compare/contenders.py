@@ -12,7 +12,7 @@ from math import log
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.files.parse import UnreadableError
+from bench.files.parse_json import UnreadableError
 from bench.files.run import read_run
 from bench.record.case import Case
 from bench.record.conditions import Scalar

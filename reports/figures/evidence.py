@@ -11,7 +11,7 @@ from statistics import median
 from bench.record.case import Case, Group
 from bench.record.observations import Preparation, Slices
 from bench.record.run import Measurement, Outcome, Run
-from reports.figures.kept_slices import KeptSlices, keep_slices
+from reports.figures.dropped_sets import KeptSlices, keep_slices
 from reports.figures.roofline import Roof, attained, roof_of, roofs
 from reports.show.units import percent
 from reports.stats.intervals import LEAST_LAUNCHES, Summary, summarize

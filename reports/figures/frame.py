@@ -11,8 +11,8 @@ from pandas import DataFrame, Series, isna
 from bench.record.case import AXES, Case
 from bench.record.observations import PER_SLICE
 from bench.record.run import Outcome, Run
+from reports.figures.dropped_sets import find_dropped_sets
 from reports.figures.evidence import QUICK, Evidence, examine
-from reports.figures.kept_slices import find_dropped_sets
 from reports.figures.metrics import METRICS, Metric
 from reports.figures.provenance import provenance
 from reports.figures.reference import Reference

@@ -29,7 +29,7 @@ import matplotlib.font_manager
 
 from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section
 from bench.files.journal import Journal
-from bench.files.parse import GATE_SECTION, SECTION
+from bench.files.parse_json import GATE_SECTION, SECTION
 from bench.files.run import make_run_section
 from bench.record.run import Run
 from reports.__main__ import main as reports_main

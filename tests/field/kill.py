@@ -25,7 +25,7 @@ from time import monotonic, sleep
 
 import psutil
 
-from bench.files.parse import UnreadableError
+from bench.files.parse_json import UnreadableError
 from bench.files.run import read_run
 from bench.host.folders import sweep
 from bench.record.run import Outcome, Run

@@ -17,7 +17,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-from bench.files.parse import SECTION
+from bench.files.parse_json import SECTION
 from bench.files.run import make_run_section
 from bench.record.case import Case
 from bench.record.run import Run

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.files.decode import DecodeError, decode
-from bench.files.parse import (
+from bench.files.decode_fields import DecodeError, decode
+from bench.files.parse_json import (
     UnreadableError,
     content_of,
     parse,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.files.parse import SECTION
+from bench.files.parse_json import SECTION
 from bench.files.run import make_run_section
 from bench.record.case import Case
 from bench.record.observations import Ceiling, Limit

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section
 from bench.files.journal import Journal
-from bench.files.parse import GATE_SECTION
+from bench.files.parse_json import GATE_SECTION
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings

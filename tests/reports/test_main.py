@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.files.parse import SECTION
+from bench.files.parse_json import SECTION
 from bench.files.run import make_run_section
 from reports.__main__ import BROKEN_PIPE, main
 from reports.run import write

@@ -11,7 +11,7 @@ import pytest
 from bench.files.gate import GATE_FORMAT, GateLog, read_gate
 from bench.files.journal import Journal
 from bench.files.log import JournalError, read_log
-from bench.files.parse import UnreadableError
+from bench.files.parse_json import UnreadableError
 from bench.record.arm import Side
 from bench.record.gate import Fault, Looked
 from bench.record.run import Outcome

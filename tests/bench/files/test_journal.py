@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tuned
 
-from bench.files import parse as parse_module
+from bench.files import parse_json as parse_module
 from bench.files import whole as whole_module
 from bench.files.journal import Journal, whole_lines
 from bench.files.log import JournalError, keep_aside
-from bench.files.parse import SECTION, UnreadableError
+from bench.files.parse_json import SECTION, UnreadableError
 from bench.files.run import RUN_FORMAT, RunLog, make_run_section, read_run
 from bench.files.whole import write_whole
 from bench.host.folders import ROOT

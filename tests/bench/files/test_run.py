@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.files.parse import SECTION, UnreadableError
+from bench.files.parse_json import SECTION, UnreadableError
 from bench.files.run import make_run_section, read_run
 from bench.record.case import BUILTIN_STEPS
 from bench.record.run import Run

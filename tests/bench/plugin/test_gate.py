@@ -15,7 +15,7 @@ from _pytest.terminal import TerminalReporter
 
 from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section, read_gate
 from bench.files.journal import Journal
-from bench.files.parse import GATE_SECTION
+from bench.files.parse_json import GATE_SECTION
 from bench.gate.checkout import ArmsCode, Slots
 from bench.gate.tolerance import Tolerance
 from bench.host.folders import ROOT

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from bench.files.parse import SECTION
+from bench.files.parse_json import SECTION
 from bench.files.run import make_run_section, read_run
 from bench.host.folders import ROOT, lock
 from bench.plugin.replay import Tape

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from bench.record.case import Case
-from bench.steps.builtin import STEPS
 from bench.steps.counts import compiled_counts, eager_counts
+from bench.steps.forward_backward_train import STEPS
 from bench.steps.step import Step, watch_saved
 from bench.steps.subject import build
 from models import MODELS

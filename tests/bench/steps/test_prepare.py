@@ -17,8 +17,8 @@ from bench.devices.memory import NO_ALLOCATOR
 from bench.record.case import BUILTIN_STEPS, Case
 from bench.steps import prepare as prepare_module
 from bench.steps import subject as subject_module
-from bench.steps.builtin import STEPS, Forward
 from bench.steps.compiling import CompileCounts, SilentEagerError
+from bench.steps.forward_backward_train import STEPS, Forward
 from bench.steps.prepare import WARM_LIMIT_SECONDS, Prepared, compute_reference, prepare, warm_up
 from bench.steps.support import SkipError, try_case
 from bench.steps.verify import WrongResultError

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import BUILTIN_STEPS, DTYPES, Case
 from bench.steps import subject as subject_module
-from bench.steps.builtin import STEPS
+from bench.steps.forward_backward_train import STEPS
 from bench.steps.prepare import compute_reference
 from bench.steps.step import Step
 from bench.steps.subject import build, find_feed, find_tolerance

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 from scipy.stats import mannwhitneyu
 
-from bench.files.parse import UnreadableError
+from bench.files.parse_json import UnreadableError
 from reports.__main__ import main
 from reports.compare.contenders import Cell, Contender, Point, load_contenders
 from reports.compare.crossings import (

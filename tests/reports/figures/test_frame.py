@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.files.parse import SECTION
+from bench.files.parse_json import SECTION
 from bench.files.run import make_run_section
 from bench.record.run import Outcome
 from reports.figures import frame

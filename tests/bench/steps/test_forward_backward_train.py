@@ -11,8 +11,8 @@ from torch import Tensor
 
 from bench.devices.clock import Clock
 from bench.record.case import BUILTIN_STEPS
-from bench.steps.builtin import STEPS, find_step
 from bench.steps.compiling import compile_network
+from bench.steps.forward_backward_train import STEPS, find_step
 from bench.steps.step import Step
 from bench.steps.subject import UnknownNameError
 from tests.makers.subjects import BATCH, case_of, step_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from bench.record.run import Run
-from reports.figures.kept_slices import UNKNOWN_STEAL, KeptSlices, keep_slices
+from reports.figures.dropped_sets import UNKNOWN_STEAL, KeptSlices, keep_slices
 from tests.makers.runs import TWO, made_run, measured, slices
 
 FLOAT, BFLOAT = TWO

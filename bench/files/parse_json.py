@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench.files.decode import DecodeError
+from bench.files.decode_fields import DecodeError
 
 MAX_BYTES = 1 << 26
 """A file larger than this is refused unread; an hour of slices of the default matrix is half of it."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.files.decode import MAX_TEXT, DecodeError, decode
+from bench.files.decode_fields import MAX_TEXT, DecodeError, decode
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import Preparation
 from bench.record.run import Finish, Measurement, Outcome
