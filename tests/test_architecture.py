@@ -205,7 +205,7 @@ def test_no_file_imports_itself_in_a_circle() -> None:
         pytest.param("bench.run.measure", "from bench.gate import block", id="8-run-imports-gate"),
         pytest.param("bench.gate.measure", "from bench.run import schedule", id="8-gate-imports-run"),
         pytest.param("reports.compare.page", "from reports.gate import answer", id="8-compare-imports-gate"),
-        pytest.param("reports.gate.text", "from reports.run import tables", id="8-gate-reports-import-run"),
+        pytest.param("reports.gate.answer_text", "from reports.run import tables", id="8-gate-reports-import-run"),
         pytest.param("reports.stats.verdict", "import pandas", id="9-pandas-in-stats"),
         pytest.param("reports.stats.verdict", "from reports.show import units", id="9-show-in-stats"),
         pytest.param("reports.stats.verdict", "from bench.files import whole", id="9-files-in-stats"),

@@ -1,14 +1,11 @@
-"""What is held still while timing, each by a name under which it can be left out.
-
-Standard library only: the pytest process uses it to make a worker's environment variables.
-"""
+"""What is held still while timing, each by a name under which it can be left out, and what disturbs all the same."""
 
 from __future__ import annotations
 
 import gc
 import os
 import resource
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,25 +16,6 @@ MEASURES = {
     "interleaved": "variants that are compared take turns within seconds, in random order",
 }
 """Each name says what is done and what leaving it out costs; the figures are of a shared two-core x86 machine."""
-
-MMAP_THRESHOLD_BYTES = 32 << 20
-"""glibc accepts no higher threshold on 64 bits (man mallopt), so it maps and unmaps larger blocks each time."""
-
-TRIM_THRESHOLD_BYTES = 1 << 30
-"""glibc keeps so much free memory at the top of the heap, which is more than any case here allocates."""
-
-
-def variables(left_out: Collection[str]) -> dict[str, str]:
-    """Return the environment variables that must be set before a worker's program is executed."""
-    chosen = {"TORCHINDUCTOR_COMPILE_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
-    if "bound-threads" not in left_out:
-        chosen |= {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
-    if "fixed-allocator" not in left_out:
-        chosen |= {
-            "MALLOC_MMAP_THRESHOLD_": str(MMAP_THRESHOLD_BYTES),
-            "MALLOC_TRIM_THRESHOLD_": str(TRIM_THRESHOLD_BYTES),
-        }
-    return chosen
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class GatePlugin:
     def _measure(self, reporter: pytest.TerminalReporter, terms: Terms, stop: StopSwitch) -> Measured:
         """Compare the cases with progress on the terminal and every event in the journal."""
         from reports.gate.answer import conclude
-        from reports.gate.text import make_headline
+        from reports.gate.answer_text import make_headline
 
         progress = GateProgress(
             lambda text: reporter.write(text + "\n", flush=True),
@@ -130,7 +130,7 @@ class GatePlugin:
     def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
         """Hand head's slices to pytest-benchmark, and end the test with the case's verdict."""
         from reports.gate.answer import find_pairings
-        from reports.gate.text import explain_missing, make_verdict_line
+        from reports.gate.answer_text import explain_missing, make_verdict_line
         from reports.stats.verdict import Verdict
 
         if self.measured is None:
@@ -178,7 +178,7 @@ class GatePlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say the answer, its first line first, and where it lies."""
-        from reports.gate.text import render_answer
+        from reports.gate.answer_text import render_answer
         from reports.show.table import Format
 
         lines = [] if self.measured is None else render_answer(self.measured.answer, Format.TEXT).splitlines()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from bench.host.steadiness import variables
+from bench.host.environment_variables import worker_variables
 from bench.processes.local import Launcher, WorkerProcess
 from bench.protocol import Failure, Open
 from bench.record.case import on_cpu
@@ -152,7 +152,7 @@ class WorkerPool:
         begin = monotonic()
         launcher = self._launchers[program] = Launcher(
             root=self.root,
-            variables={**steady_variables(self.scratch, self.setup.left_out), **dict(program.variables)},
+            variables={**worker_variables(self.scratch, self.setup.left_out), **dict(program.variables)},
             compiled=self.compiled,
             log=self.scratch / "workers.log",
             python=program.python,
@@ -161,12 +161,3 @@ class WorkerPool:
         self.launching_seconds += monotonic() - begin
         self.compile_seconds += launcher.compile_seconds
         return launcher
-
-
-def steady_variables(scratch: Path, left_out: Collection[str]) -> dict[str, str]:
-    """Return what a launcher is executed with: what holds its workers steady, and caches of this run's own."""
-    caches = {
-        "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
-        "TRITON_CACHE_DIR": str(scratch / "triton"),
-    }
-    return {**variables(left_out), **caches}

@@ -8,9 +8,9 @@ from pathlib import Path
 from bench.files.gate import read_gate
 from bench.files.run import read_run
 from reports.gate.answer import State, conclude
+from reports.gate.answer_text import render_answer
 from reports.gate.stored import DRIFT, compare_stored
 from reports.gate.stored_text import render_stored
-from reports.gate.text import render_answer
 from reports.show.command import add_format, print_report
 from reports.stats.verdict import Verdict
 

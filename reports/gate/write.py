@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from reports.gate.answer import Answer
-from reports.gate.text import render_answer
+from reports.gate.answer_text import render_answer
 from reports.show.files import text_output, write_outputs
 from reports.show.table import Format
 

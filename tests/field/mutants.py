@@ -89,7 +89,7 @@ MUTANTS = (
         tests="tests/bench/files",
     ),
     Mutant(
-        path="bench/host/steadiness.py",
+        path="bench/host/environment_variables.py",
         line='"OMP_PROC_BIND": "true"',
         broken='"OMP_PROC_BIND": "false"',
         tests="tests/bench/host",
@@ -105,19 +105,19 @@ MUTANTS = (
         path="bench/devices/clock.py",
         line="        synchronize()\n        return perf_counter()",
         broken="        return perf_counter()",
-        tests="tests/bench/devices",
+        tests="tests/bench/devices/test_clock.py",
     ),
     Mutant(
         path="bench/devices/memory.py",
         line="(peak - before, None) if peak > before",
         broken="(peak, None) if peak > before",
-        tests="tests/bench/devices",
+        tests="tests/bench/devices/test_memory.py",
     ),
     Mutant(
         path="bench/devices/ceilings.py",
         line="lambda rows: 2 * rows**3",
         broken="lambda rows: rows**3",
-        tests="tests/bench/devices",
+        tests="tests/bench/devices/test_ceilings.py",
     ),
     Mutant(
         path="bench/steps/verify.py",
@@ -284,7 +284,7 @@ MUTANTS = (
         tests="tests/reports/gate",
     ),
     Mutant(
-        path="reports/gate/text.py",
+        path="reports/gate/answer_text.py",
         line="percent(max(ruling.visible",
         broken="percent(min(ruling.visible",
         tests="tests/reports/gate",

@@ -437,7 +437,9 @@ def test_journal_that_is_removed_while_it_is_written_is_an_error(tmp_path: Path)
             log.add(Started(launch=0, cases=TWO))
 
 
-@pytest.mark.parametrize("torn", [b"", b'{"event": "meas'], ids=["whole", "torn"])
+@pytest.mark.parametrize(
+    "torn", [b"", b'{"event": "meas', b'{"event": "measured"' + b"x" * 100_000], ids=["whole", "torn", "torn-late"]
+)
 def test_resumed_journal_goes_on_after_its_last_whole_line(tmp_path: Path, torn: bytes) -> None:
     """The torn line is cut off, and what was dropped may be measured again."""
     path = tmp_path / "out.jsonl"

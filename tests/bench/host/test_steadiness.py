@@ -7,26 +7,7 @@ import gc
 import pytest
 
 from bench.host import steadiness
-from bench.host.steadiness import MEASURES, Disturbance, disturbance, no_gc, variables
-
-
-@pytest.mark.parametrize(
-    ("left_out", "names"),
-    [
-        ("bound-threads", {"OMP_PROC_BIND", "OMP_PLACES"}),
-        ("fixed-allocator", {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}),
-    ],
-)
-def test_each_measure_can_be_left_out(left_out: str, names: set[str]) -> None:
-    """Each is also a choice."""
-    assert left_out in MEASURES
-    assert variables([]).keys() - variables([left_out]).keys() == names
-
-
-def test_compiler_never_forks_a_pool_of_its_own() -> None:
-    """Its processes would run beside whoever is timed."""
-    for left_out in ([], list(MEASURES)):
-        assert variables(left_out)["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
+from bench.host.steadiness import Disturbance, disturbance, no_gc
 
 
 def test_garbage_collector_is_off_inside_and_back_on_after_an_error() -> None:

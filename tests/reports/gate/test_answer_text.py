@@ -13,7 +13,7 @@ from bench.record.gate import Acceptance, Fault
 from bench.record.run import Outcome
 from reports.__main__ import main
 from reports.gate.answer import conclude
-from reports.gate.text import list_reasons, make_headline, make_verdict_line, render_answer
+from reports.gate.answer_text import list_reasons, make_headline, make_verdict_line, render_answer
 from reports.show.table import Format
 from tests.makers.gates import CASES, COUNTS, made_gate, stored_gate
 
