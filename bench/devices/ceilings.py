@@ -14,17 +14,17 @@ from bench.record.case import compute_dtype
 from bench.record.observations import Ceiling, Limit
 
 ROWS = (256, 512, 1024, 2048, 4096, 8192)
-"""Of the square matrices; the sweep ends before a product that would take too long."""
+"""The square matrices have so many rows; the sweep ends before a product that would take too long."""
 
 COPY_BYTES = tuple(1 << power for power in range(18, 29, 2))
-"""Of the tensor that is copied: from what fits into a cache to what fits into none. The best rate is the ceiling,
-of whichever level of memory that is, since the network's weights may lie there too."""
+"""The tensor that is copied has so many bytes: it fits into a cache first, and into none at last. The best rate is the
+ceiling, of whichever level of memory that is, since the network's weights may lie there too."""
 
 READING_SECONDS = 0.002
 """Calls are timed together until one reading of the clock is that long, so that waiting for a device is no part."""
 
 READINGS = 5
-"""The best of so many counts: a ceiling is what is reached at best."""
+"""The best of so many readings counts: a ceiling is what is reached at best."""
 
 LONGEST_SECONDS = 0.25
 """A size that is expected to take longer for one call is left out."""

@@ -181,16 +181,16 @@ class Schedule:
         """Find what the device of these cases does at best: at the beginning of a run and again in its middle."""
         begin, launching = monotonic(), self._workers.launching_seconds
         device, dtypes = cases[0].device, [case.dtype for case in cases]
-        found = self._supervisor.find_ceilings(device, launch, dtypes)
+        reply = self._supervisor.find_ceilings(device, launch, dtypes)
         self._ceiling_seconds += monotonic() - begin - (self._workers.launching_seconds - launching)
-        if isinstance(found, Failure):
+        if isinstance(reply, Failure):
             return CeilingsFound(
                 ceilings=tuple(
-                    _no_ceiling(device, launch, dtype, found.reason)
+                    _no_ceiling(device, launch, dtype, reply.reason)
                     for dtype in dict.fromkeys(map(compute_dtype, dtypes))
                 )
             )
-        return found
+        return reply
 
     def _group(self, group: Group, launch: int) -> Iterator[Event]:
         """Time one group's variants; if one of them breaks the worker, the others again without it."""

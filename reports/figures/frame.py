@@ -124,18 +124,18 @@ def slices(run: Run) -> DataFrame:
     """
     dropped = find_dropped_sets(run)
     rows = []
-    for case, seen in examine(run).items():
-        for one in seen.measurements:
-            if one.slices is None or one.launch == 0:
+    for case, evidence in examine(run).items():
+        for measurement in evidence.measurements:
+            if measurement.slices is None or measurement.launch == 0:
                 continue
-            timed = one.slices
+            timed = measurement.slices
             columns = {name: getattr(timed, name) or [None] * len(timed.seconds) for name in PER_SLICE}
             for position, index in enumerate(timed.set_index):
                 rows.append(
                     _case(case)
                     | {
-                        "launch": one.launch,
-                        "kept": (case.group, one.launch, index) not in dropped,
+                        "launch": measurement.launch,
+                        "kept": (case.group, measurement.launch, index) not in dropped,
                         "iterations": timed.iterations,
                     }
                     | {name: values[position] for name, values in columns.items()}

@@ -66,7 +66,7 @@ def provenance(run: Run) -> Provenance:
         commit=_fact(run, "commit.id")[:COMMIT_DIGITS] + dirty,
         data=f"{images} ({plain(str(why))})" if why and images != DATA["fashion-mnist"] else images,
         machine=", ".join((*parts, sized) if sized else parts),
-        switches=tuple(said for name, said in SWITCHES.items() if fact(name) is False),
+        switches=tuple(words for name, words in SWITCHES.items() if fact(name) is False),
         launches=run.settings.launches,
         seed=run.settings.seed,
     )

@@ -123,8 +123,8 @@ def _draw_hole(axes: Axes, why: str) -> None:
     axes.patch.set(hatch="////", facecolor="#f4f4f4", edgecolor="#cccccc")
     lines = textwrap.wrap(why, 30, max_lines=4, placeholder=" …")
     box = {"facecolor": "#f4f4f4", "edgecolor": "none", "pad": 1.5}
-    said = join_lines(lines)
-    axes.text(0.5, 0.5, said, transform=axes.transAxes, ha="center", va="center", fontsize=6.5, color=GREY, bbox=box)
+    words = join_lines(lines)
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=6.5, color=GREY, bbox=box)
 
 
 def _set_axes(axes: Axes, slices: DataFrame, limit: float) -> None:

@@ -34,7 +34,9 @@ def make_headlines(run: Run) -> list[str]:
 def make_footer(run: Run) -> list[str]:
     """Return the lines under a table: where and how the run was made, and what its figures mean."""
     where = provenance(run)
-    lines = [f"Device {plain(name)}: {said}{_at_best(run, name)}." for name, said in where.devices.items()]
+    lines = [
+        f"Device {plain(name)}: {description}{_at_best(run, name)}." for name, description in where.devices.items()
+    ]
     lines += [f"No ceiling for {plain(what)}: {plain(why)}." for what, why in no_ceiling(run).items()]
     lines.append(f"Machine: {where.machine}.")
     amount = "each case once" if run.settings.quick else f"{where.launches} launches"
@@ -70,7 +72,7 @@ def _at_best(run: Run, device: str) -> str:
 def make_caption(run: Run) -> str:
     """Return one line for under a picture."""
     where = provenance(run)
-    devices = "; ".join(f"{plain(name)}: {said}" for name, said in where.devices.items())
+    devices = "; ".join(f"{plain(name)}: {description}" for name, description in where.devices.items())
     return f"{devices} | torch {where.torch_version} | commit {where.commit} | {where.data} | {where.launches} launches"
 
 

@@ -165,7 +165,7 @@ MUTANTS = (
         tests="tests/bench/run",
     ),
     Mutant(path="bench/run/resume.py", line="not in cut)", broken="not in set())", tests="tests/bench/run"),
-    Mutant(path="bench/run/pace.py", line="max(0.0, room)", broken="room", tests="tests/bench/run"),
+    Mutant(path="bench/run/pace.py", line="<= budget * BUDGET_SLACK", broken="<= budget * 2", tests="tests/bench/run"),
     Mutant(
         path="bench/gate/block.py",
         line="(base_outside, not base_outside, not base_outside, base_outside)",

@@ -17,7 +17,19 @@ import pytest
 
 from bench.host.folders import ROOT
 from bench.processes.local import Launcher, LaunchError, WorkerDiedError, WorkerProcess, WorkerTimeoutError
-from bench.protocol import Done, Drop, Failure, Open, Prepare, ReadYardstick, TellFacts, TimeSlice, Warm
+from bench.protocol import (
+    Done,
+    Drop,
+    Failure,
+    ListModels,
+    ModelsListed,
+    Open,
+    Prepare,
+    ReadYardstick,
+    TellFacts,
+    TimeSlice,
+    Warm,
+)
 from bench.record.case import Case
 from bench.record.conditions import Scalar
 from bench.record.observations import Preparation
@@ -255,3 +267,17 @@ def test_launcher_needs_nothing_heavy_to_start() -> None:
     allowed = {"bench", "bench.host", "bench.host.lifetime", "bench.processes", "bench.processes.launcher"}
     assert {name for name in ours - allowed if not name.startswith("bench.record")} == {"bench.protocol"}
     assert not {name.partition(".")[0] for name in modules} & {"torch", "torchvision", "numpy", "psutil", "msgspec"}
+
+
+@pytest.mark.parametrize("fork", [True, False], ids=["fork", "spawn"])
+def test_worker_imports_the_models_of_its_own_root(launcher: Launcher, tmp_path: Path, *, fork: bool) -> None:
+    """Both arms of a gate come from one launcher: an arm that imported the other's network would never differ."""
+    (tmp_path / "bench").symlink_to(ROOT / "bench")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text("MODELS = {'elsewhere': None}\nModel = object\n")
+    (tmp_path / "models" / "inputs.py").symlink_to(ROOT / "models" / "inputs.py")
+    (tmp_path / "models" / "mlp.py").symlink_to(ROOT / "models" / "mlp.py")
+    worker = launcher.start(fork=fork, root=tmp_path)
+    assert worker.ask(OPEN, SECONDS) == Done()
+    assert worker.ask(ListModels(), SECONDS) == ModelsListed(names=("elsewhere",))
+    worker.end()

@@ -329,14 +329,15 @@ def test_device_that_is_not_there_is_a_skip() -> None:
 
 
 def test_worker_keeps_its_input_off_the_terminal_and_its_life_with_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set before anything else is done."""
+    """Set before anything else is done; what was imported is no garbage that a collection would look at."""
     log: list[object] = []
     monkeypatch.setattr(serve_module, "die_with_parent", log.append)
     monkeypatch.setattr(serve_module, "die_first", lambda: log.append("die first"))
     monkeypatch.setattr(serve_module, "ignore_terminal", lambda: log.append("terminal"))
     monkeypatch.setattr(serve_module.os, "dup2", lambda _, number: log.append(number))
+    monkeypatch.setattr(serve_module.gc, "freeze", lambda: log.append("freeze"))
     monkeypatch.setattr(serve_module, "serve", lambda _: log.append("serve"))
     ours, theirs = socket.socketpair()
     with ours:
         serve_module.main(theirs.detach(), 4711)
-    assert log == [4711, "terminal", "die first", 0, "serve"]
+    assert log == [4711, "terminal", "die first", 0, "freeze", "serve"]
