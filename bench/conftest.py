@@ -1,26 +1,31 @@
-"""The entry of ``pytest bench``: its options, its tests' parameters, and which plugin measures them."""
+"""The entry of ``pytest bench``: its options, its tests' parameters, and which plugin measures them.
+
+The plugins are imported where they are needed: a collection, which measures nothing, is there sooner.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bench.plugin.device_names import named_devices
-from bench.plugin.gate import FLOOR_MARKER, GatePlugin, make_gate_plugin
 from bench.plugin.options import add_options, read_request
 from bench.plugin.output import Output
-from bench.plugin.plan import PlanPlugin
 from bench.plugin.publication import Publication
 from bench.plugin.replay import TAPE, Tape, tape_of
-from bench.plugin.run import RunPlugin
+from bench.plugin.selection import FLOOR_MARKER
 from bench.record.case import AXES, Case, select
 from bench.request import GateQuestion, PlanQuestion, Request, RunQuestion
 
+if TYPE_CHECKING:
+    from bench.plugin.gate import GatePlugin
+    from bench.plugin.run import RunPlugin
+
 REQUEST = pytest.StashKey[Request]()
 DEVICES = pytest.StashKey[Sequence[str]]()
-MEASURING = pytest.StashKey[RunPlugin | GatePlugin]()
+MEASURING: pytest.StashKey[RunPlugin | GatePlugin] = pytest.StashKey()
 """The plugin that is at work; none with ``--plan`` or ``--collect-only``, where no test is run."""
 
 
@@ -43,11 +48,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.benchmark_disable, config.option.benchmark_enable = True, False
     match request.question:
         case PlanQuestion():
+            from bench.plugin.plan import PlanPlugin
+
             config.pluginmanager.register(PlanPlugin(request), "accelbench-plan")
         case RunQuestion() as question:
+            from bench.plugin.run import RunPlugin
+
             run = config.stash[MEASURING] = RunPlugin(request, question, publication_of(config))
             config.pluginmanager.register(run, "accelbench-run")
         case GateQuestion() as question:
+            from bench.plugin.gate import make_gate_plugin
+
             gate = config.stash[MEASURING] = make_gate_plugin(
                 request, question, publication_of(config), config.rootpath / "pyproject.toml"
             )

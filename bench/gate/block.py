@@ -32,7 +32,7 @@ LEAST_SLOWDOWN, MOST_SLOWDOWN = 0.10, 1.0
 """The control that must be caught is slowed by a share between these."""
 
 SLOWDOWN_PER_SCATTER = 6.0
-"""Between these it is so many standard errors of the control case in the pilot's block, twice what eight blocks can see."""
+"""Between these it is so many standard errors of the control case in the pilot's block: twice what eight blocks see."""
 
 
 class ArmWorkers(Protocol):

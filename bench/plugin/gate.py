@@ -23,7 +23,7 @@ from bench.plugin.gate_progress import GateProgress
 from bench.plugin.output import Output
 from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, record
-from bench.plugin.selection import case_of, selected
+from bench.plugin.selection import FLOOR_MARKER, case_of, selected
 from bench.plugin.terminal import reporter_of, while_it_can_be_seen
 from bench.plugin.usage import usage_errors
 from bench.record.case import Case
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 UNPROVEN, STRICTLY_INCONCLUSIVE = 6, 7
 """A gate's exit codes begin where pytest's own, 0 to 5, end."""
-
-FLOOR_MARKER = "floor"
-"""The name of the marker that gives a test a floor of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,9 @@ import pytest
 
 from bench.record.case import AXES, Case
 
+FLOOR_MARKER = "floor"
+"""The name of the marker that gives a test a floor of its own."""
+
 
 def case_of(item: pytest.Item) -> Case | None:
     """Return the case of a test; None if it is no test of the suite, or marked to be skipped."""
