@@ -451,6 +451,9 @@ def test_resumed_journal_goes_on_after_its_last_whole_line(tmp_path: Path, torn:
     with Journal(path, resume_at=whole_lines(path)) as journal:
         resume(journal, Resumed(dropped=((1, CASE),)), Measured(measurements=(again,)), FINISH)
     assert path.read_bytes().startswith(before + b'{"event": "resumed"')
+    assert path.read_bytes().endswith(b"}\n"), (
+        "of a torn line something is left that other readers of lines would trip over"
+    )
     assert read_run(path) == replace(RUN, measurements=(*RUN.measurements[:2], again))
 
 
