@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+MOST_LINKS = 40
+"""Linux follows so many links one after the other (man path_resolution); more of them lead to themselves."""
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Give a file new content: either all of it is there afterwards, or the old file is untouched.
@@ -18,7 +21,7 @@ def write_whole(path: Path, content: bytes) -> None:
     if is_stream(path):
         path.write_bytes(content)
         return
-    target = path.resolve()
+    target = Path(os.path.realpath(path))  # a link that leads to itself is replaced
     part = target.with_name(target.name + ".part")
     try:
         with part.open("wb") as file:
@@ -38,12 +41,13 @@ def is_stream(path: Path) -> bool:
     That is a device, a pipe or a socket, and any file that is named through a process's descriptor, such as
     ``/dev/stdout``: other output goes there too. A folder is none.
     """
-    while True:
-        if path.parent.resolve().is_relative_to("/proc"):
+    for _ in range(MOST_LINKS):
+        if os.path.realpath(path.parent).startswith("/proc/"):
             return True
         if not path.is_symlink():
             return path.exists() and not path.is_file() and not path.is_dir()
         path = path.parent / path.readlink()
+    return False
 
 
 def sync_folder(folder: Path) -> None:

@@ -333,6 +333,15 @@ def test_write_whole_leaves_a_link_and_changes_what_it_leads_to(tmp_path: Path) 
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_a_link_that_leads_to_itself_is_replaced(tmp_path: Path) -> None:
+    """Following it would never end, and the results would be lost."""
+    path, other = tmp_path / "out.json", tmp_path / "other.json"
+    path.symlink_to(other)
+    other.symlink_to(path)
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
 def test_write_whole_writes_to_a_pipe_and_does_not_replace_it(tmp_path: Path) -> None:
     """As root, replacing ``/dev/null`` would take the device from the whole machine."""
     path = tmp_path / "pipe"
