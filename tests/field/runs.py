@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -76,14 +76,21 @@ class Started:
         return left
 
 
-def start(arguments: Sequence[str], log: Path, *, root: Path = ROOT, cwd: Path | None = None) -> Started:
-    """Start ``pytest`` with `arguments` in the checkout `root`."""
+def start(
+    arguments: Sequence[str],
+    log: Path,
+    *,
+    root: Path = ROOT,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Started:
+    """Start ``pytest`` with `arguments` in the checkout `root`, and with more variables in its environment."""
     mark = uuid.uuid4().hex
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", "--rootdir", str(root), *arguments],
             cwd=cwd or root,
-            env={**os.environ, MARK: mark},
+            env={**os.environ, **(environment or {}), MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
