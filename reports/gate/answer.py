@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from statistics import median
+from math import log
+from statistics import fmean, median
 
 from bench.record.arm import Side
 from bench.record.case import Case
@@ -132,10 +133,21 @@ def conclude(gate: Gate, today: Callable[[], date] = date.today, *, finished: bo
 
 def compute_effects(gate: Gate, contest: Contest, cases: Iterable[Case]) -> Effects:
     """Return one value per block of each case: the median of its quads, ln(head / base)."""
+    return _compute(gate, contest, cases, lambda pairing: median(quad_effects(pairing)))
+
+
+def compute_tails(gate: Gate, contest: Contest, cases: Iterable[Case]) -> Effects:
+    """Return one value per block of each case: ln(mean of head's slices / mean of base's slices)."""
+    return _compute(
+        gate, contest, cases, lambda pairing: log(fmean(pairing.head_seconds) / fmean(pairing.base_seconds))
+    )
+
+
+def _compute(gate: Gate, contest: Contest, cases: Iterable[Case], effect: Callable[[Pairing], float]) -> Effects:
     by_block = [
         {pairing.case: pairing for pairing in block.pairings if pairing.contest is contest} for block in gate.blocks
     ]
-    return {case: [median(quad_effects(pairings[case])) for pairings in by_block] for case in cases}
+    return {case: [effect(pairings[case]) for pairings in by_block] for case in cases}
 
 
 def find_pairings(gate: Gate, case: Case) -> dict[int, Pairing]:
@@ -148,11 +160,13 @@ def find_pairings(gate: Gate, case: Case) -> dict[int, Pairing]:
     }
 
 
-def _judge_cases(gate: Gate, contest: Contest, cases: Iterable[Case]) -> dict[Case, Ruling]:
-    effects = compute_effects(gate, contest, cases)
-    floors = {case.id: gate.floors[case.id] for case in effects}
-    rulings = judge({case.id: values for case, values in effects.items()}, gate.looks, floors)
-    return {case: rulings[case.id] for case in effects}
+def _judge_cases(gate: Gate, contest: Contest, cases: Sequence[Case]) -> dict[Case, Ruling]:
+    medians, tails = (
+        {case.id: values for case, values in compute(gate, contest, cases).items()}
+        for compute in (compute_effects, compute_tails)
+    )
+    rulings = judge(medians, tails, gate.looks, {case.id: gate.floors[case.id] for case in cases})
+    return {case: rulings[case.id] for case in cases}
 
 
 def _sort_faults(gate: Gate) -> tuple[dict[Case, Fault], dict[Case, str], list[str]]:
@@ -177,19 +191,24 @@ def _check_controls(controls: Mapping[Contest, Ruling]) -> list[str]:
     same, slowed = controls[Contest.SAME], controls[Contest.SLOWED]
     if same.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
         problems.append(f"the control that compares base with itself says {same.verdict}: the machine is not fit")
-    if slowed.verdict is not Verdict.REGRESSED:
+    if slowed.median_verdict is not Verdict.REGRESSED:  # every slice was slowed alike, so that its tail proves nothing
+        found = slowed.median_verdict
         problems.append(
-            f"the control that was slowed on purpose was not caught ({slowed.verdict}): a regression could be missed"
+            f"the control that was slowed on purpose was not caught ({found}): a regression could be missed"
         )
     return problems
 
 
 def _find_accepted(gate: Gate, rulings: Mapping[Case, Ruling]) -> dict[Case, Acceptance]:
-    """Return the regressions that somebody accepted, up to their size; of several the one that lasts longest."""
+    """Return the regressions that somebody accepted, up to their size; of several the one that lasts longest.
+
+    A tail that regressed must be within that size too.
+    """
     accepted: dict[Case, Acceptance] = {}
     for case, ruling in rulings.items():
         for acceptance in sorted(gate.accepted, key=lambda acceptance: acceptance.until):
-            fits = fnmatchcase(case.id, acceptance.case) and ruling.change <= acceptance.up_to
+            changes = [ruling.change, *([ruling.tail.change] if ruling.tail.verdict is Verdict.REGRESSED else [])]
+            fits = fnmatchcase(case.id, acceptance.case) and max(changes) <= acceptance.up_to
             if ruling.verdict is Verdict.REGRESSED and fits:
                 accepted[case] = acceptance
     return accepted

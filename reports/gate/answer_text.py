@@ -48,6 +48,14 @@ COLUMNS = (
     "change_low",
     "change_high",
     "p",
+    "median_verdict",
+    "tail_change",
+    "tail_change_low",
+    "tail_change_high",
+    "tail_p",
+    "tail_verdict",
+    "tail_floor",
+    "by_tail",
     "blocks",
     "decided_at",
     "floor",
@@ -106,26 +114,45 @@ def list_remarks(answer: Answer) -> list[str]:
 def make_verdict_line(answer: Answer, case: Case) -> str:
     """Return the verdict on one case as a sentence; the message of its test."""
     ruling = answer.rulings[case]
-    change = f"{signed_percent(ruling.change, ruling.low, ruling.high)}, adjusted p {ruling.p:.4f}"
+    change = _word_changes(ruling)
     why = "; ".join(list_reasons(answer.gate, case))
     because = f"; {why}" if why else ""
+    said = f"{ruling.verdict} in its tail" if ruling.by_tail else ruling.verdict.value
     match ruling.verdict:
         case Verdict.INCONCLUSIVE:
-            return f"inconclusive: {change}; {explain_settling(ruling)}{because}"
+            return f"{said}: {change}; {explain_settling(ruling)}{because}"
         case Verdict.REGRESSED if known := answer.accepted.get(case):
-            return f"regressed, accepted until {known.until} ({known.reason}): {change}{because}"
+            return f"{said}, accepted until {known.until} ({known.reason}): {change}{because}"
         case Verdict.REGRESSED if known := answer.expired.get(case):
-            return f"regressed, and accepted only until {known.until} ({known.reason}): {change}{because}"
+            return f"{said}, and accepted only until {known.until} ({known.reason}): {change}{because}"
         case Verdict.UNCHANGED:
-            return f"unchanged within {percent(ruling.floor)}: {change}{because}"
+            within = f"within {percent(ruling.floor)}, in its tail within {percent(ruling.tail.floor)}"
+            return f"{said} {within}: {change}{because}"
         case _:
-            return f"{ruling.verdict}: {change}{because}"
+            return f"{said}: {change}{because}"
+
+
+def _word_changes(ruling: Ruling) -> str:
+    """Return the change that the verdict rests on with its p, and the other one where it tells more."""
+    tail = ruling.tail
+    of_median = signed_percent(ruling.change, ruling.low, ruling.high)
+    of_tail = f"mean over slices {signed_percent(tail.change, tail.low, tail.high)}, adjusted p {tail.p:.4f}"
+    if ruling.by_tail:
+        return f"{of_tail}; median {of_median}"
+    more = f"; {of_tail}" if _grew_longer(tail.verdict, tail.low, ruling.high) else ""
+    return f"{of_median}, adjusted p {ruling.p:.4f}{more}"
+
+
+def _grew_longer(verdict: str, tail_low: float | None, median_high: float | None) -> bool:
+    """Return whether a tail regressed by more than the median's change can be."""
+    return verdict == Verdict.REGRESSED and present(tail_low) and present(median_high) and tail_low > median_high
 
 
 def explain_settling(ruling: Ruling) -> str:
     """Return what would settle an inconclusive case."""
     if ruling.needed_blocks is None:
-        near = f"the change too near the floor of {percent(ruling.floor)}"
+        floor = ruling.tail.floor if ruling.by_tail else ruling.floor
+        near = f"the change too near the floor of {percent(floor)}"
         return f"its scatter is too large, or {near}, for more blocks to tell"
     more = ruling.needed_blocks - ruling.blocks
     return f"about {more} more blocks would settle it (--add-blocks, or a longer --budget)"
@@ -207,12 +234,34 @@ def _make_row(name: str, ruling: Ruling, gate: Gate, case: Case | None) -> dict[
         "change_low": ruling.low,
         "change_high": ruling.high,
         "p": ruling.p,
+        "median_verdict": ruling.median_verdict.value,
+        "tail_change": ruling.tail.change,
+        "tail_change_low": ruling.tail.low,
+        "tail_change_high": ruling.tail.high,
+        "tail_p": ruling.tail.p,
+        "tail_verdict": ruling.tail.verdict.value,
+        "tail_floor": ruling.tail.floor,
+        "by_tail": ruling.by_tail,
         "blocks": ruling.blocks,
         "decided_at": ruling.decided_at,
         "floor": ruling.floor,
         "visible": ruling.visible,
         "why": "; ".join(list_reasons(gate, case)) if case else None,
     }
+
+
+def _read_verdict(row: Row) -> str:
+    return f"{row['verdict']} (tail)" if _is_by_tail(row) else str(row["verdict"])
+
+
+def _read_tail(row: Row) -> str:
+    if _is_by_tail(row) or _grew_longer(row["tail_verdict"], row["tail_change_low"], row["change_high"]):
+        return signed_percent(row["tail_change"], row["tail_change_low"], row["tail_change_high"])
+    return ABSENT
+
+
+def _is_by_tail(row: Row) -> bool:
+    return present(row["by_tail"]) and bool(row["by_tail"])
 
 
 def _read_change(row: Row) -> str:
@@ -234,10 +283,11 @@ VERDICTS = Table(
         Column(header="base", read=read_figure("base_seconds", Unit.SECONDS)),
         Column(header="head", read=read_figure("head_seconds", Unit.SECONDS)),
         Column(header="change", read=_read_change),
+        Column(header="tail", read=_read_tail, optional=True),
         Column(header="adjusted p", read=_read_number("p", ".4f")),
         Column(header="blocks", read=_read_number("blocks", ".0f")),
         Column(header="could see", read=lambda row: percent(row["visible"])),
-        Column(header="verdict", read=read_word("verdict"), right=False),
+        Column(header="verdict", read=_read_verdict, right=False),
         Column(header="why", read=_read_why, right=False),
     )
 )

@@ -91,6 +91,11 @@ def _with_interval(centre: float, logs: Sequence[float]) -> Summary:
     return Summary(centre=centre, low=min(low, centre), high=max(high, centre), n=n)
 
 
+def hodges_lehmann(values: Sequence[float]) -> float:
+    """Return the median of all Walsh averages: the centre that the signed-rank interval belongs to."""
+    return median(walsh_averages(values))
+
+
 def walsh_interval(values: Sequence[float], *, confidence: float) -> tuple[float, float] | None:
     """Return the exact signed-rank interval of the centre of symmetry; None if n is too small for this confidence.
 

@@ -27,15 +27,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from math import log1p
 from pathlib import Path
+from random import Random
 from statistics import median, stdev
 from time import monotonic, sleep
 
 from scipy.stats import binomtest
 
 from bench.files.gate import read_gate
-from bench.record.gate import Contest, Ending, Gate
+from bench.record.gate import Contest, Ending, Gate, Pairing
 from bench.record.looks import LOOKS
-from reports.gate.answer import State, compute_effects, conclude
+from reports.gate.answer import State, compute_effects, compute_tails, conclude
 from reports.stats.verdict import Verdict, judge
 from tests.field.runs import FLATTEN, ROOT, changed_checkout
 
@@ -281,11 +282,44 @@ def caught_share(job: Gate, count: int, share: float) -> float:
 
 def caught_in(job: Gate, index: int, share: float) -> bool:
     """Return whether a job calls one case regressed when head's slices of it are made slower by a share."""
-    seen = compute_effects(job, Contest.ARMS, job.live)
     slow = job.live[index]
-    shifted = {case.id: [value + log1p(share) * (case == slow) for value in values] for case, values in seen.items()}
-    ruling = judge(shifted, job.looks, {case.id: job.floors[case.id] for case in seen})[slow.id]
+    medians, tails = (
+        {case.id: [value + log1p(share) * (case == slow) for value in values] for case, values in effects.items()}
+        for effects in (compute(job, Contest.ARMS, job.live) for compute in (compute_effects, compute_tails))
+    )
+    ruling = judge(medians, tails, job.looks, {case.id: job.floors[case.id] for case in job.live})[slow.id]
     return ruling.verdict is Verdict.REGRESSED
+
+
+def stalled(job: Gate, index: int, *, every: int, seconds: float, random: Random) -> Gate:
+    """Return a job in which every so many calls of one case's head take longer, from a random one on in each block."""
+    stalls = job.live[index]
+    return replace(
+        job,
+        blocks=tuple(
+            replace(
+                block,
+                pairings=tuple(
+                    _stall(pairing, every, seconds, random)
+                    if (pairing.case, pairing.contest) == (stalls, Contest.ARMS)
+                    else pairing
+                    for pairing in block.pairings
+                ),
+            )
+            for block in job.blocks
+        ),
+    )
+
+
+def _stall(pairing: Pairing, every: int, seconds: float, random: Random) -> Pairing:
+    call = random.randrange(every)
+    slices = []
+    for slice_seconds in pairing.head_seconds:
+        call += -(-pairing.iterations // 2)  # those before a slice are not timed
+        stalls = (call + pairing.iterations) // every - call // every
+        call += pairing.iterations
+        slices.append(slice_seconds + stalls * seconds / pairing.iterations)
+    return replace(pairing, head_seconds=tuple(slices))
 
 
 def really_slowed(jobs_: dict[str, Gate]) -> str:

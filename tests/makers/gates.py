@@ -23,11 +23,24 @@ ENDING = Ending(reason="every case is settled", broken=False, stopped=False, wal
 COUNTS = {"flops": 1000, "operators": 9, "aten::addmm": 3}
 
 
-def pairing(case: Case, random: Random, *, slower: float, scatter: float, contest: Contest, quads: int = 3) -> Pairing:
-    """Return quads of a millisecond, with a common effect of this block and a little noise in each slice."""
+def pairing(
+    case: Case,
+    random: Random,
+    *,
+    slower: float,
+    scatter: float,
+    contest: Contest,
+    quads: int = 3,
+    stall: float = 0.0,
+) -> Pairing:
+    """Return quads of a millisecond, with a common effect of this block and a little noise in each slice.
+
+    One of head's slices is longer by `stall`, as a share.
+    """
     effect = random.gauss(0.0, scatter)
     base = [0.001 * (1 + random.gauss(0.0, 0.002)) for _ in range(2 * quads)]
     head = [0.001 * (1 + slower) * (1 + effect) * (1 + random.gauss(0.0, 0.002)) for _ in range(2 * quads)]
+    head[-1] *= 1 + stall
     return Pairing(
         case=case,
         contest=contest,
@@ -52,6 +65,8 @@ def made_gate(
     slowdown: float = 0.2,
     caught: bool = True,
     same: float = 0.0,
+    stalls: Mapping[Case, float] | None = None,
+    same_stall: float = 0.0,
     counts: Mapping[Side, Mapping[str, int]] | None = None,
     **changes: Any,
 ) -> Gate:
@@ -67,6 +82,8 @@ def made_gate(
         slowdown: of the control.
         caught: whether the control's slowdown was there to be seen.
         same: how much slower base is than itself.
+        stalls: how much longer one of head's slices is in each block, by case.
+        same_stall: how much longer one slice of base is than base's own, in each block of the control.
         counts: exact counts of each side, the same for all cases.
         changes: fields of the gate that are otherwise.
     """
@@ -75,9 +92,17 @@ def made_gate(
     made = []
     for index in range(1, blocks + 1):
         some = [
-            pairing(case, random, slower=slow.get(case, 0.0), scatter=scatter, contest=Contest.ARMS) for case in cases
+            pairing(
+                case,
+                random,
+                slower=slow.get(case, 0.0),
+                scatter=scatter,
+                contest=Contest.ARMS,
+                stall=(stalls or {}).get(case, 0.0),
+            )
+            for case in cases
         ]
-        some.append(pairing(control, random, slower=same, scatter=scatter, contest=Contest.SAME))
+        some.append(pairing(control, random, slower=same, scatter=scatter, contest=Contest.SAME, stall=same_stall))
         some.append(pairing(control, random, slower=slowdown * caught, scatter=scatter, contest=Contest.SLOWED))
         made.append(Block(index=index, base_first=random.random() < 0.5, wall_seconds=4.0, pairings=tuple(some)))
     fields = {

@@ -22,6 +22,13 @@ def test_alphas_of_all_looks_that_can_ever_be_made_sum_to_one_percent() -> None:
     assert sum(allowed_error(number)[0] for number in range(200)) <= MOST_ALPHA + 1e-12
 
 
+def test_every_look_of_the_table_can_be_reached() -> None:
+    """One table of all columns spends the whole alpha: half of the first could not be reached after eight blocks."""
+    for look in LOOKS:
+        assert 2.0**-look.blocks <= look.alpha
+    assert 2.0 ** -LOOKS[0].blocks > LOOKS[0].alpha / 2
+
+
 @pytest.mark.parametrize("number", range(MOST_LOOKS))
 def test_every_look_has_enough_blocks_for_its_alpha(number: int) -> None:
     """All signs agree by chance in 1 of 2^blocks: with fewer blocks nothing could ever be called slower."""
@@ -68,6 +75,6 @@ def test_a_verdict_uses_the_alpha_of_its_look(monkeypatch: pytest.MonkeyPatch) -
     """A table that may risk nothing calls nothing slower."""
     effects = {"slower": [0.1 + 0.001 * index for index in range(8)]}
     floors = {"slower": 0.02}
-    assert judge(effects, (8,), floors)["slower"].verdict is Verdict.REGRESSED
+    assert judge(effects, effects, (8,), floors)["slower"].verdict is Verdict.REGRESSED
     monkeypatch.setattr(looks, "LOOKS", (replace(LOOKS[0], alpha=0.0), *LOOKS[1:]))
-    assert judge(effects, (8,), floors)["slower"].verdict is not Verdict.REGRESSED
+    assert judge(effects, effects, (8,), floors)["slower"].verdict is not Verdict.REGRESSED

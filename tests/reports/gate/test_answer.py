@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from math import log
 
 import pytest
 
@@ -11,7 +12,7 @@ from bench.record.arm import Side
 from bench.record.gate import Acceptance, Contest, Ending, Fault, Gate
 from bench.record.run import Outcome
 from reports.gate import answer as answer_module
-from reports.gate.answer import State, compute_effects, conclude
+from reports.gate.answer import State, compute_effects, compute_tails, conclude
 from reports.stats.verdict import Verdict
 from tests.makers.gates import CASES, made_gate
 
@@ -41,6 +42,58 @@ def test_effect_is_the_median_of_quads_in_logs() -> None:
     """A steady drift inside a quad cancels."""
     gate = made_gate(blocks=8, looks=(8,), slower={SLOW: 0.05}, scatter=0.0)
     assert compute_effects(gate, Contest.ARMS, [SLOW])[SLOW] == pytest.approx([0.0488] * 8, abs=0.004)
+
+
+def test_tail_is_the_mean_over_the_slices_of_a_block_in_logs() -> None:
+    """One slice of six that takes twice as long: the median over quads does not see it."""
+    gate = made_gate(blocks=8, looks=(8,), stalls={SLOW: 1.0}, scatter=0.0)
+    assert compute_tails(gate, Contest.ARMS, [SLOW])[SLOW] == pytest.approx([log(7 / 6)] * 8, abs=0.006)
+    assert compute_effects(gate, Contest.ARMS, [SLOW])[SLOW] == pytest.approx([0.0] * 8, abs=0.006)
+
+
+def test_rare_stall_is_a_regression() -> None:
+    """A sixth of the slices takes ten times as long: whoever waits for the slowest call notices."""
+    answer = conclude(made_gate(stalls={SLOW: 9.0}))
+    assert answer.state is State.REGRESSED
+    assert answer.regressed == [SLOW]
+    assert answer.rulings[SLOW].by_tail
+    assert answer.rulings[SLOW].median_verdict is Verdict.UNCHANGED
+
+
+def test_control_that_stalls_against_itself_proves_nothing() -> None:
+    """A machine that stalls one process and not the other makes verdicts on tails, too."""
+    answer = conclude(made_gate(same_stall=9.0))
+    assert answer.state is State.UNPROVEN
+    assert "the machine is not fit" in answer.problems[0]
+
+
+def test_control_must_be_caught_by_its_median() -> None:
+    """Every slice of it was slowed: a tail alone does not show that a median could be seen."""
+    gate = made_gate(caught=False)
+    stalled = [
+        replace(
+            block,
+            pairings=tuple(
+                replace(pairing, head_seconds=(*pairing.head_seconds[:-1], 0.01))
+                if pairing.contest is Contest.SLOWED
+                else pairing
+                for pairing in block.pairings
+            ),
+        )
+        for block in gate.blocks
+    ]
+    answer = conclude(replace(gate, blocks=tuple(stalled)))
+    assert answer.controls[Contest.SLOWED].verdict is Verdict.REGRESSED
+    assert answer.state is State.UNPROVEN
+    assert "was not caught (unchanged)" in answer.problems[0]
+
+
+def test_accepted_median_does_not_accept_a_tail() -> None:
+    """Six percent were accepted, not a stall of ten times."""
+    known = Acceptance(case="*", up_to=0.1, reason="stabler", until="9999-12-31")
+    assert conclude(made_gate(slower={SLOW: 0.06}, accepted=(known,))).state is State.PASS
+    answer = conclude(made_gate(slower={SLOW: 0.06}, stalls={SLOW: 9.0}, accepted=(known,)))
+    assert answer.regressed == [SLOW]
 
 
 def test_slower_case_is_regressed_and_no_other() -> None:

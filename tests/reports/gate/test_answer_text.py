@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from csv import DictReader
 from io import StringIO
 from pathlib import Path
@@ -108,6 +109,56 @@ def test_controls_are_rows_of_the_table() -> None:
     rows = [line.split("  ")[0] for line in render_answer(conclude(made_gate()), Format.TEXT).splitlines()]
     assert "control: base again" in rows
     assert "control: slowed on purpose" in rows
+
+
+def test_tail_that_decided_is_named() -> None:
+    """In the sentence and in the table, which has no such column otherwise."""
+    answer = conclude(made_gate(stalls={SLOW: 9.0}))
+    line = make_verdict_line(answer, SLOW)
+    assert re.match(
+        r"regressed in its tail: mean over slices \+14\d\.\d % \[.*\], adjusted p 0\.00\d\d; median [+-]0\.", line
+    )
+    text = render_answer(answer, Format.TEXT)
+    assert re.search(rf"{SLOW.id} .* \+14\d\.\d % .* regressed \(tail\)", text)
+    assert " tail " in text
+    assert " tail " not in render_answer(conclude(made_gate(slower={SLOW: 0.06})), Format.TEXT)
+
+
+def test_tail_that_changed_far_more_is_shown_beside_the_median() -> None:
+    """The median decided, and is not the half of it."""
+    answer = conclude(made_gate(slower={SLOW: 0.06}, stalls={SLOW: 9.0}))
+    line = make_verdict_line(answer, SLOW)
+    assert line.startswith("regressed: +5.9 %")
+    assert "; mean over slices +1" in line
+    assert re.search(rf"{SLOW.id} .* \+1[56]\d\.\d % .* regressed\n", render_answer(answer, Format.TEXT))
+
+
+def test_known_tail_says_until_when() -> None:
+    """And that it is the tail."""
+    known = Acceptance(case="*", up_to=2.0, reason="stabler", until="9999-12-31")
+    answer = conclude(made_gate(stalls={SLOW: 9.0}, accepted=(known,)))
+    assert make_verdict_line(answer, SLOW).startswith(
+        "regressed in its tail, accepted until 9999-12-31 (stabler): mean"
+    )
+
+
+def test_unchanged_names_both_floors() -> None:
+    """What was ruled out is not the same for both."""
+    line = make_verdict_line(conclude(made_gate()), SLOW)
+    assert line.startswith("unchanged within 2.0 %, in its tail within 10.0 %: ")
+
+
+def test_csv_has_the_tail_of_every_case() -> None:
+    """Whether or not it decided."""
+    text = render_answer(conclude(made_gate(stalls={SLOW: 9.0})), Format.CSV)
+    rows = {row["case"]: row for row in DictReader(StringIO(text))}
+    slow, other = rows[SLOW.id], rows[CASES[0].id]
+    assert (slow["verdict"], slow["median_verdict"], slow["tail_verdict"]) == ("regressed", "unchanged", "regressed")
+    assert (slow["by_tail"], other["by_tail"]) == ("True", "False")
+    assert float(slow["tail_change"]) == pytest.approx(1.5, abs=0.1)
+    assert float(slow["tail_change_low"]) < float(slow["tail_change"]) < float(slow["tail_change_high"])
+    assert float(other["tail_p"]) > 0.01
+    assert float(other["tail_floor"]) == 0.1
 
 
 def test_csv_has_full_precision_and_every_planned_case() -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import lzma
 from pathlib import Path
+from random import Random
+from statistics import stdev
 
 import pytest
 
 from bench.files.gate import read_gate
 from bench.record.gate import Contest, Gate
-from reports.gate.answer import State, conclude
-from reports.stats.verdict import Verdict
-from tests.field.calibrate import caught_in, window
+from reports.gate.answer import compute_effects, compute_tails, conclude
+from reports.stats.verdict import TAIL_FLOOR, Verdict
+from tests.field.calibrate import caught_in, stalled, window
 
 TAPE = Path(__file__).with_name("tape.json.xz")
 
@@ -36,12 +38,46 @@ def test_tape_is_of_identical_code(tape: Gate) -> None:
 
 
 def test_no_job_cut_from_the_tape_is_red(tape: Gate) -> None:
-    """Overlapping windows of 8 and 16 blocks: they are no independent sample, but none of them may be red."""
+    """Overlapping windows of 8 and 16 blocks: they are no independent sample, but none of them may be red.
+
+    Nor may the control that compares base with itself show a change; hardly a case may be undecided in its tail only.
+    """
     assert len(tape.blocks) == 64
     for count in (8, 16):
+        undecided, judged = 0, 0
         for first in range(len(tape.blocks) - count + 1):
             found = conclude(window(tape, first, count))
-            assert found.state is not State.REGRESSED, (count, first, found.regressed)
+            assert not found.regressed, (count, first, found.regressed)
+            assert not any("with itself" in problem for problem in found.problems), (count, first, found.problems)
+            undecided += sum(ruling.by_tail for ruling in found.rulings.values())
+            judged += len(found.rulings)
+        assert undecided <= 0.01 * judged
+
+
+def test_tail_scatters_little_more_than_its_floor_allows(tape: Gate) -> None:
+    """The figures that the floor of a tail is derived from."""
+    medians, tails = (
+        [stdev(values) for values in compute(tape, Contest.ARMS, tape.live).values()]
+        for compute in (compute_effects, compute_tails)
+    )
+    assert max(medians) == pytest.approx(0.033, abs=0.001)
+    assert max(tails) == pytest.approx(0.061, abs=0.001)
+    assert max(tails) < TAIL_FLOOR
+
+
+@pytest.mark.parametrize(("every", "seconds"), [(80, 0.06), (40, 0.03)])
+def test_rare_stalls_are_caught_on_the_tape(tape: Gate, every: int, seconds: float) -> None:
+    """One call in many takes longer in head, by far: nearly every window of 16 blocks says so, none passes it."""
+    timed = {pairing.case: pairing.iterations * len(pairing.head_seconds) for pairing in tape.blocks[0].pairings}
+    seeing = [index for index, case in enumerate(tape.live) if timed[case] >= 50]  # fewer calls meet no stall
+    verdicts = []
+    for first in range(0, len(tape.blocks) - 15, 16):
+        for index in seeing:
+            job = stalled(window(tape, first, 16), index, every=every, seconds=seconds, random=Random(first + index))
+            verdicts.append(conclude(job).rulings[job.live[index]].verdict)
+    assert len(verdicts) == 28
+    assert verdicts.count(Verdict.REGRESSED) >= 0.85 * len(verdicts)
+    assert set(verdicts) <= {Verdict.REGRESSED, Verdict.INCONCLUSIVE}
 
 
 def test_control_is_caught_in_nearly_every_job_cut_from_the_tape(tape: Gate) -> None:
