@@ -69,6 +69,7 @@ def _write_head(gate: Gate) -> Line:
         "cases": [asdict(case) for case in gate.cases],
         "floors": dict(gate.floors),
         "accepted": [asdict(acceptance) for acceptance in gate.accepted],
+        "idle_patterns": list(gate.idle_patterns),
     }
 
 
@@ -78,6 +79,9 @@ def _read_head(head: Line, where: str) -> Gate:
         raise DecodeError(f"{where}arms and floors must be objects")
     if not all(type(floor) is float for floor in floors.values()):
         raise DecodeError(f"{where}floors: expected numbers")
+    idle_patterns = head.get("idle_patterns", [])  # files of earlier versions have none
+    if not isinstance(idle_patterns, list) or not all(isinstance(pattern, str) for pattern in idle_patterns):
+        raise DecodeError(f"{where}idle_patterns: expected a list of texts")
     return Gate(
         environment=decode(Environment, head.get("environment"), f"{where}environment"),
         settings=decode(Settings, head.get("settings"), f"{where}settings"),
@@ -88,6 +92,7 @@ def _read_head(head: Line, where: str) -> Gate:
             decode(Acceptance, acceptance, f"{where}accepted[{index}]")
             for index, acceptance in enumerate(entries(head, "accepted"))
         ),
+        idle_patterns=tuple(idle_patterns),
     )
 
 

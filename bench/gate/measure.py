@@ -43,12 +43,14 @@ class Terms:
         cases: what to compare, as base runs it; at least one.
         floors: the smallest change that counts, by case id.
         accepted: known regressions.
+        idle_patterns: patterns of both that fit no case that was collected.
         earlier: a part of this gate that is continued; None to begin one.
     """
 
     cases: Sequence[Case]
     floors: Mapping[str, float]
     accepted: tuple[Acceptance, ...]
+    idle_patterns: tuple[str, ...] = ()
     earlier: Part | None
 
 
@@ -151,6 +153,7 @@ def measure(
         cases=tuple(cases),
         floors=dict(terms.floors),
         accepted=terms.accepted,
+        idle_patterns=terms.idle_patterns,
     )
     if earlier is not None and trouble is None:
         check_continuable(earlier[0], begun)

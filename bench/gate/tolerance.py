@@ -13,7 +13,7 @@ until = "2027-01-31"
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,11 +21,8 @@ from typing import Any
 
 from bench.files.decode_fields import DecodeError, decode
 from bench.record.case import Case
-from bench.record.gate import Acceptance
+from bench.record.gate import Acceptance, default_floor
 from bench.request import SetupError
-
-CPU_FLOOR, ACCELERATOR_FLOOR = 0.02, 0.01
-"""The smallest change that counts where nothing else is said: what a shared CPU can tell apart, and an accelerator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +49,12 @@ class Tolerance:
         for pattern, floor in self.floors.items():
             if fnmatchcase(case.id, pattern):
                 return floor
-        return CPU_FLOOR if case.on_cpu else ACCELERATOR_FLOOR
+        return default_floor(case)
+
+    def find_idle(self, cases: Sequence[Case]) -> tuple[str, ...]:
+        """Return the patterns, of floors and of known regressions, that fit none of the cases: often a typing error."""
+        patterns = dict.fromkeys((*self.floors, *(acceptance.case for acceptance in self.accepted)))
+        return tuple(pattern for pattern in patterns if not any(fnmatchcase(case.id, pattern) for case in cases))
 
 
 def read_tolerance(path: Path) -> Tolerance:

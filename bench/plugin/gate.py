@@ -79,6 +79,12 @@ class GatePlugin:
         self._publication = publication
         self._tolerance = tolerance
         self._earlier = earlier
+        self._collected: list[Case] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the whole matrix, before anything is deselected from it."""
+        self._collected = selected(items)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -92,6 +98,7 @@ class GatePlugin:
                 cases=cases,
                 floors=floors_of(session.items, self._tolerance),
                 accepted=self._tolerance.accepted,
+                idle_patterns=self._tolerance.find_idle(self._collected),
                 earlier=self._earlier,
             )
             self.measured = self._measure(reporter_of(session.config), terms, stop)

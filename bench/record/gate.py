@@ -20,6 +20,9 @@ from bench.record.run import Outcome
 GATE_SCHEMA = 1
 """The version of a gate's content. Raise it whenever a field changes its meaning."""
 
+CPU_FLOOR, ACCELERATOR_FLOOR = 0.02, 0.01
+"""The smallest change that counts where nothing else is said: what a shared CPU can tell apart, and an accelerator."""
+
 
 class Contest(StrEnum):
     """Which two processes a quad compares."""
@@ -233,6 +236,7 @@ class Gate:
         cases: every planned case, as base runs it, in display order.
         floors: the smallest change that counts, by case id.
         accepted: known regressions.
+        idle_patterns: patterns of floors or known regressions that fit no case that was collected.
         new: cases that only head has.
         gone: cases, and models that were not asked for, that only base has.
         plan: None if it never came to blocks.
@@ -250,6 +254,7 @@ class Gate:
     cases: tuple[Case, ...]
     floors: Mapping[str, float]
     accepted: tuple[Acceptance, ...] = ()
+    idle_patterns: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     plan: Plan | None = None
@@ -347,6 +352,11 @@ class GateFold:
             ending=self._ending,
             wall_seconds=self._wall_seconds,
         )
+
+
+def default_floor(case: Case) -> float:
+    """Return the smallest change of a case that counts where nothing else is said."""
+    return CPU_FLOOR if case.on_cpu else ACCELERATOR_FLOOR
 
 
 def quad_effects(pairing: Pairing) -> list[float]:

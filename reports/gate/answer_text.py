@@ -10,7 +10,7 @@ from pandas import DataFrame, isna
 
 from bench.record.arm import Side
 from bench.record.case import Case
-from bench.record.gate import Contest, Gate
+from bench.record.gate import Contest, Gate, default_floor
 from reports.gate.answer import Answer, find_pairings
 from reports.show.table import (
     LOOKS,
@@ -59,6 +59,7 @@ COLUMNS = (
     "blocks",
     "decided_at",
     "floor",
+    "default_floor",
     "visible",
     "why",
 )
@@ -69,7 +70,7 @@ def make_headline(answer: Answer) -> str:
     """Return the answer in one line."""
     gate = answer.gate
     floors = sorted({gate.floors[case.id] for case in answer.rulings})
-    within = f" (within {percent(floors[0])})" if len(floors) == 1 else ""
+    within = f" (within {' to '.join(percent(floor) for floor in (*floors[:1], *floors[1:][-1:]))})" if floors else ""
     parts = [
         answer.state.value,
         f"{answer.count(Verdict.UNCHANGED)} unchanged{within}",
@@ -105,6 +106,8 @@ def list_remarks(answer: Answer) -> list[str]:
         remarks.append(f"new, base does not have it: {', '.join(gate.new)}")
     if gate.gone:
         remarks.append(f"gone, head does not have it: {', '.join(gate.gone)}")
+    if gate.idle_patterns:
+        remarks.append(f"floors or accepted regressions that fit no case: {', '.join(gate.idle_patterns)}")
     remarks += [f"{side}: {gate.arms[side]}" for side in Side]
     if gate.ending is not None:
         remarks.append(f"ended because {gate.ending.reason}")
@@ -186,10 +189,16 @@ def make_frame(answer: Answer) -> DataFrame:
     """Return one row for each planned case and control, in base units and full precision."""
     gate = answer.gate
     rows = [
-        _make_row(case.id, answer.rulings[case], gate, case) if case in answer.rulings else _make_hole(answer, case)
+        _make_row(case.id, answer.rulings[case], gate, case, default_floor(case))
+        if case in answer.rulings
+        else _make_hole(answer, case)
         for case in gate.cases
     ]
-    rows += [_make_row(CONTROLS[contest], ruling, gate, None) for contest, ruling in answer.controls.items()]
+    if gate.plan is not None:
+        default = default_floor(gate.plan.control)
+        rows += [
+            _make_row(CONTROLS[contest], ruling, gate, None, default) for contest, ruling in answer.controls.items()
+        ]
     return DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -223,7 +232,7 @@ def explain_missing(answer: Answer, case: Case) -> str:
             return answer.failed[case].reason
 
 
-def _make_row(name: str, ruling: Ruling, gate: Gate, case: Case | None) -> dict[str, object]:
+def _make_row(name: str, ruling: Ruling, gate: Gate, case: Case | None, default: float) -> dict[str, object]:
     timed = [] if case is None else list(find_pairings(gate, case).values())
     return {
         "case": name,
@@ -245,6 +254,7 @@ def _make_row(name: str, ruling: Ruling, gate: Gate, case: Case | None) -> dict[
         "blocks": ruling.blocks,
         "decided_at": ruling.decided_at,
         "floor": ruling.floor,
+        "default_floor": default,
         "visible": ruling.visible,
         "why": "; ".join(list_reasons(gate, case)) if case else None,
     }
@@ -262,6 +272,11 @@ def _read_tail(row: Row) -> str:
 
 def _is_by_tail(row: Row) -> bool:
     return present(row["by_tail"]) and bool(row["by_tail"])
+
+
+def _read_floor(row: Row) -> str:
+    """Return a floor that somebody chose."""
+    return ABSENT if row["floor"] == row["default_floor"] else percent(row["floor"])
 
 
 def _read_change(row: Row) -> str:
@@ -286,6 +301,7 @@ VERDICTS = Table(
         Column(header="tail", read=_read_tail, optional=True),
         Column(header="adjusted p", read=_read_number("p", ".4f")),
         Column(header="blocks", read=_read_number("blocks", ".0f")),
+        Column(header="floor", read=_read_floor, optional=True),
         Column(header="could see", read=lambda row: percent(row["visible"])),
         Column(header="verdict", read=_read_verdict, right=False),
         Column(header="why", read=_read_why, right=False),

@@ -99,6 +99,8 @@ def changed(**fields: Any) -> Any:
         (without("floors"), "arms and floors must be objects"),
         (changed(floors={"x": "1"}), "floors: expected numbers"),
         (changed(floors={}), "has no floor"),
+        (changed(idle_patterns=[3]), "idle_patterns: expected a list of texts"),
+        (changed(idle_patterns="mlp-*"), "idle_patterns: expected a list of texts"),
         (lambda section: section | {"floors": dict.fromkeys(section["floors"], 2.0)}, "not a share between 0 and 1"),
         (changed(arms={}), "has the arms base and head"),
         (changed(arms={"base": {}, "head": {}}), "arms.base: field 'ref' is missing"),
@@ -117,6 +119,13 @@ def test_file_that_does_not_fit_is_refused(tmp_path: Path, change: Any, sentence
         read_gate(stored_gate(tmp_path, STORED, change))
     assert "\n" not in str(caught.value)
     assert "gate.json" in str(caught.value)
+
+
+def test_patterns_that_fit_no_case_are_kept_and_earlier_files_have_none(tmp_path: Path) -> None:
+    """A field that came later has a default."""
+    gate = replace(STORED, idle_patterns=("mpl-*",))
+    assert read_gate(stored_gate(tmp_path, gate)).idle_patterns == ("mpl-*",)
+    assert read_gate(stored_gate(tmp_path, gate, without("idle_patterns"))).idle_patterns == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\n", b'{"event": "begin"}\n', b"\n", b"[1]\n"])

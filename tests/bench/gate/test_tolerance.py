@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.gate.tolerance import ACCELERATOR_FLOOR, CPU_FLOOR, read_tolerance
+from bench.gate.tolerance import read_tolerance
 from bench.record.case import Case
+from bench.record.gate import ACCELERATOR_FLOOR, CPU_FLOOR
 from bench.request import SetupError
 from tests.makers.runs import TWO
 
@@ -46,6 +47,15 @@ def test_first_pattern_that_fits_counts_and_a_marker_goes_first(tmp_path: Path) 
     tolerance = read_tolerance(written(tmp_path, text))
     assert [tolerance.floor(case, None) for case in TWO] == [0.05, 0.1]
     assert tolerance.floor(TWO[0], 0.3) == 0.3
+
+
+def test_pattern_that_fits_no_case_is_found(tmp_path: Path) -> None:
+    """A floor that was meant for a case and is none: each pattern once, in the order of the file."""
+    text = '[tool.accelbench.floors]\n"mpl-*" = 0.1\n"mlp-*" = 0.1\n' + ACCEPTED.format(until='"2027-01-31"')
+    text += ACCEPTED.format(until='"2027-01-31"').replace("mlp-*", "cnn-*")
+    tolerance = read_tolerance(written(tmp_path, text))
+    assert tolerance.find_idle(TWO) == ("mpl-*", "cnn-*")
+    assert tolerance.find_idle([]) == ("mpl-*", "mlp-*", "cnn-*")
 
 
 @pytest.mark.parametrize("until", ['"2027-01-31"', "2027-01-31"], ids=["text", "date"])

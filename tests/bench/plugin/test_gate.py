@@ -296,6 +296,18 @@ def test_whole_session_compares_replays_and_publishes(suite: Suite, tmp_path: Pa
     assert (tmp_path / "reports" / "out" / "gate.txt").exists()
 
 
+def test_pattern_is_idle_only_if_it_fits_no_case_that_was_collected(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A case that was deselected is in the matrix; one that is misspelt is not."""
+    tolerance = Tolerance(floors={"*-bfloat16-*": 0.1, "mpl-*": 0.1}, accepted=())
+    monkeypatch.setattr("bench.plugin.gate.read_tolerance", lambda _: tolerance)
+    suite(FakeGateWorkers(), "-k", "float32 and not bfloat16")
+    gate = read_gate(tmp_path / "out.json")
+    assert not any("bfloat16" in case.id for case in gate.cases)
+    assert gate.idle_patterns == ("mpl-*",)
+
+
 def test_slower_head_is_a_failed_test(suite: Suite, tmp_path: Path) -> None:
     """The other case is not touched."""
     slow = "mlp-forward-b64-cpu-float32-eager"

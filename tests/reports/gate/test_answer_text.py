@@ -148,6 +148,26 @@ def test_unchanged_names_both_floors() -> None:
     assert line.startswith("unchanged within 2.0 %, in its tail within 10.0 %: ")
 
 
+def test_floor_that_somebody_chose_is_shown() -> None:
+    """A third slower is unchanged within 99 %: the headline and the table say which floor that was."""
+    floors = {case.id: 0.99 if case == SLOW else 0.02 for case in CASES}
+    answer = conclude(made_gate(slower={SLOW: 0.33}, floors=floors))
+    text = render_answer(answer, Format.TEXT)
+    assert text.startswith("PASS · 8 unchanged (within 2.0 % to 99.0 %)")
+    assert re.search(r"  floor  ", text)
+    assert re.search(rf"{SLOW.id} .* 99\.0 % .* unchanged", text)
+    assert text.count("99.0 %") == 2
+    assert "floor" not in render_answer(conclude(made_gate()), Format.TEXT)
+
+
+def test_pattern_that_fits_no_case_is_a_remark() -> None:
+    """Whoever wrote it thinks that it counts."""
+    text = render_answer(conclude(made_gate(idle_patterns=("mpl-*", "<b>"))), Format.TEXT)
+    assert "floors or accepted regressions that fit no case: mpl-*, <b>" in text
+    assert "<b>" not in render_answer(conclude(made_gate(idle_patterns=("<b>",))), Format.MARKDOWN)
+    assert "fit no case" not in render_answer(conclude(made_gate()), Format.TEXT)
+
+
 def test_csv_has_the_tail_of_every_case() -> None:
     """Whether or not it decided."""
     text = render_answer(conclude(made_gate(stalls={SLOW: 9.0})), Format.CSV)
