@@ -51,7 +51,8 @@ def walk(name: str) -> str:
     """Return one network's description: layers with shapes for a batch of 3, then its parameters."""
     torch.manual_seed(0)
     model = MODELS[name]
-    network = model.build()
+    with torch.device("cpu"):
+        network = model.build().to(dtype=torch.float32)  # as what it is fed is
     inputs, _ = model.inputs(BATCH, 0, None)
     rows = layers(network, inputs if isinstance(inputs, tuple) else (inputs,))
     total = sum(parameter.numel() for parameter in network.parameters())

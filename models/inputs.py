@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torchvision.datasets import FashionMNIST
-from torchvision.transforms import ToTensor
+from torchvision.transforms import PILToTensor
 
 from models.mlp import CLASSES, IMAGE
 
@@ -25,20 +25,22 @@ def fashion_mnist(root: Path, count: int) -> tuple[Tensor, Tensor]:
     Raises:
         RuntimeError: if torchvision does not find the files.
     """
-    dataset = FashionMNIST(str(root), train=False, download=False, transform=ToTensor())
+    dataset = FashionMNIST(str(root), train=False, download=False, transform=PILToTensor())
     distinct = min(count, len(dataset))
-    pairs = [dataset[index] for index in range(distinct)]
-    images = torch.stack([image for image, _ in pairs])  # (min(B, 10000), 1, 28, 28)
-    labels = torch.tensor([label for _, label in pairs])
-    wrapped = torch.arange(count) % distinct
+    with torch.device("cpu"):
+        pairs = [dataset[index] for index in range(distinct)]
+    pixels = torch.stack([image for image, _ in pairs])  # (min(B, 10000), 1, 28, 28), uint8
+    images = pixels.to(torch.float32) / 255  # as ToTensor does, which divides in torch's default dtype
+    labels = torch.tensor([label for _, label in pairs], dtype=torch.int64, device="cpu")
+    wrapped = torch.arange(count, device="cpu") % distinct
     return images[wrapped].contiguous(), labels[wrapped].contiguous()
 
 
 def random_images(count: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return `count` random images and labels of FashionMNIST's shapes, types and ranges; see `fashion_mnist`."""
-    generator = torch.Generator().manual_seed(seed)
-    images = torch.rand((count, *IMAGE), generator=generator)
-    labels = torch.randint(CLASSES, (count,), generator=generator)
+    generator = torch.Generator("cpu").manual_seed(seed)
+    images = torch.rand((count, *IMAGE), generator=generator, dtype=torch.float32, device="cpu")
+    labels = torch.randint(CLASSES, (count,), generator=generator, dtype=torch.int64, device="cpu")
     return images, labels
 
 

@@ -35,7 +35,7 @@ def load(name: str) -> torch.device:
         if kind in OUT_OF_TREE:
             importlib.import_module(OUT_OF_TREE[kind])
         device = torch.device(name)
-        (torch.ones(2, device=device) + 1).sum().item()
+        (torch.ones(2, dtype=torch.float32, device=device) + 1).sum().item()
     except Exception as error:
         if is_out_of_memory(error):  # it is there, and somebody else fills it
             raise

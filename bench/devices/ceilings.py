@@ -20,6 +20,9 @@ COPY_BYTES = tuple(1 << power for power in range(18, 29, 2))
 """The tensor that is copied has so many bytes: it fits into a cache first, and into none at last. The best rate is the
 ceiling, of whichever level of memory that is, since the network's weights may lie there too."""
 
+COPIED = torch.float32
+"""The dtype of the tensor that is copied: every device has it, and torch's default is whatever a model set it to."""
+
 READING_SECONDS = 0.002
 """Calls are timed together until one reading of the clock is that long, so that waiting for a device is no part."""
 
@@ -70,7 +73,8 @@ def products(device: torch.device, clock: Clock, dtype: str) -> Reached:
     """
 
     def product(rows: int) -> Callable[[], object]:
-        left, right = (torch.randn(rows, rows, device=device).to(TORCH_DTYPES[dtype].compute) for _ in range(2))
+        compute = TORCH_DTYPES[dtype].compute
+        left, right = (torch.randn(rows, rows, dtype=torch.float32, device=device).to(compute) for _ in range(2))
         return lambda: linear(left, right)
 
     return _best(product, ROWS, lambda rows: 2 * rows**3, clock)
@@ -84,7 +88,7 @@ def copies(device: torch.device, clock: Clock) -> Reached:
     """
 
     def copy(count: int) -> Callable[[], object]:
-        source = torch.ones(count // 4, device=device)
+        source = torch.ones(count // COPIED.itemsize, dtype=COPIED, device=device)
         target = torch.empty_like(source)
         return lambda: target.copy_(source)
 

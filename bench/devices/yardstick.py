@@ -17,9 +17,11 @@ class Yardstick:
     """The product of two fixed matrices on a device."""
 
     def __init__(self, device: torch.device, clock: Clock) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self._left = torch.rand((SIZE, SIZE), generator=generator).to(device)
-        self._right = torch.rand((SIZE, SIZE), generator=generator).to(device)
+        generator = torch.Generator("cpu").manual_seed(0)
+        left, right = (
+            torch.rand((SIZE, SIZE), generator=generator, dtype=torch.float32, device="cpu") for _ in range(2)
+        )
+        self._left, self._right = left.to(device), right.to(device)
         self._out = torch.empty_like(self._left)
         self._clock = clock
 

@@ -62,7 +62,8 @@ def warm(*, compiled: bool) -> Warmed:
     if compiled and accelerator is None:
         try:
             with torch.inference_mode():
-                torch.compile(torch.nn.Linear(2, 2))(torch.ones(1, 2))
+                network = torch.nn.Linear(2, 2, dtype=torch.float32, device="cpu")
+                torch.compile(network)(torch.ones(1, 2, dtype=torch.float32, device="cpu"))
         except Exception as error:  # noqa: BLE001  the probe will say for each device what does not work
             print(f"launcher: torch.compile did not work: {error}", file=sys.stderr)
         torch.compiler.reset()

@@ -103,7 +103,9 @@ def build(
     """
     dtype = TORCH_DTYPES[case.dtype]
     torch.manual_seed(seed)
-    network = model.build().to(device=device, dtype=dtype.storage)
+    with torch.device("cpu"):  # whose random numbers the seed fixes
+        network = model.build()
+    network = network.to(device=device, dtype=dtype.storage)
     call: Callable[..., Tensors] = network
     if compiled and case.compiled:
         call = compile_network(network, case.compile)

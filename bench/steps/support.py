@@ -34,7 +34,7 @@ def _refusal(dtype_name: str, compile_: str, device: torch.device) -> str | None
     """Return what torch says against a tiny forward and backward, None if it works."""
     dtype = TORCH_DTYPES[dtype_name]
     try:
-        network = nn.Linear(2, 2).to(device=device, dtype=dtype.storage)
+        network = nn.Linear(2, 2, dtype=torch.float32, device="cpu").to(device=device, dtype=dtype.storage)
         call = network if compile_ == "off" else compile_network(network, compile_)
         graphs = CompileCounts.now().graphs
         with torch.autocast(device.type, dtype=dtype.compute, enabled=dtype.amp):
