@@ -207,9 +207,10 @@ class FindCeilings(Request[CeilingsFound]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """The exact counts of a case, by name."""
+    """The exact counts of a case, by name, and why ``flops`` is not among them, if that has a reason."""
 
     counts: Mapping[str, int]
+    flops_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,10 @@ def _read_event(line: object, where: str) -> GateEvent:
     word = line.get("event") if isinstance(line, dict) else None
     if not isinstance(line, dict) or not isinstance(word, str) or word not in EVENTS or line.keys() != {"event", word}:
         raise DecodeError(f"{where}: not an event of a gate")
-    event: GateEvent = decode(EVENTS[word], line[word], f"{where}: {word}")
+    fields = line[word]
+    if word == WORDS[Counts] and isinstance(fields, dict):
+        fields = {"flops_reason": None, **fields}  # older files do not record it
+    event: GateEvent = decode(EVENTS[word], fields, f"{where}: {word}")
     return event
 
 

@@ -158,7 +158,7 @@ class Blocks:
         if isinstance(counts, Failure):  # it runs, and cannot be watched: that is no fault of the case
             yield Counts(side=side, case=case, numbers={}, reason=counts.reason)
         else:
-            yield Counts(side=side, case=case, numbers=counts)
+            yield Counts(side=side, case=case, numbers=counts.counts, flops_reason=counts.flops_reason)
         return None
 
     def _pilot(self) -> Generator[Event, None, bool]:

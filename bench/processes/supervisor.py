@@ -5,7 +5,7 @@ A worker that died or hung costs its case an outcome and the run nothing: the ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeo
 from bench.protocol import (
     WORDS,
     Count,
+    Counted,
     Drop,
     Failure,
     FindCeilings,
@@ -129,10 +130,9 @@ class Supervisor:
         """Return what a device does at best."""
         return self._ask(device, launch, FindCeilings(launch=launch, dtypes=tuple(dtypes)))
 
-    def count(self, case: Case) -> Mapping[str, int] | Failure:
+    def count(self, case: Case) -> Counted | Failure:
         """Return the exact counts of a case."""
-        reply = self._ask(case.device, 0, Count(case=case))
-        return reply if isinstance(reply, Failure) else reply.counts
+        return self._ask(case.device, 0, Count(case=case))
 
     def list_models(self, device: str) -> tuple[str, ...] | Failure:
         """Return the models that a worker for this device can build."""

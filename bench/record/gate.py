@@ -128,12 +128,14 @@ class Counts:
         case: as base names it.
         numbers: by name; see `bench.steps.counts`.
         reason: why they could not be made; None if they were.
+        flops_reason: why ``flops`` is not among the numbers; None if it is, or if there is no operation to count.
     """
 
     side: Side
     case: Case
     numbers: Mapping[str, int]
     reason: str | None = None
+    flops_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,6 +120,7 @@ class Preparation:
         clock_pairs_per_iteration: pairs of clock reads in each of the step's iterations; 0 where one pair stands
             around a whole slice.
         flops: floating-point operations of one iteration, counted on the eager network; None if not countable.
+        flops_reason: why it is None; None in launches that do not ask, and in files from before it was recorded.
         minimal_bytes: that one iteration must read and write at least, whatever the caches hold, counted on the eager
             network; None if not countable. Like `flops` and `peak_bytes` it is found in the pilot only.
         peak_bytes: device memory that this case needed at most, in a pass of its own; None where nobody tells.
@@ -142,12 +143,15 @@ class Preparation:
     minimal_bytes: int | None
     peak_bytes: int | None
     peak_bytes_reason: str | None
+    flops_reason: str | None = None
 
     def __post_init__(self) -> None:
         positive(self, "estimate_seconds", "minimal_bytes", "peak_bytes")
         if not LEAST_SECONDS <= self.estimate_seconds <= MOST_SECONDS:
             raise ValueError("estimate_seconds is not of sane size")
         not_negative(self, *PREPARATION_AMOUNTS)
+        if self.flops is not None and self.flops_reason is not None:
+            raise ValueError("a preparation has its operations, or the reason why they are not counted")
 
 
 PREPARATION_AMOUNTS = (

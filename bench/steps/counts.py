@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from bench.steps.step import Step, watch_saved
 
@@ -26,28 +25,28 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def eager_counts(step: Step) -> dict[str, int]:
-    """Return the counts of one eager iteration of `step`.
+def eager_counts(step: Step) -> tuple[dict[str, int], str | None]:
+    """Return the counts of one eager iteration of `step`, and why ``flops`` is not among them, if that has a reason.
 
     Names:
-        flops: floating-point operations, as torch's counter sees them.
+        flops: floating-point operations; absent, with the reason, where an operator has no formula.
         operators: dispatched operators; each kind under its own name, such as ``aten::addmm``.
         saved_bytes: tensors kept for the backward, each storage once; absent where nothing is differentiated.
         parameters: of the network.
     """
     step.iterate()  # the first one may dispatch what later ones do not
-    operators, flops = _Operators(), FlopCounterMode(display=False)
+    operators = _Operators()
+    flops, why_no_flops = step.flops()
     with watch_saved() as saved:
-        step.isolated(flops)
-    step.isolated(operators)
+        step.isolated(operators)
     counts = {
-        "flops": int(flops.get_total_flops()),
+        "flops": flops or 0,
         "operators": operators.names.total(),
         "saved_bytes": sum(saved.values()),
         "parameters": sum(parameter.numel() for parameter in step.subject.network.parameters()),
         **dict(sorted(operators.names.items())),
     }
-    return {name: count for name, count in counts.items() if count}
+    return {name: count for name, count in counts.items() if count}, why_no_flops
 
 
 def compiled_counts(step: Step) -> dict[str, int]:

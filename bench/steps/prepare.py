@@ -34,6 +34,8 @@ SETTLED_WITHIN = 0.02
 WARM_LIMIT_SECONDS = 0.3
 """No slice is begun after this once there are two medians; if they still move, the case is marked as not settled."""
 
+NOTHING_TO_COUNT = "none of its operators is a product, a convolution or attention: no formula counts an operation"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -100,12 +102,13 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         step.restore()
         errors = keep_worse(errors, check(step.answer(*step.iterate()), right, tolerance))
     verify_end = perf_counter()
-    flops = minimal = peak = why_no_peak = None
+    flops = minimal = peak = why_no_flops = why_no_peak = None
     if counted:
         peak, why_no_peak = peak_bytes(device, step.iterate, held)
         step.restore()
         twin = step_class(build(case, model, device, *fed, seed=seed, compiled=False), clock)
-        flops, minimal = twin.flops(), twin.minimal_bytes()
+        flops, why_no_flops = twin.flops()
+        minimal = twin.minimal_bytes()
     return Prepared(
         step=step,
         preparation=Preparation(
@@ -122,6 +125,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
             queued=step.queued,
             clock_pairs_per_iteration=step.clock_pairs_per_iteration,
             flops=flops or None,
+            flops_reason=NOTHING_TO_COUNT if flops == 0 else why_no_flops,
             minimal_bytes=minimal or None,
             peak_bytes=peak,
             peak_bytes_reason=why_no_peak,

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
 
 from bench.devices.clock import Clock
+from bench.steps.flops import count_flops
 from bench.steps.subject import Subject
 from bench.steps.verify import Answer, Tensors, list_tensors
 
@@ -66,11 +66,9 @@ class Step(ABC):
         between, a perfect cache would hold.
         """
 
-    def flops(self) -> int:
-        """Return the floating-point operations of what `timed` times in one iteration, as torch's counter sees them."""
-        counter = FlopCounterMode(display=False)
-        self.isolated(counter)
-        return int(counter.get_total_flops())
+    def flops(self) -> tuple[int | None, str | None]:
+        """Return the floating-point operations of what `timed` times in one iteration, or None and the reason."""
+        return count_flops(self.isolated)
 
 
 def count_bytes(*values: Tensors) -> int:

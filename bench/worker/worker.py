@@ -104,14 +104,14 @@ class Worker:
 
         held = allocated_bytes(self._device)
         eager = step(compiled=False)
-        counts = eager_counts(eager)
+        counts, why_no_flops = eager_counts(eager)
         peak, _ = peak_bytes(self._device, eager.iterate, held)
         if peak is not None:
             counts["peak_bytes"] = peak
         if case.compiled:
             allow_variants()
             counts |= compiled_counts(step(compiled=True))
-        return Counted(counts=counts)
+        return Counted(counts=counts, flops_reason=why_no_flops)
 
     def time_slice(self, request: TimeSlice) -> Timing:
         """Time one slice; return its seconds per iteration and what disturbed it."""

@@ -29,6 +29,7 @@ ABOVE_CEILING = "it reaches more than the ceiling that was measured: the machine
 
 QUICK = "quick run: every case ran once as a test; nothing was timed and no claim about time is made"
 CLOCK_COSTS = f"reading the clock costs more than {percent(CLOCK_LIMIT)} of what it times (clock_share in the CSV)"
+NO_FLOPS = "no FLOP rate: {reason}"
 CLOCKED_ONE_BY_ONE = "{step} is clocked one by one on an accelerator: its rates are those of latency, no pipeline"
 
 
@@ -67,6 +68,11 @@ class Evidence:
     def count(self, name: str) -> int | None:
         """Return a count of the preparation by name, the same in all launches that found it; None if none did."""
         return count_of(self.measurements, name)
+
+    @property
+    def flops_reason(self) -> str | None:
+        """Return why the operations of the case are not counted; None if they are, or if no reason is known."""
+        return find_flops_reason(self.measurements)
 
     @property
     def unsettled_launches(self) -> int:
@@ -128,6 +134,8 @@ def _warnings(
     if any(measurement.preparation and not measurement.preparation.settled for measurement in timed):
         yield "warm-up did not settle in some launches: the figure may include it"
     yield from _doubts_about_the_clock(case, measurements)
+    if reason := find_flops_reason(measurements):
+        yield NO_FLOPS.format(reason=reason)
     flops, least = count_of(measurements, "flops"), count_of(measurements, "minimal_bytes")
     if roof and flops and least and seconds and attained(flops, least, seconds.centre, roof) > 1 + CEILING_SLACK:
         yield ABOVE_CEILING
@@ -165,6 +173,14 @@ def count_of(measurements: Iterable[Measurement], name: str) -> int | None:
     preparations = (measurement.preparation for measurement in measurements if measurement.preparation)
     counts = (getattr(preparation, name) for preparation in preparations)
     return next((int(count) for count in counts if count), None)
+
+
+def find_flops_reason(measurements: Iterable[Measurement]) -> str | None:
+    """Return why no launch counted operations, as the first that tried says; None if one did, or if none says why."""
+    preparations = [measurement.preparation for measurement in measurements if measurement.preparation]
+    if any(preparation.flops for preparation in preparations):
+        return None
+    return next((preparation.flops_reason for preparation in preparations if preparation.flops_reason), None)
 
 
 def event_share(timed: list[Slices]) -> float | None:

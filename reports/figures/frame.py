@@ -50,7 +50,7 @@ def metric_columns(metric: Metric) -> list[str]:
 
 
 METRIC_COLUMNS = tuple(column for metric in METRICS.values() for column in metric_columns(metric))
-COLUMNS = (*CASE_COLUMNS, *STATE_COLUMNS, *METRIC_COLUMNS, "warnings", *PROVENANCE_COLUMNS)
+COLUMNS = (*CASE_COLUMNS, *STATE_COLUMNS, *METRIC_COLUMNS, "flops_reason", "warnings", *PROVENANCE_COLUMNS)
 
 COUNTS = frozenset(
     {
@@ -85,6 +85,7 @@ def cases(run: Run) -> DataFrame:
         launches, slices: how many the figures rest on.
         dropped_sets, unsettled_launches: interleaved sets left out; launches whose warm-up did not settle.
         every name in `reports.figures.metrics.METRICS`, some with _low and _high: the 95 % interval over launches.
+        flops_reason: why the operations are not counted.
         warnings: a tuple of sentences.
         device_description, torch_version, commit, data: where it was measured, so that runs can be put together.
 
@@ -100,6 +101,7 @@ def cases(run: Run) -> DataFrame:
             "slices": evidence.kept.slices,
             "dropped_sets": evidence.kept.dropped_sets,
             "unsettled_launches": evidence.unsettled_launches,
+            "flops_reason": evidence.flops_reason,
             "warnings": evidence.warnings,
             "device_description": where.devices.get(case.device),
             "torch_version": where.torch_version,

@@ -10,7 +10,7 @@ from pandas import DataFrame, isna
 
 from bench.record.arm import Side
 from bench.record.case import Case
-from bench.record.gate import Contest, Gate, default_floor
+from bench.record.gate import Contest, Counts, Gate, default_floor
 from reports.gate.answer import Answer, find_pairings
 from reports.show.table import (
     LOOKS,
@@ -162,21 +162,33 @@ def explain_settling(ruling: Ruling) -> str:
 
 
 def list_reasons(gate: Gate, case: Case) -> list[str]:
-    """Return the exact counts in which head differs from base, those of the whole case before those of operators."""
+    """Return the exact counts in which head differs from base, those of the whole case before those of operators.
+
+    Where operations could not be counted in an arm, that is said first: they may differ.
+    """
     by_side = {counts.side: counts for counts in gate.counts if counts.case == case}
     if without := [f"not counted in {side}: {counts.reason}" for side, counts in by_side.items() if counts.reason]:
         return without
     if len(by_side) < len(Side):
         return []
     base, head = by_side[Side.BASE].numbers, by_side[Side.HEAD].numbers
+    uncounted = _explain_uncounted(by_side)
     changed = [name for name in dict.fromkeys((*base, *head)) if base.get(name, 0) != head.get(name, 0)]
     reasons = [
         _word_reason(name, base.get(name, 0), head.get(name, 0))
         for name in sorted(changed, key=lambda name: ("::" in name, -abs(head.get(name, 0) - base.get(name, 0))))
-        if name != "operators"
+        if name != "operators" and not (name == "flops" and uncounted)
     ]
     left = len(reasons) - MOST_REASONS
-    return [*reasons[:MOST_REASONS], *([f"and {left} more counts"] if left > 0 else [])]
+    return [*uncounted, *reasons[:MOST_REASONS], *([f"and {left} more counts"] if left > 0 else [])]
+
+
+def _explain_uncounted(by_side: Mapping[Side, Counts]) -> list[str]:
+    """Return why the floating-point operations of the arms are not compared; empty if they are."""
+    reasons = {side: counts.flops_reason for side, counts in by_side.items() if counts.flops_reason}
+    if len(reasons) == len(Side) and len(set(reasons.values())) == 1:
+        return [f"flops not compared: {reasons[Side.BASE]}"]
+    return [f"flops not compared: in {side}, {reason}" for side, reason in reasons.items()]
 
 
 def _word_reason(name: str, base: int, head: int) -> str:

@@ -10,6 +10,7 @@ from pandas import DataFrame, isna
 from bench.record.case import compile_label
 from bench.record.run import Outcome, Run
 from reports.figures import frame
+from reports.figures.evidence import NO_FLOPS
 from reports.figures.reference import Reference
 from reports.show.table import Column, Row, Table, axis_column, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, text
@@ -95,14 +96,19 @@ LIMIT_COLUMNS = (
     "compute_bound",
     *("share_of_attainable", "share_of_attainable_low", "share_of_attainable_high"),
     "peak_bytes",
+    "flops_reason",
 )
 """What the table of the roofline reads of a case."""
 
 
 def _against_limits(run: Run, _: Reference) -> DataFrame:
-    """Every case whose operations were counted, with what its device allows."""
+    """Every case whose operations were counted or could not be, with what its device allows."""
     cases = frame.cases(run)
-    return cases.loc[cases["flops"].notna(), [*frame.CASE_COLUMNS, *LIMIT_COLUMNS]]
+    return cases.loc[cases["flops"].notna() | cases["flops_reason"].notna(), [*frame.CASE_COLUMNS, *LIMIT_COLUMNS]]
+
+
+def _explain_no_flops(row: Row) -> tuple[str, ...]:
+    return (NO_FLOPS.format(reason=row["flops_reason"]),) if isinstance(row["flops_reason"], str) else ()
 
 
 _AXES = (
@@ -161,6 +167,8 @@ TABLES: dict[str, RunTable] = {
             Column(header="peak memory", read=_memory, optional=True),
         ),
         empty="No operation was counted.",
+        notes=_explain_no_flops,
+        marked=3,
     ),
     "compile": RunTable(
         title="Compiling and first call",

@@ -73,6 +73,7 @@ EXCHANGES: list[tuple[Request[Any], Reply]] = [
     (ReadYardstick(), YardstickRead(seconds=2e-5)),
     (FindCeilings(launch=1, dtypes=("float32", "bfloat16")), CeilingsFound(ceilings=(CEILING,))),
     (Count(case=CASE), Counted(counts={"flops": 7})),
+    (Count(case=CASE), Counted(counts={"aten::gru": 7}, flops_reason="no formula")),
     (ListModels(), ModelsListed(names=("mlp",))),
     (TellFacts(), FactsTold(facts={"torch.threads": 2, "torch.cuda": None, "steady": True, "name": "a"})),
     (Drop(), Done()),

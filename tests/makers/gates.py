@@ -68,6 +68,7 @@ def made_gate(
     stalls: Mapping[Case, float] | None = None,
     same_stall: float = 0.0,
     counts: Mapping[Side, Mapping[str, int]] | None = None,
+    flops_reasons: Mapping[Side, str] | None = None,
     **changes: Any,
 ) -> Gate:
     """Return a gate in which head is slower by the shares in `slower`.
@@ -85,6 +86,7 @@ def made_gate(
         stalls: how much longer one of head's slices is in each block, by case.
         same_stall: how much longer one slice of base is than base's own, in each block of the control.
         counts: exact counts of each side, the same for all cases.
+        flops_reasons: why the operations of a side are not counted, likewise.
         changes: fields of the gate that are otherwise.
     """
     random = Random(seed)
@@ -115,7 +117,14 @@ def made_gate(
             shares=tuple(Share(case=case, iterations=10, quads=3) for case in cases), control=control, slowdown=slowdown
         ),
         "counts": tuple(
-            Counts(side=side, case=case, numbers=(counts or {}).get(side, COUNTS)) for side in Side for case in cases
+            Counts(
+                side=side,
+                case=case,
+                numbers=(counts or {}).get(side, COUNTS),
+                flops_reason=(flops_reasons or {}).get(side),
+            )
+            for side in Side
+            for case in cases
         ),
         "blocks": tuple(made),
         "looks": tuple(looks),

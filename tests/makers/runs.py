@@ -95,6 +95,7 @@ def preparation(
     compile_seconds: float | None = None,
     settled: bool = True,
     flops: int | None = 1_000_000,
+    flops_reason: str | None = None,
     minimal_bytes: int | None = None,
     peak_bytes: int | None = None,
 ) -> Preparation:
@@ -113,6 +114,7 @@ def preparation(
         queued=step != "backward",
         clock_pairs_per_iteration=int(step == "backward"),
         flops=flops,
+        flops_reason=flops_reason,
         minimal_bytes=minimal_bytes,
         peak_bytes=peak_bytes,
         peak_bytes_reason=None if peak_bytes else "nobody tells",

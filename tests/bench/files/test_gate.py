@@ -128,6 +128,18 @@ def test_patterns_that_fit_no_case_are_kept_and_earlier_files_have_none(tmp_path
     assert read_gate(stored_gate(tmp_path, gate, without("idle_patterns"))).idle_patterns == ()
 
 
+def test_older_gate_has_no_reason_why_operations_are_not_counted(tmp_path: Path) -> None:
+    """It does not say so, and is read as before."""
+
+    def older(section: dict[str, Any]) -> dict[str, Any]:
+        for event in section["events"]:
+            if event["event"] == "counts":
+                del event["counts"]["flops_reason"]
+        return section
+
+    assert read_gate(stored_gate(tmp_path, STORED, older)).counts == STORED.counts
+
+
 @pytest.mark.parametrize("content", [b"", b"{}\n", b'{"event": "begin"}\n', b"\n", b"[1]\n"])
 def test_file_that_is_no_journal_of_a_gate_is_refused(tmp_path: Path, content: bytes) -> None:
     """A run's journal is another thing."""

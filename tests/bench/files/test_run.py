@@ -32,7 +32,7 @@ def older(run: Run) -> dict[str, Any]:
     """Return a run as the first files of this schema hold it."""
     document: dict[str, Any] = json.loads(json.dumps(make_run_section(run)))
     for measurement in document["measurements"]:
-        for name in LATER:
+        for name in (*LATER, "flops_reason"):
             del measurement["preparation"][name]
     return document
 

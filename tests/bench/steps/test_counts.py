@@ -29,7 +29,7 @@ def step(name: str, batch: int = 4, compile_: str = "off") -> Step:
 @pytest.mark.parametrize("batch", [1, 4])
 def test_forward_counts_are_those_of_the_network(batch: int) -> None:
     """Three linear layers, two ReLUs, one view; nothing is kept in inference mode."""
-    counts = eager_counts(step("forward", batch))
+    counts, _ = eager_counts(step("forward", batch))
     assert counts["flops"] == batch * MATRIX_FLOPS
     assert counts["aten::linear"] == 3
     assert counts["aten::relu"] == 2
@@ -40,7 +40,7 @@ def test_forward_counts_are_those_of_the_network(batch: int) -> None:
 
 def test_backward_counts_only_the_backward() -> None:
     """Its forward is built untimed, and is not counted; what it keeps for the backward is."""
-    counts = eager_counts(step("backward"))
+    counts, _ = eager_counts(step("backward"))
     assert not {"aten::linear", "aten::addmm"} & counts.keys()
     assert counts["aten::mm"] == 5
     assert counts["flops"] == 4 * (2 * MATRIX_FLOPS - 2 * 784 * 512)  # the images need no gradient
@@ -49,9 +49,9 @@ def test_backward_counts_only_the_backward() -> None:
 
 def test_train_counts_forward_and_backward() -> None:
     """And the optimiser's operators."""
-    counts = eager_counts(step("train"))
+    counts, _ = eager_counts(step("train"))
     assert counts["flops"] == 4 * (3 * MATRIX_FLOPS - 2 * 784 * 512)
-    assert counts["saved_bytes"] == eager_counts(step("backward"))["saved_bytes"]
+    assert counts["saved_bytes"] == eager_counts(step("backward"))[0]["saved_bytes"]
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_what_a_change_adds_is_named(extra: object, operator: str, monkeypatch: 
     """``+1 aten::clone`` next to ``+6 %``."""
     from models.mlp import NeuralNetwork
 
-    plain = eager_counts(step("forward"))
+    plain, _ = eager_counts(step("forward"))
     usual = NeuralNetwork.forward
     monkeypatch.setattr(NeuralNetwork, "forward", lambda self, x: usual(self, extra(x)))  # type: ignore[operator]
-    assert eager_counts(step("forward"))[operator] > plain.get(operator, 0)
+    assert eager_counts(step("forward"))[0][operator] > plain.get(operator, 0)
 
 
 def test_storage_that_is_kept_twice_is_counted_once() -> None:
@@ -79,6 +79,23 @@ def test_storage_that_is_kept_twice_is_counted_once() -> None:
     with watch_saved() as kept:
         (weight * weight.view(3, 2).view(2, 3)).sum().backward()
     assert list(kept.values()) == [2 * 3 * 4]
+
+
+def test_operator_without_a_formula_leaves_the_operations_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of them under the name of all would be compared."""
+    from models.mlp import NeuralNetwork
+
+    usual = NeuralNetwork.forward
+
+    def forward(self: NeuralNetwork, x: torch.Tensor) -> torch.Tensor:
+        logits = usual(self, x)
+        return logits + 0 * torch.cdist(logits, logits).sum()
+
+    monkeypatch.setattr(NeuralNetwork, "forward", forward)
+    counts, reason = eager_counts(step("forward"))
+    assert "flops" not in counts
+    assert reason == "no formula counts the operations of aten::_cdist_forward"
+    assert counts["aten::cdist"] == 1
 
 
 def test_counts_repeat_to_the_last_digit() -> None:

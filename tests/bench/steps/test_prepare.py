@@ -19,7 +19,7 @@ from bench.steps import prepare as prepare_module
 from bench.steps import subject as subject_module
 from bench.steps.compiling import CompileCounts, SilentEagerError
 from bench.steps.forward_backward_train import STEPS, Forward
-from bench.steps.prepare import WARM_LIMIT_SECONDS, Prepared, compute_reference, prepare, warm_up
+from bench.steps.prepare import NOTHING_TO_COUNT, WARM_LIMIT_SECONDS, Prepared, compute_reference, prepare, warm_up
 from bench.steps.support import SkipError, try_case
 from bench.steps.verify import WrongResultError
 from models.inputs import random_images
@@ -284,6 +284,16 @@ def test_operations_are_counted_only_when_asked() -> None:
     right = compute_reference(case, data, seed=0)
     prepared = prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=False, counted=False)
     assert prepared.preparation.flops is None
+
+
+def test_operations_that_are_not_counted_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None and not 0, where an operator has no formula and where there is nothing to count."""
+    monkeypatch.setattr(Forward, "flops", lambda _: (None, "no formula"))
+    found = ready(case_of(), warm=False).preparation
+    assert (found.flops, found.flops_reason) == (None, "no formula")
+    monkeypatch.setattr(Forward, "flops", lambda _: (0, None))
+    found = ready(case_of(), warm=False).preparation
+    assert (found.flops, found.flops_reason) == (None, NOTHING_TO_COUNT)
 
 
 def test_nothing_was_compiled_where_the_compiler_was_never_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

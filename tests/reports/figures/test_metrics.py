@@ -170,6 +170,18 @@ def test_quick_run_has_no_figures_and_says_so() -> None:
     assert seen.warnings == (QUICK,)
 
 
+def test_operations_that_are_not_counted_have_no_rate_and_a_warning() -> None:
+    """The launches after the first do not ask, and say nothing."""
+    reasons = {1: "no formula counts the operations of aten::gru"}
+    made = [
+        measured(FLOAT, launch, slices([0.001]), flops=None, flops_reason=reasons.get(launch)) for launch in range(1, 9)
+    ]
+    seen = examine(made_run([FLOAT], made))[FLOAT]
+    assert all(METRICS[name].derive(seen) is None for name in ("flops", "flops_per_second", "intensity"))
+    assert seen.flops_reason == reasons[1]
+    assert f"no FLOP rate: {reasons[1]}" in seen.warnings
+
+
 def test_measured_case_without_a_kept_slice_has_no_time() -> None:
     """Absent, and the warning says where it went."""
     first = measured(FLOAT, 1, slices([0.001], stolen=[1.0]), flops=None)

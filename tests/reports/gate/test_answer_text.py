@@ -63,6 +63,27 @@ def test_changed_count_is_shown_where_time_did_not_change() -> None:
     assert text.count("+1 aten::clone") == len(CASES)
 
 
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        ({Side.HEAD: "no formula for aten::gru"}, ["flops not compared: in head, no formula for aten::gru"]),
+        (dict.fromkeys(Side, "no formula for aten::gru"), ["flops not compared: no formula for aten::gru"]),
+        (
+            {Side.BASE: "no formula for aten::a", Side.HEAD: "no formula for aten::b"},
+            [
+                "flops not compared: in base, no formula for aten::a",
+                "flops not compared: in head, no formula for aten::b",
+            ],
+        ),
+    ],
+)
+def test_operations_that_are_not_counted_are_not_compared(reasons: dict[Side, str], said: list[str]) -> None:
+    """They did not become 0, and nobody knows that they are the same."""
+    counts = {side: {"operators": 9} if side in reasons else {"operators": 9, "flops": 1000} for side in Side}
+    gate = made_gate(counts=counts, flops_reasons=reasons)
+    assert list_reasons(gate, SLOW) == said
+
+
 def test_many_changed_counts_are_counted() -> None:
     """A row stays a row."""
     head = {**COUNTS, **{f"aten::op{index}": index for index in range(1, 9)}}

@@ -208,6 +208,18 @@ def test_footer_tells_dirty_commit_real_images_and_what_was_not_held_still() -> 
     assert lines[3] == "Not held still: threads not bound, garbage collector on."
 
 
+def test_operations_that_are_not_counted_are_a_hole_with_its_reason() -> None:
+    """In the summary and among the limits; a hole without a reason would be a riddle."""
+    made = [
+        measured(FLOAT, 1, slices([1e-3]), flops=None, flops_reason="no formula counts the operations of aten::gru"),
+        measured(BFLOAT, 1, slices([1e-3])),
+    ]
+    for table in ("summary", "roofline"):
+        said = shown(made_run(TWO, made), table)
+        assert said.count("no FLOP rate: no formula counts the operations of aten::gru") == 1
+        assert "float32" in said
+
+
 def test_column_that_is_empty_everywhere_is_left_out() -> None:
     """A CPU has no latency of its own and no peak memory; a card has both."""
     (card,) = matrix(devices=("cuda",), dtypes=("float32",))
