@@ -20,6 +20,7 @@ from bench.record.run import Outcome, Run
 from reports.figures.evidence import Evidence, examine
 from reports.figures.metrics import METRICS
 from reports.figures.roofline import Roof, roofs
+from reports.figures.yardsticks import Yardsticks, collect_yardsticks
 from reports.stats.intervals import Summary
 
 MANY_FILES = 4
@@ -75,6 +76,7 @@ class Contender:
         device: as torch names it.
         description: what people call it.
         facts: of the environment, with those of its own device under ``device.``.
+        yardsticks: of all its sets; None if nothing was timed.
         roofs: what it allows at best, by dtype.
         cells: by point, in display order.
     """
@@ -84,6 +86,7 @@ class Contender:
     device: str
     description: str
     facts: Mapping[str, Scalar]
+    yardsticks: Yardsticks | None
     roofs: Mapping[str, Roof]
     cells: Mapping[Point, Cell]
 
@@ -127,6 +130,7 @@ def _load_devices(path: Path) -> list[Contender]:
             device=device,
             description=str(run.environment.get(f"device.{device}.description") or "unknown"),
             facts=_list_facts(run, device),
+            yardsticks=collect_yardsticks(run, device),
             roofs={dtype: roof for (owner, dtype), roof in limits.items() if owner == device},
             cells=cells,
         )

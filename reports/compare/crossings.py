@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from math import exp, log2
-from statistics import median
+from statistics import median, median_low
 
 import numpy as np
 
@@ -28,40 +28,54 @@ def speedup_over(base: Cell, other: Cell) -> Summary | None:
     The ratio of their medians over launches, with the rank-sum interval of the launches: they were not measured in
     turn, so nothing is paired, and a difference between the hours of measuring is part of the figure.
     """
-    if not base.logs or not other.logs:
+    return speedup_of_logs(base.logs, other.logs)
+
+
+def speedup_of_logs(base: Sequence[float], other: Sequence[float], *, confidence: float = CONFIDENCE) -> Summary | None:
+    """Return `speedup_over` of the ln of the seconds of each launch."""
+    if not base or not other:
         return None
-    centre = median(base.logs) - median(other.logs)
-    n = min(len(base.logs), len(other.logs))
-    bounds = shift_interval(other.logs, base.logs, confidence=CONFIDENCE) if n >= LEAST_LAUNCHES else None
+    centre = median(base) - median(other)
+    n = min(len(base), len(other))
+    bounds = shift_interval(other, base, confidence=confidence) if n >= LEAST_LAUNCHES else None
     if bounds is None:
         return Summary(centre=exp(centre), n=n, warnings=(NO_INTERVAL,))
     low, high = min(bounds[0], centre), max(bounds[1], centre)
     return Summary(centre=exp(centre), low=exp(low), high=exp(high), n=n)
 
 
+def compare_with_one(ratio: Summary | None) -> int:
+    """Return 1 if a ratio's whole interval lies above 1, -1 if below, and 0 if it includes 1 or there is none."""
+    if ratio is None or ratio.low is None or ratio.high is None:
+        return 0
+    return int(ratio.low > 1) - int(ratio.high < 1)
+
+
 class Course(StrEnum):
-    """How two contenders compare over the batches that both measured."""
+    """How two contenders compare over the batches that both measured, as far as the intervals tell."""
 
     FASTER = "faster at every batch"
     SLOWER = "slower at every batch"
     OVERTAKES = "overtakes"
     FALLS_BEHIND = "falls behind"
+    UNTOLD = "cannot be told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
-    """Where one contender overtakes another, or falls behind it, or that it never does.
+    """Where one contender overtakes another, or falls behind it, or that it never does, or that this cannot be told.
 
     Attributes:
         base, other: their names; the course is the other's.
         curve: a point without its batch.
-        course: what happens.
+        course: what happens; it overtakes only where its interval lies below 1 at one batch and above 1 at a later one.
         batches: the smallest and the largest that both measured.
+        untold: those at which the speed-up's interval includes 1, or at which there is none.
+        elsewhere: what it is at all other batches, if the course cannot be told: faster, slower, or None without any.
         at: the batch, between measured ones by straight lines in the logarithms; None where nothing crosses.
-        low: lower end of the interval: where the favourable ends of the speed-ups' intervals cross; None if that is
-            below the smallest batch, or there are no intervals.
+        low: lower end of the interval: where the favourable ends of the speed-ups' intervals cross.
         high: upper end, likewise.
-        bounded: whether the speed-ups have intervals at all.
+        bounded: whether all speed-ups have intervals.
         rate: images/s of both where they cross; None where nothing crosses.
     """
 
@@ -70,6 +84,8 @@ class Crossing:
     curve: tuple[str, str, str, str]
     course: Course
     batches: tuple[int, int]
+    untold: tuple[int, ...] = ()
+    elsewhere: str | None = None
     at: float | None = None
     low: float | None = None
     high: float | None = None
@@ -104,39 +120,57 @@ def _follow_curve(
     ratios: Sequence[tuple[int, Summary]],
     rates: Mapping[int, float],
 ) -> list[Crossing]:
-    places = [log2(batch) for batch, _ in ratios]
-    ends = (ratios[0][0], ratios[-1][0])
-    centre = list(zip(places, [log2(ratio.centre) for _, ratio in ratios], strict=True))
-    lows = [ratio.low for _, ratio in ratios if ratio.low is not None]
-    highs = [ratio.high for _, ratio in ratios if ratio.high is not None]
-    bounded = len(lows) == len(highs) == len(ratios)
-    courses = []
-    for place, rising in zero_crossings(centre):
-        low = high = None
-        if bounded:
-            upper = list(zip(places, map(log2, highs), strict=True))
-            lower = list(zip(places, map(log2, lows), strict=True))
-            first, last = (upper, lower) if rising else (lower, upper)  # who crosses early, who crosses late
-            low = max((at for at, way in zero_crossings(first) if way == rising and at <= place), default=None)
-            high = min((at for at, way in zero_crossings(last) if way == rising and at >= place), default=None)
-        courses.append(
-            Crossing(
-                base=base,
-                other=other,
-                curve=curve,
-                course=Course.OVERTAKES if rising else Course.FALLS_BEHIND,
-                batches=ends,
-                at=2**place,
-                low=None if low is None else 2**low,
-                high=None if high is None else 2**high,
-                bounded=bounded,
-                rate=2 ** _interpolate(place, rates),
-            )
-        )
-    if not courses:
-        course = Course.FASTER if centre[0][1] > 0 else Course.SLOWER
-        courses.append(Crossing(base=base, other=other, curve=curve, course=course, batches=ends, bounded=bounded))
-    return courses
+    told = [(batch, sign) for batch, ratio in ratios if (sign := compare_with_one(ratio))]
+    untold = tuple(batch for batch, ratio in ratios if not compare_with_one(ratio))
+    course = _name_course([sign for _, sign in told], untold)
+    known = Crossing(
+        base=base,
+        other=other,
+        curve=curve,
+        course=course,
+        batches=(ratios[0][0], ratios[-1][0]),
+        untold=untold,
+        elsewhere=("faster" if told[0][1] > 0 else "slower") if told and course is Course.UNTOLD else None,
+        bounded=all(ratio.low is not None for _, ratio in ratios),
+    )
+    changes = [(left, right) for (left, sign), (right, after) in pairwise(told) if sign != after]
+    if not changes:
+        return [known]
+    return [_cross(known, [item for item in ratios if left <= item[0] <= right], rates) for left, right in changes]
+
+
+def _name_course(signs: Sequence[int], untold: Sequence[int]) -> Course:
+    """Return the course of a curve without a crossing, given on which side of 1 the intervals lie that exclude it."""
+    if untold or not signs:
+        return Course.UNTOLD
+    return Course.FASTER if signs[0] > 0 else Course.SLOWER
+
+
+def _cross(known: Crossing, ratios: Sequence[tuple[int, Summary]], rates: Mapping[int, float]) -> Crossing:
+    """Return the crossing between two batches at which the intervals lie on different sides of 1.
+
+    Between them lies no batch that can be told. Where the medians cross several times, the middle crossing is taken.
+    """
+    bounded = [(log2(batch), ratio) for batch, ratio in ratios if ratio.low is not None and ratio.high is not None]
+    centre = [(place, log2(ratio.centre)) for place, ratio in bounded]
+    low = [(place, log2(ratio.low or ratio.centre)) for place, ratio in bounded]
+    high = [(place, log2(ratio.high or ratio.centre)) for place, ratio in bounded]
+    rising = centre[0][1] < 0
+    early, late = (high, low) if rising else (low, high)
+
+    def cross(line: Line) -> list[float]:
+        return [at for at, way in zero_crossings(line) if way == rising]
+
+    place = median_low(cross(centre))
+    return replace(
+        known,
+        course=Course.OVERTAKES if rising else Course.FALLS_BEHIND,
+        elsewhere=None,
+        at=2**place,
+        low=2 ** min(cross(early)),
+        high=2 ** max(cross(late)),
+        rate=2 ** _interpolate(place, rates),
+    )
 
 
 def zero_crossings(line: Line) -> list[tuple[float, bool]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pandas import DataFrame
 
+from reports.compare.alike import warn_of_alike
 from reports.compare.rows import Match, make_headline
 from reports.compare.tables import COMPARE_TABLES, CompareTable
 from reports.show.files import text_output, write_outputs
@@ -23,7 +24,12 @@ def render_compare(match: Match, names: Sequence[str], form: Format) -> str:
         return "\n".join(as_csv(DataFrame(COMPARE_TABLES[name].rows(match))) for name in names)
     look = LOOKS[form]
     tables = [_render_table(match, COMPARE_TABLES[name], look) for name in names]
-    return stack(look.say(make_headline(match)), _list_contenders(match, look), *tables) + "\n"
+    return stack(look.say(make_headline(match)), *_warn(match, look), _list_contenders(match, look), *tables) + "\n"
+
+
+def _warn(match: Match, look: Look) -> list[str]:
+    """Return what must be read before any number: contenders that are alike and were measured differently."""
+    return [look.stress(sentence) for sentence in warn_of_alike(match.contenders)]
 
 
 def _list_contenders(match: Match, look: Look) -> str:
@@ -59,7 +65,8 @@ def write_compare(match: Match, folder: Path, *, say: Callable[[str], None] | No
 
 def render_page(match: Match, pictures: Iterable[str]) -> str:
     """Return the whole compare as one Markdown page, each table with what its figures mean."""
-    parts = ["# Accelerators compared", MARKDOWN.escape(make_headline(match)), _list_contenders(match, MARKDOWN)]
+    parts = ["# Accelerators compared", MARKDOWN.escape(make_headline(match)), *_warn(match, MARKDOWN)]
+    parts.append(_list_contenders(match, MARKDOWN))
     parts += [f"![{name}]({name}.svg)" for name in pictures]
     for table in COMPARE_TABLES.values():
         parts += [_render_table(match, table, MARKDOWN), table.meaning]

@@ -95,7 +95,7 @@ def draw_throughput(match: Match) -> Figure:
     put_legend(figure, keys)
     meaning = (
         "Points: median over launches. Bars: 95 % interval over launches. Stars: where one overtakes "
-        f"{match.reference.name} or falls behind it, with the interval."
+        f"{match.reference.name} or falls behind it, with the interval; none where that cannot be told."
     )
     write_notes(figure, [meaning, _describe_contenders(match)])
     return figure
@@ -181,13 +181,11 @@ def _draw_series(axes: Axes, line: Series, mark: Mark) -> None:
 
 
 def _mark_crossing(axes: Axes, crossing: Crossing) -> None:
-    """Put a star where two lines cross, with a bar for the interval; an open end reaches the last measured batch."""
-    if crossing.at is None or crossing.rate is None:
+    """Put a star where two lines cross, with a bar for the interval, unless it cannot be told whether they do."""
+    if crossing.at is None or crossing.rate is None or crossing.low is None or crossing.high is None:
         return
     axes.plot(crossing.at, crossing.rate, "*", color="black", markersize=10, zorder=5)
-    if crossing.bounded:
-        low, high = crossing.low or crossing.batches[0], crossing.high or crossing.batches[1]
-        axes.plot([low, high], [crossing.rate] * 2, "-", color="black", linewidth=1.4, zorder=5)
+    axes.plot([crossing.low, crossing.high], [crossing.rate] * 2, "-", color="black", linewidth=1.4, zorder=5)
 
 
 def _draw_cells(

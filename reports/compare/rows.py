@@ -1,18 +1,21 @@
-"""The rows of a compare of contenders: matched cases, crossovers, best variants, ceilings, environments."""
+"""The rows of a compare of contenders: matched cases, crossovers, best variants, ceilings, yardsticks, environments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
 
 from bench.record.conditions import is_state
 from bench.record.run import Outcome
+from reports.compare.alike import LOAD
 from reports.compare.contenders import Contender, Point
 from reports.compare.crossings import (
     Crossing,
     all_points,
     best_variants,
+    compare_with_one,
     crossings,
     speedup_over,
     usd_per_million_images,
@@ -90,18 +93,24 @@ def crossover_rows(match: Match) -> list[dict[str, Any]]:
         model, step, dtype, compile_ = crossing.curve
         smallest, largest = crossing.batches
         fields = asdict(crossing) | {"course": crossing.course.value, "smallest": smallest, "largest": largest}
+        fields["untold"] = ", ".join(map(str, crossing.untold)) or None
         axes = {"model": model, "step": step, "dtype": dtype, "compile": compile_}
         rows.append(axes | {name: value for name, value in fields.items() if name not in ("curve", "batches", "rate")})
     return rows
 
 
 def best_rows(match: Match) -> list[dict[str, Any]]:
-    """Return one row for each contender's best variant at each model, step and batch."""
+    """Return one row for each contender's best variant at each model, step and batch.
+
+    Best and fastest are by the medians; the warnings name what cannot be told from them.
+    """
     rows = []
     best_of = {contender.name: best_variants(contender) for contender in match.contenders}
     for key in dict.fromkeys(key for best in best_of.values() for key in best):
-        cells = [best[key][1] for best in best_of.values() if key in best]
-        fastest = min(cell.seconds.centre for cell in cells if cell.seconds)
+        cells = {name: best[key][1] for name, best in best_of.items() if key in best}
+        leader = min(cells, key=lambda name: median(cells[name].logs))
+        shares = {name: speedup_over(cells[leader], cell) for name, cell in cells.items() if name != leader}
+        rivals = [name for name, share in shares.items() if not compare_with_one(share)]
         for contender in match.contenders:
             if key not in best_of[contender.name]:
                 continue
@@ -112,11 +121,38 @@ def best_rows(match: Match) -> list[dict[str, Any]]:
                 | {"variant": variant_label(point.dtype, point.compile)}
                 | figures("seconds", cell.seconds, interval=True)
                 | {"images_per_second": point.batch / cell.seconds.centre if cell.seconds else None}
-                | {"share_of_best": fastest / cell.seconds.centre if cell.seconds else None}
+                | figures("share_of_best", shares.get(contender.name, Summary(centre=1.0, n=1)), interval=True)
                 | figures("share_of_attainable", cell.figures["share_of_attainable"], interval=True)
                 | {"usd_per_million_images": price and usd_per_million_images(cell, point.batch, price)}
+                | {"warnings": tuple(_list_rivals(contender, point, rivals if contender.name == leader else ()))}
             )
     return rows
+
+
+def _list_rivals(contender: Contender, best: Point, rivals: Sequence[str]) -> Iterator[str]:
+    """Yield what cannot be told from a best variant: the contender's other ones, and the best of other contenders."""
+    others = [
+        variant_label(point.dtype, point.compile)
+        for point, cell in contender.cells.items()
+        if point != best and point._replace(dtype=best.dtype, compile=best.compile) == best and cell.logs
+        if not compare_with_one(speedup_over(contender.cells[best], cell))
+    ]
+    if others:
+        yield f"best by its median; {', '.join(others)} cannot be told from it"
+    if rivals:
+        yield f"fastest by its median; {', '.join(rivals)} cannot be told from it"
+
+
+def yardstick_rows(match: Match) -> list[dict[str, Any]]:
+    """Return one row for each contender: its yardstick, and the load when its run started."""
+    return [
+        {"contender": contender.name, "description": contender.description}
+        | figures("yardstick_seconds", yardsticks.seconds if yardsticks else None, interval=True)
+        | {"yardstick_spread": yardsticks.spread if yardsticks else None}
+        | {"load_at_start": contender.facts.get(LOAD), "started": contender.facts.get("run.started")}
+        for contender in match.contenders
+        for yardsticks in [contender.yardsticks]
+    ]
 
 
 def ceiling_rows(match: Match) -> list[dict[str, Any]]:

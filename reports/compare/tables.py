@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.record.case import compile_label
-from reports.compare.crossings import Course
-from reports.compare.rows import Match, best_rows, ceiling_rows, crossover_rows, environment_rows, matched_rows
+from reports.compare.crossings import NO_INTERVAL, Course
+from reports.compare.rows import (
+    Match,
+    best_rows,
+    ceiling_rows,
+    crossover_rows,
+    environment_rows,
+    matched_rows,
+    yardstick_rows,
+)
 from reports.figures.frame import list_notes
 from reports.show.table import Column, Row, Table, axis_column, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, seconds
@@ -41,20 +49,38 @@ def _latency(row: Row) -> str:
 
 
 def _where(row: Row) -> str:
-    """Return the batch of a crossing with its interval; an end beyond what was measured is open."""
-    if not present(row["at"]):
-        return ABSENT
-    if not row["bounded"]:
-        return f"{row['at']:.3g}"
-    low = f"{row['low']:.3g}" if present(row["low"]) else f"below {row['smallest']}"
-    high = f"{row['high']:.3g}" if present(row["high"]) else f"beyond {row['largest']}"
-    return f"{row['at']:.3g} [{low}, {high}]"
+    """Return the batch of a crossing with its interval."""
+    return f"{row['at']:.3g} [{row['low']:.3g}, {row['high']:.3g}]" if present(row["at"]) else ABSENT
 
 
 def _course(row: Row) -> str:
     if row["course"] in (Course.FASTER, Course.SLOWER):
         return f"{row['course']} from {row['smallest']} to {row['largest']}"
-    return str(row["course"])
+    if row["course"] != Course.UNTOLD:
+        return str(row["course"])
+    elsewhere = f"; {row['elsewhere']} elsewhere" if row["elsewhere"] else ""
+    return f"{row['course']} at {row['untold']}{elsewhere}"
+
+
+def _explain_course(row: Row) -> tuple[str, ...]:
+    """Return why a course cannot be told where that is for want of intervals."""
+    return () if row["bounded"] else (NO_INTERVAL,)
+
+
+def _share_of_best(row: Row) -> str:
+    low, high = row["share_of_best_low"], row["share_of_best_high"]
+    interval = f" [{100 * low:.1f}, {100 * high:.1f}]" if present(low) and present(high) else ""
+    return f"{percent(row['share_of_best'])}{interval}"
+
+
+def _yardstick(row: Row) -> str:
+    spread = "" if row["yardstick_spread"] is None else f", {percent(row['yardstick_spread'])}"
+    figure = read_figure("yardstick_seconds", Unit.SECONDS, interval=True)(row)
+    return f"{figure}{spread}" if present(row["yardstick_seconds"]) else ABSENT
+
+
+def _load(row: Row) -> str:
+    return ABSENT if row["load_at_start"] is None else str(row["load_at_start"])
 
 
 _MODEL, _STEP, _DTYPE = (axis_column(name) for name in ("model", "step", "dtype"))
@@ -78,13 +104,16 @@ COMPARE_TABLES: dict[str, CompareTable] = {
             Column(header="best variant", read=read_word("variant"), right=False),
             _TIME,
             _IMAGES,
-            Column(header="of the fastest", read=lambda row: percent(row["share_of_best"])),
+            Column(header="of the fastest", read=_share_of_best),
             _ATTAINED,
             _COST,
         ),
         empty="Nothing was timed.",
         meaning="For each model, step and batch the fastest variant that a contender measured, whatever its precision; "
-        "*of the fastest* is the time of the fastest contender over its own.",
+        "*of the fastest* is the time of the fastest contender over its own, with the rank-sum interval (95 %). "
+        "Best and fastest are by the medians; a note names what cannot be told from them.",
+        notes=list_notes,
+        marked=3,
     ),
     "matched": CompareTable(
         title="Matched cases, speed-up over {reference}",
@@ -128,7 +157,11 @@ COMPARE_TABLES: dict[str, CompareTable] = {
         empty="No curve has two batches in common.",
         meaning="Between two measured batches the logarithm of the speed-up is a straight line over the logarithm of "
         "the batch; the interval reaches from where one end of the speed-ups' intervals crosses 1 to where the other "
-        "does. An end that lies beyond the measured batches is open.",
+        "does. A contender *overtakes* only if its whole interval lies below 1 at one batch and above 1 at a later "
+        "one, and it is *faster* only if the whole interval lies above 1 at every batch. Otherwise the course *cannot "
+        "be told*, at the batches at which the interval includes 1 or at which there is none.",
+        notes=_explain_course,
+        marked=3,
     ),
     "ceilings": CompareTable(
         title="What each allows at best",
@@ -147,6 +180,20 @@ COMPARE_TABLES: dict[str, CompareTable] = {
         "is a case's FLOP rate over the smaller of the products' rate and its arithmetic intensity times the copies' "
         "rate (the roofline); the intensity is exact FLOPs over the bytes that must be read and written at least.",
     ),
+    "yardstick": CompareTable(
+        title="In which state each machine was",
+        rows=yardstick_rows,
+        columns=(
+            _CONTENDER,
+            Column(header="yardstick, spread", read=_yardstick),
+            Column(header="load at start", read=_load),
+        ),
+        empty="Nothing was timed.",
+        meaning="*Yardstick* is the time of one product of two fixed matrices on the device, read in every set: the "
+        "median over launches with its 95 % interval, and the relative interquartile range of all readings. Where the "
+        "yardsticks of one device differ between two runs, its state differed, and so may all times. *Load at start* "
+        "is the mean number of processes that ran or waited in the minute before.",
+    ),
     "environment": CompareTable(
         title="Where they differ",
         rows=environment_rows,
@@ -155,9 +202,10 @@ COMPARE_TABLES: dict[str, CompareTable] = {
             Column(header="value", read=read_word("value"), right=False),
             Column(header="contenders", read=read_word("contenders"), right=False),
         ),
-        empty="No fact of the environments differs.",
+        empty="No recorded property differs. States, such as the load, are in the table yardstick.",
         meaning="Every recorded fact that is not the same for all contenders, field by field: a difference in time "
-        "may be a difference in one of these.",
+        "may be a difference in one of these. States, such as the load, differ between any two runs and are left out; "
+        "the yardsticks and the load at start are in the table before.",
     ),
 }
 """Every table of a compare by name, in display order."""

@@ -14,21 +14,27 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from bench.files.parse_json import UnreadableError
+from bench.record.case import Case
+from bench.record.conditions import Environment
 from reports.__main__ import main
+from reports.compare.alike import warn_of_alike
 from reports.compare.contenders import Cell, Contender, Point, load_contenders
 from reports.compare.crossings import (
     NO_INTERVAL,
     Course,
+    Crossing,
     crossings,
     speedup_over,
     usd_per_million_images,
     zero_crossings,
 )
-from reports.compare.rows import Match, all_crossings, best_rows, environment_rows, matched_rows
+from reports.compare.rows import Match, all_crossings, best_rows, environment_rows, matched_rows, yardstick_rows
 from reports.compare.tables import COMPARE_TABLES
-from reports.show.table import Format
+from reports.figures.yardsticks import collect_yardsticks
+from reports.show.table import MARKDOWN, Format
 from reports.stats.intervals import Summary
 from tests.makers.contenders import on_card, on_cpu, run_on, stored
+from tests.makers.runs import YARDSTICK, slices
 
 
 @pytest.fixture
@@ -76,7 +82,9 @@ def cell(values: Sequence[float]) -> Cell:
 def contender(name: str, seconds: dict[int, Sequence[float]]) -> Contender:
     """Return a contender with one curve, seconds by batch and launch."""
     cells = {Point("mlp", "forward", batch, "float32", "off"): cell(values) for batch, values in seconds.items()}
-    return Contender(name=name, source=name, device="cpu", description=name, facts={}, roofs={}, cells=cells)
+    return Contender(
+        name=name, source=name, device="cpu", description=name, facts={}, yardsticks=None, roofs={}, cells=cells
+    )
 
 
 def test_speedup_is_the_ratio_of_medians_with_the_rank_sum_interval() -> None:
@@ -146,13 +154,141 @@ def test_interval_of_a_crossing_holds_it_and_widens_with_the_scatter() -> None:
     assert 1 < width(0.02) < width(0.1)
 
 
-def test_interval_beyond_what_was_measured_is_open() -> None:
-    """At the smallest batch the two cannot be told apart, so it may have been overtaken before."""
-    base = contender("base", {4: [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7, 1.0], 64: [4.0] * 8})
-    other = contender("other", {4: [1.1] * 8, 64: [1.1] * 8})
-    (found,) = crossings(base, other)
-    assert found.low is None
+NOISY = [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7, 1.0]
+"""Seconds of eight launches that cannot be told from 1.1."""
+
+
+def course_of(by_batch: dict[int, tuple[Sequence[float], Sequence[float]]]) -> Crossing:
+    """Return the only course of a contender, given the launches of base and of it at each batch."""
+    base = contender("base", {batch: launches for batch, (launches, _) in by_batch.items()})
+    (found,) = crossings(base, contender("other", {batch: launches for batch, (_, launches) in by_batch.items()}))
+    return found
+
+
+def test_course_cannot_be_told_where_an_interval_includes_1() -> None:
+    """At the smallest batch the two cannot be told apart: it may be faster there, or slower."""
+    found = course_of({4: (NOISY, [1.1] * 8), 64: ([4.0] * 8, [1.1] * 8)})
+    assert (found.course, found.untold, found.elsewhere) == (Course.UNTOLD, (4,), "faster")
+    assert (found.at, found.low, found.high) == (None, None, None)
+    found = course_of({4: (NOISY, [0.9] * 8), 64: (NOISY, [0.9] * 8)})
+    assert (found.course, found.untold, found.elsewhere) == (Course.UNTOLD, (4, 64), None)
+
+
+def test_course_cannot_be_told_without_intervals() -> None:
+    """A hundred times as fast in two launches is not enough to say so."""
+    found = course_of({4: ([1.0] * 2, [0.01] * 2), 64: ([1.0] * 2, [0.01] * 2)})
+    assert (found.course, found.bounded, found.untold) == (Course.UNTOLD, False, (4, 64))
+
+
+def test_crossing_lies_between_batches_that_can_be_told() -> None:
+    """Where it cannot be told at a batch between, the interval is as wide as that makes it."""
+    found = course_of({4: ([1.0] * 8, [2.0] * 8), 16: (NOISY, [1.1] * 8), 64: ([4.0] * 8, [1.1] * 8)})
+    assert found.course is Course.OVERTAKES
+    assert found.untold == (16,)
+    assert found.at is not None
+    assert found.low is not None
     assert found.high is not None
+    assert 4 < found.low < found.at < found.high < 64
+    assert found.low < 16 < found.high
+
+
+def test_noise_around_1_is_one_crossing() -> None:
+    """The medians cross three times, and the intervals tell one of them only."""
+    noisy = {16: ([1.0, 1.3, 0.8] * 3, [0.98] * 9), 32: ([1.0, 1.3, 0.8] * 3, [1.02] * 9)}
+    found = course_of({4: ([1.0] * 9, [2.0] * 9), **noisy, 64: ([4.0] * 9, [1.1] * 9)})
+    assert found.course is Course.OVERTAKES
+
+
+def test_a_and_a_claims_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two runs of one machine that scatter alike: no sentence says that one of them is faster."""
+    random = Random(5)
+
+    def noisy(case: Case) -> float:
+        return on_cpu(case) * random.uniform(0.4, 2.5)
+
+    def scattered(path: Path) -> Path:
+        run = run_on("cpu", on_cpu)
+        made = [replace(one, slices=slices([noisy(one.case)] * 3)) if one.slices else one for one in run.measurements]
+        return stored(replace(run, measurements=tuple(made)), path)
+
+    paths = [scattered(tmp_path / f"{name}.json") for name in "ab"]
+    said = printed(capsys, *paths, "--table", "all")
+    assert "cannot be told at 1, 64, 1024" in said
+    assert "fastest by its median; " in said
+    assert not any(word in said for word in ("faster at", "slower at", "overtakes", "falls behind"))
+    assert "the same in every recorded fact" not in said
+
+
+def in_another_state(factor: float, load: float, path: Path, *, device: str = "cpu") -> Path:
+    """Write a run of a machine that was so many times slower, yardstick and all."""
+    run = run_on(device, lambda case: factor * on_cpu(case))
+    made = [
+        replace(one, slices=replace(one.slices, yardstick_seconds=(factor * YARDSTICK,) * 3)) if one.slices else one
+        for one in run.measurements
+    ]
+    environment = Environment(facts={**run.environment.facts, "machine.load_at_start": load})
+    return stored(replace(run, measurements=tuple(made), environment=environment), path)
+
+
+def test_runs_that_are_alike_and_differ_are_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What differs, by how much, and what to do; in the text and on the page, before any number."""
+    paths = [in_another_state(1.0, 0.1, tmp_path / "calm.json"), in_another_state(1.5, 4.1, tmp_path / "busy.json")]
+    said = printed(capsys, *paths)
+    warning = (
+        "busy and calm are the same in every recorded fact, and yet 6 of 6 matched times differ beyond their intervals "
+        "(1.50 times as long in busy); the yardstick took 27.00 µs against 18.00 µs; the load at start was 4.1 against "
+        "0.1. No property that is recorded explains this: the likely cause is the state of the machine, and not the "
+        "contenders. Measure both again on an idle machine."
+    )
+    assert said.split("\n\n")[1] == warning
+    rows = yardstick_rows(match_of(paths))
+    assert [row["load_at_start"] for row in rows] == [0.1, 4.1]
+    assert [row["yardstick_seconds"] for row in rows] == pytest.approx([YARDSTICK, 1.5 * YARDSTICK])
+    assert "27.00 µs [27.00, 27.00], 0.0 %" in printed(capsys, *paths, "--table", "yardstick")
+    printed(capsys, *paths, "--out", tmp_path / "page")
+    assert f"**{MARKDOWN.escape(warning)}**" in (tmp_path / "page" / "compare.md").read_text()
+
+
+def test_runs_that_are_alike_and_do_not_differ_are_none(tmp_path: Path) -> None:
+    """Whatever the load was."""
+    paths = [in_another_state(1.0, 0.1, tmp_path / "a.json"), in_another_state(1.0, 4.1, tmp_path / "b.json")]
+    assert warn_of_alike(load_contenders(paths)) == []
+
+
+def test_runs_that_are_not_alike_may_differ(files: list[Path]) -> None:
+    """A card is not a processor."""
+    assert warn_of_alike(load_contenders(files)) == []
+
+
+def test_one_case_in_twenty_may_miss_its_interval() -> None:
+    """Chance alone makes some intervals exclude 1; one that is far beyond chance is enough."""
+    same = dict.fromkeys(range(2, 31), (NOISY, NOISY))
+    near = [value * 1.45 for value in NOISY]
+    assert speedup_over(cell(NOISY), cell(near)).high < 1  # type: ignore[union-attr,operator]
+
+    def warned(by_batch: dict[int, tuple[Sequence[float], Sequence[float]]]) -> list[str]:
+        sides = [
+            contender(name, {batch: pair[side] for batch, pair in by_batch.items()}) for side, name in enumerate("ab")
+        ]
+        return warn_of_alike(sides)
+
+    assert warned({1: (NOISY, near), **same}) == []
+    assert len(warned({1: (NOISY, [value * 9 for value in NOISY]), **same})) == 1
+    assert len(warned({1: (NOISY, near)})) == 1
+
+
+def test_reading_of_the_yardstick_counts_once() -> None:
+    """All variants of a set share it."""
+    run = run_on("cpu", on_cpu, batches=(1,), launches=2)
+    readings = {"float32": (1.0, 2.0, 3.0), "bfloat16": (1.0, 2.0, 3.0)}
+    made = [
+        replace(one, slices=replace(one.slices, yardstick_seconds=readings[one.case.dtype])) if one.slices else one
+        for one in run.measurements
+    ]
+    found = collect_yardsticks(replace(run, measurements=tuple(made)), "cpu")
+    assert found is not None
+    assert (found.seconds.centre, found.seconds.n, found.spread) == (2.0, 2, pytest.approx(0.75))
+    assert collect_yardsticks(run, "cuda") is None
 
 
 @pytest.mark.parametrize(("factor", "course"), [(0.5, Course.FASTER), (2.0, Course.SLOWER)])
