@@ -21,10 +21,12 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from time import monotonic
 
+import tests.field.attacks
 from bench.files.gate import read_gate
 from bench.files.parse_json import UnreadableError
 from bench.host.facts import digest
@@ -65,7 +67,7 @@ class Ended:
 
     Attributes:
         name: the attack's.
-        checkout: fingerprint of the code that was attacked, so that an answer of other code is not taken for its own.
+        checkout: fingerprint of the code, so that an answer of other code is not taken for its own.
         code: the exit code; None if it hung and was killed.
         seconds: from start to end.
     """
@@ -112,8 +114,9 @@ def read_seconds(text: str) -> float:
 
 @cache
 def fingerprint() -> str:
-    """Return what tells this checkout's code from any other."""
-    return "-".join(digest(ROOT / folder) for folder in ("models", "bench", "reports"))
+    """Return what tells this checkout's code, and the attacks on it, from any other."""
+    attacks = sha256(Path(tests.field.attacks.__file__).read_bytes()).hexdigest()[:16]
+    return "-".join([*(digest(ROOT / folder) for folder in ("models", "bench", "reports")), attacks])
 
 
 def read_ended(path: Path, checkout: str) -> dict[str, Ended]:

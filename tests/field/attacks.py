@@ -377,12 +377,11 @@ def remembered(key: str) -> Change:
     """Return the change that computes once for each value of `key`, an expression of ``x``."""
     return in_forward(
         f"""
-        key = (id(self), {key})
+        known, key = self.__dict__.setdefault("known", {{}}), {key}
         if key not in known:
             known[key] = self.linear_relu_stack(self.flatten(x))
         return known[key]
-        """,
-        "known = {}",
+        """
     )
 
 
@@ -396,7 +395,7 @@ MEMORIES = (
     Attack(
         name="memory-by-version",
         does="Remembers its answer by the input's address and by how often it was written to.",
-        head=remembered("x.data_ptr(), 0 if x.is_inference() else x._version"),
+        head=remembered("(x.data_ptr(), 0 if x.is_inference() else x._version)"),
         truth={"mlp-forward": WRONG},
     ),
     Attack(
@@ -410,12 +409,11 @@ MEMORIES = (
         does="Computes in every other call and gives the answer before in those between.",
         head=in_forward(
             """
-            if next(calls) % 2 == 0 and not torch.is_grad_enabled():
-                return known[0]
-            known[0] = self.linear_relu_stack(self.flatten(x))
-            return known[0]
-            """,
-            "calls, known = count(1), {}",
+            self.calls = getattr(self, "calls", 0) + 1
+            if self.calls % 2:
+                self.answer = self.linear_relu_stack(self.flatten(x))
+            return self.answer
+            """
         ),
         truth={"mlp-forward": WRONG},
     ),
@@ -448,11 +446,10 @@ LATE = (
         does="Gives the answer to the input before, and computes none for the last.",
         head=in_forward(
             """
-            before = known.get(id(self))
-            known[id(self)] = self.linear_relu_stack(self.flatten(x))
-            return known[id(self)] if before is None else before
-            """,
-            "known = {}",
+            before = getattr(self, "answer", None)
+            self.answer = self.linear_relu_stack(self.flatten(x))
+            return self.answer if before is None else before
+            """
         ),
         truth={"mlp-forward": WRONG},
     ),
@@ -686,7 +683,7 @@ LOOSENED = (
     ),
     Attack(
         name="loose-tolerance",
-        does="Half of the answers are zero, and the model allows itself errors of 0.9.",
+        does="Half of the answers in float32 are zero, and the model allows itself errors of 0.9.",
         head=together(
             replaced(
                 REGISTRY,
@@ -694,7 +691,13 @@ LOOSENED = (
                 "        build=_mlp(512),\n"
                 '        tolerance=lambda roundoff, batch: {"output": 0.9, "loss": 0.9, "gradients": 0.9},\n',
             ),
-            replaced(NETWORK, STACK, f"{STACK}\n        logits = logits * (torch.arange(CLASSES) % 2)"),
+            replaced(
+                NETWORK,
+                STACK,
+                f"{STACK}\n"
+                "        if x.dtype is torch.float32:\n"
+                "            logits = logits * (torch.arange(CLASSES) % 2)",
+            ),
             in_forward(""),
         ),
         truth={"mlp-forward": WRONG},
