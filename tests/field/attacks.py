@@ -752,9 +752,9 @@ ATTACKS = {
 
 SHORT = (
     "identical",
-    "slower",
     "stall-30ms",
     "lazy-subclass",
+    "lazy-meta",
     "memory-by-id",
     "zeros-without-collector",
     "data-file",
