@@ -169,29 +169,24 @@ def spin(seconds):
 
 SLOWER, WRONG, UNCHANGED, FASTER = Truth.SLOWER, Truth.WRONG, Truth.UNCHANGED, Truth.FASTER
 
-STALL = r"\bstall|\btail|slowest"
-
 STALLS = (
     Attack(
         name="stall-60ms",
         does="Spins for 60 ms in every 80th call, so that most slices hold none of it.",
         head=in_forward("if next(calls) % 80 == 0:\n    spin(0.06)", f"calls = count(1)\n{SPIN}"),
         truth={"mlp-forward": SLOWER},
-        clue=STALL,
     ),
     Attack(
         name="stall-30ms",
         does="Spins for 30 ms in every 40th call.",
         head=in_forward("if next(calls) % 40 == 0:\n    spin(0.03)", f"calls = count(1)\n{SPIN}"),
         truth={"mlp-forward": SLOWER},
-        clue=STALL,
     ),
     Attack(
         name="stall-by-sleep",
         does="Sleeps for 60 ms in every 80th call, which costs no processor time.",
         head=in_forward("if next(calls) % 80 == 0:\n    sleep(0.06)", "calls = count(1)"),
         truth={"mlp-forward": SLOWER},
-        clue=STALL,
     ),
 )
 

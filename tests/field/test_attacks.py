@@ -67,6 +67,14 @@ def test_there_are_enough_attacks_and_their_names_are_their_own():
     assert all(attack.truth and attack.does.endswith(".") for attack in ATTACKS.values())
 
 
+@pytest.mark.parametrize("truth", [Truth.SLOWER, Truth.WRONG])
+def test_no_clue_fits_an_answer_that_names_nothing(truth):
+    """A word that stands in every answer would make every pass honest."""
+    answer = conclude(gate_of(slower={OTHER: 0.1}))
+    judgements = {name: judge(attack_of(truth, attack.clue), answer, 1).judgement for name, attack in ATTACKS.items()}
+    assert set(judgements.values()) == {Judgement.WRONG}
+
+
 def test_text_that_does_not_stand_there_once_is_refused(tree):
     """A change that changes nothing would be judged as if it had been made."""
     with pytest.raises(ValueError, match="stands there 0 times"):
