@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import comb
+from math import comb, exp
+from statistics import median
 
 from bench.record.conditions import Scalar, is_state
 from reports.compare.contenders import Contender
@@ -60,22 +61,22 @@ def _describe_pair(one: Contender, other: Contender) -> Iterator[str]:
 
 
 def _compare_cases(one: Contender, other: Contender) -> Iterator[str]:
-    ratios = [
-        ratio
+    pairs = [
+        (cell.logs, other.cells[point].logs)
         for point, cell in one.cells.items()
-        if point in other.cells and (ratio := speedup_of_logs(other.cells[point].logs, cell.logs)) is not None
+        if cell.logs and point in other.cells and other.cells[point].logs
     ]
-    differing = [ratio.centre for ratio in ratios if compare_with_one(ratio)]
-    single = CHANCE / max(1, len(ratios))
-    certain = any(
-        compare_with_one(speedup_of_logs(other.cells[point].logs, cell.logs, confidence=1 - single))
-        for point, cell in one.cells.items()
-        if point in other.cells
-    )
-    if certain or (differing and _chance_of(len(differing), len(ratios)) <= CHANCE):
+    apart = [pair for pair in pairs if compare_with_one(speedup_of_logs(*pair))]
+    if not apart:
+        return
+    differing = [exp(median(after) - median(before)) for before, after in apart]
+    confidence = 1 - CHANCE / len(pairs)
+    if _chance_of(len(differing), len(pairs)) <= CHANCE or any(
+        compare_with_one(speedup_of_logs(*pair, confidence=confidence)) for pair in apart
+    ):
         least, most = f"{min(differing):.2f}", f"{max(differing):.2f}"
         yield (
-            f"{len(differing)} of {len(ratios)} matched times differ beyond their intervals "
+            f"{len(differing)} of {len(pairs)} matched times differ beyond their intervals "
             f"({least if least == most else f'{least} to {most}'} times as long in {other.name})"
         )
 

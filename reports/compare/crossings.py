@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from math import exp, log2
 from statistics import median, median_low
@@ -17,6 +18,9 @@ from reports.stats.intervals import CONFIDENCE, LEAST_LAUNCHES, Summary, shift_i
 NO_INTERVAL = f"no interval: it takes {LEAST_LAUNCHES} launches on either side"
 """A ratio of fewer launches has this warning."""
 
+
+MOST_RATIOS = 1 << 17
+"""So many ratios are kept: several tables need each, and its interval looks at every pair of launches."""
 
 Line = Sequence[tuple[float, float]]
 """Points of a curve that is straight between them, from left to right."""
@@ -31,7 +35,10 @@ def speedup_over(base: Cell, other: Cell) -> Summary | None:
     return speedup_of_logs(base.logs, other.logs)
 
 
-def speedup_of_logs(base: Sequence[float], other: Sequence[float], *, confidence: float = CONFIDENCE) -> Summary | None:
+@lru_cache(maxsize=MOST_RATIOS)
+def speedup_of_logs(
+    base: tuple[float, ...], other: tuple[float, ...], *, confidence: float = CONFIDENCE
+) -> Summary | None:
     """Return `speedup_over` of the ln of the seconds of each launch."""
     if not base or not other:
         return None
