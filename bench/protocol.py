@@ -14,8 +14,8 @@ Both sides run the same ``bench``, so no version is exchanged; the driver reads 
 
 **Order.** Requests and replies alternate: the next request comes after the reply to the one before, never earlier.
 `Open` comes first, and once: a worker serves the device that it opened until it ends.
-Any other request may follow, as often as wanted, but for `TimeSlice`, whose case must have been made ready by `Prepare`
-and not been forgotten by `Drop` since: nothing is prepared inside a slice.
+Any other request may follow, as often as wanted, but for `TimeSlice` and `Verify`, whose case must have been made ready
+by `Prepare` and not been forgotten by `Drop` since: nothing is prepared inside a slice.
 A worker writes no line that was not asked for, and prints nothing to the terminal.
 
 **Failure.** Whatever a request raises is answered as a `Failure` with the outcome it stands for and a one-line reason,
@@ -178,6 +178,44 @@ class TimeSlice(Request[Timing]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The last answer of one more slice is right.
+
+    Attributes:
+        relative_errors: in norm against the float64 reference, by quantity.
+        seconds: what that slice and its check took.
+    """
+
+    relative_errors: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify(Request[Verified]):
+    """Verify a case that was timed: one more short slice by the timed code, on another input, and its last answer."""
+
+    case: Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FootprintTold:
+    """What the models' code left behind in a worker's process.
+
+    Attributes:
+        state: global settings that are not what they were when it began, each as ``before -> after``.
+        outside: files of modules that come from neither the models' folder nor what is installed, by module.
+    """
+
+    state: Mapping[str, str]
+    outside: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellFootprint(Request[FootprintTold]):
+    """Tell what the models' code left behind in this process so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class YardstickRead:
     """The yardstick's time, per product."""
 
@@ -326,11 +364,13 @@ REQUESTS: Mapping[str, type[Request[Any]]] = {
     "prepare": Prepare,
     "probe": Probe,
     "slice": TimeSlice,
+    "verify": Verify,
     "yardstick": ReadYardstick,
     "ceilings": FindCeilings,
     "counts": Count,
     "models": ListModels,
     "facts": TellFacts,
+    "footprint": TellFootprint,
     "drop": Drop,
     "exit": Exit,
     "warm": Warm,
@@ -348,11 +388,13 @@ ANSWERS: Mapping[type[Request[Any]], type] = {
     Prepare: Preparation,
     Probe: Done,
     TimeSlice: Timing,
+    Verify: Verified,
     ReadYardstick: YardstickRead,
     FindCeilings: CeilingsFound,
     Count: Counted,
     ListModels: ModelsListed,
     TellFacts: FactsTold,
+    TellFootprint: FootprintTold,
     Drop: Done,
     Warm: Warmed,
     Start: WorkerStarted,
@@ -366,6 +408,8 @@ Reply = (
     | Done
     | Preparation
     | Timing
+    | Verified
+    | FootprintTold
     | YardstickRead
     | CeilingsFound
     | Counted

@@ -46,12 +46,14 @@ class GateQuestion:
 
     Attributes:
         arms: both, by side.
+        from_branch_point: whether base's reference, where it is a commit, means the commit at which head left it.
         strict: whether an inconclusive case is a failure (exit code 7).
         add_blocks: whether to go on with the gate that --benchmark-json names.
         exhaust: whether to spend the whole budget even when every case is settled.
     """
 
     arms: Mapping[Side, Arm]
+    from_branch_point: bool
     strict: bool
     add_blocks: bool
     exhaust: bool

@@ -47,11 +47,13 @@ class Session:
         request: what was asked for.
         scratch: a folder that is gone when the session ends.
         images: what the network is fed.
+        own: files that this program writes itself, which are no part of what is timed.
     """
 
     request: Request
     scratch: Path
     images: Images
+    own: tuple[Path, ...] = ()
 
     @property
     def worker_setup(self) -> WorkerSetup:
@@ -72,6 +74,7 @@ class Session:
             data_reason=self.images.reason,
             left_out=self.request.unsteady,
             worker_facts=dict(worker_facts),
+            own=self.own,
         )
 
     def worker_facts(self, opener: Opener, devices: Iterable[str]) -> dict[str, Scalar]:
@@ -119,15 +122,19 @@ def missing_facts(device: str, reason: str | None) -> dict[str, Scalar]:
 
 
 @contextmanager
-def open_session(request: Request) -> Iterator[Session]:
+def open_session(request: Request, own: tuple[Path, ...] = ()) -> Iterator[Session]:
     """Make a session for the length of the block.
+
+    Args:
+        request: what was asked for.
+        own: files that this program writes itself.
 
     Raises:
         SetupError: if the images cannot be fetched.
         OSError: if a file cannot be read.
     """
     with scratch_folder() as scratch:
-        yield Session(request=request, scratch=scratch, images=locate_images(request, scratch))
+        yield Session(request=request, scratch=scratch, images=locate_images(request, scratch), own=own)
 
 
 def locate_images(request: Request, scratch: Path) -> Images:

@@ -20,17 +20,21 @@ from bench.record.gate import (
     Counts,
     Ending,
     Fault,
+    Footprint,
     Gate,
     GateEvent,
     GateFold,
     Looked,
     Opened,
     Plan,
+    Trees,
 )
 
 EVENTS: Mapping[str, type[Any]] = {
+    "trees": Trees,
     "opened": Opened,
     "counts": Counts,
+    "footprint": Footprint,
     "fault": Fault,
     "plan": Plan,
     "block": Block,

@@ -1,4 +1,4 @@
-"""One block of a gate: fresh processes of both arms, every case in quads of slices, one process at a time."""
+"""One block of a gate: each model in fresh processes of both arms, in quads of slices, one process at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.protocol import Failure, Timing
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
-from bench.record.gate import Block, Contest, Fault, Pairing, Plan, Share, quad_effects
+from bench.record.gate import Block, Contest, Fault, Footprint, Pairing, Plan, Share, quad_effects
 
 PILOT_QUADS = 6
 MEAN_QUADS, LEAST_QUADS, MOST_QUADS = 5, 3, 8
@@ -40,6 +40,9 @@ class ArmWorkers(Protocol):
 
     def make_opener(self, side: Side, *, first: bool) -> Opener:
         """Return what makes an arm's workers, whose code lies in the first or in the second of two equal slots."""
+
+    def is_shared(self, file: str) -> bool:
+        """Whether a file outside the compared trees lies in their repository, where both arms load it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,21 @@ class _Process:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    """What is timed in two processes of its own: nothing of it reaches another unit.
+
+    Attributes:
+        sides: whose processes these are.
+        contests: which of them each case of it is timed in.
+        shares: its cases, in order.
+    """
+
+    sides: tuple[Side, Side]
+    contests: tuple[Contest, ...]
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockTimer:
     """Times blocks.
 
@@ -91,7 +109,7 @@ class BlockTimer:
     stop: Callable[[], str | None]
     random: Random
 
-    def time(self, index: int, plan: Plan) -> Generator[Turn, None, Block]:
+    def time(self, index: int, plan: Plan) -> Generator[Turn | Footprint, None, Block]:
         """Time one block.
 
         Raises:
@@ -100,59 +118,68 @@ class BlockTimer:
         """
         begin = monotonic()
         base_first = self.random.random() < 0.5  # noqa: PLR2004  a fair coin
-        base, head, same = (
-            _Process(
-                side=side,
-                arm=self.arms[side],
-                supervisor=Supervisor(
-                    self.workers.make_opener(side, first=base_first is (side is Side.BASE)), self.settings, self.stop
-                ),
-            )
-            for side in (Side.BASE, Side.HEAD, Side.BASE)
-        )
-        processes = [base, head] if base_first else [head, base]
-        processes.insert(self.random.randrange(3), same)
         pairings: list[Pairing] = []
-        group = None
-        try:
-            for share in self._shuffled(plan):
-                yield Turn(block=index, case=share.case)
-                if share.case.group != group:
-                    group = share.case.group
-                    self._forget(processes)
-                contests = [(Contest.ARMS, head, 0.0)]
-                if share.case == plan.control:
-                    contests += [(Contest.SAME, same, 0.0), (Contest.SLOWED, same, plan.slowdown)]
-                busy = [
-                    process
-                    for process in processes
-                    if process is base or any(process is other for _, other, _ in contests)
-                ]
-                for process in busy:
-                    self._ready(process, share.case, index)
-                controls = self.random.sample(contests[1:], len(contests) - 1)
-                for contest, other, slowdown in [contests[0], *controls]:  # base has worked no more than head before
-                    pairings.append(self._pairing(contest, base, other, share, index, slowdown))
-        finally:
-            for process in processes:
-                process.supervisor.end()
+        for unit in self._units(plan):
+            yield from self._carry_out(unit, index, plan.slowdown, pairings, base_first=base_first)
         wall = monotonic() - begin
         return Block(index=index, base_first=base_first, wall_seconds=wall, pairings=tuple(pairings))
 
-    def _shuffled(self, plan: Plan) -> list[Share]:
-        """Return the cases in random order, those of a device and of a group one after the other.
+    def _units(self, plan: Plan) -> list[_Unit]:
+        """Return what gets processes of its own, in random order: each model on each device, and the controls.
 
-        The control's is the first of all, while the three processes are equally young; the right answer of a group is
-        computed once.
+        No order depends on which case the lot made the control: it is timed once more for that, in two processes that
+        do nothing else. Inside a unit the cases are shuffled, those of a group one after the other, whose right answer
+        is then computed once.
         """
-        first = next(share.case for share in plan.shares if share.case == plan.control)
         shuffled = self.random.sample(plan.shares, len(plan.shares))
-        devices = list(dict.fromkeys([first.device, *(share.case.device for share in shuffled)]))
-        groups = list(dict.fromkeys([first.group, *(share.case.group for share in shuffled)]))
-        return sorted(
-            shuffled,
-            key=lambda share: (devices.index(share.case.device), groups.index(share.case.group), share.case != first),
-        )
+        groups = list(dict.fromkeys(share.case.group for share in shuffled))
+        shares = sorted(shuffled, key=lambda share: groups.index(share.case.group))
+        owners = dict.fromkeys((share.case.device, share.case.model) for share in shares)
+        units = [
+            _Unit(
+                sides=(Side.BASE, Side.HEAD),
+                contests=(Contest.ARMS,),
+                shares=tuple(share for share in shares if (share.case.device, share.case.model) == owner),
+            )
+            for owner in owners
+        ]
+        control = next(share for share in plan.shares if share.case == plan.control)
+        both = tuple(self.random.sample((Contest.SAME, Contest.SLOWED), 2))
+        units.append(_Unit(sides=(Side.BASE, Side.BASE), contests=both, shares=(control,)))
+        return self.random.sample(units, len(units))
+
+    def _carry_out(
+        self, unit: _Unit, index: int, slowdown: float, pairings: list[Pairing], *, base_first: bool
+    ) -> Generator[Turn | Footprint, None, None]:
+        """Time every case of a unit, verify its last answers, and tell at last what its code left behind."""
+        base, other = (self._start(side, base_first=base_first) for side in unit.sides)
+        processes = [base, other] if base_first else [other, base]
+        group = None
+        try:
+            for share in unit.shares:
+                yield Turn(block=index, case=share.case)
+                if group not in (None, share.case.group):
+                    self._forget(processes)
+                group = share.case.group
+                for process in processes:
+                    self._ready(process, share.case, index)
+                for contest in unit.contests:
+                    slower = slowdown if contest is Contest.SLOWED else 0.0
+                    pairings.append(self._pairing(contest, base, other, share, index, slower))
+                for process in processes:
+                    self._verify(process, share.case, index)
+            for process in processes:
+                with process.supervisor.awake():
+                    told = tell_footprint(process.supervisor, process.side, unit.shares[-1].case, index, self.workers)
+                yield from told
+        finally:
+            for process in processes:
+                process.supervisor.end()
+
+    def _start(self, side: Side, *, base_first: bool) -> _Process:
+        """Return a process of one arm, which is made when it is first asked."""
+        opener = self.workers.make_opener(side, first=base_first is (side is Side.BASE))
+        return _Process(side=side, arm=self.arms[side], supervisor=Supervisor(opener, self.settings, self.stop))
 
     @staticmethod
     def _forget(processes: Sequence[_Process]) -> None:
@@ -168,6 +195,12 @@ class BlockTimer:
             )
         if isinstance(preparation, Failure):
             raise AbandonedError(fault_of(process.side, case, index, preparation))
+
+    def _verify(self, process: _Process, case: Case, index: int) -> None:
+        with process.supervisor.awake():
+            verified = process.supervisor.verify(process.arm.case(case), index)
+        if isinstance(verified, Failure):
+            raise AbandonedError(fault_of(process.side, case, index, verified))
 
     def _pairing(
         self, contest: Contest, base: _Process, other: _Process, share: Share, index: int, slowdown: float
@@ -207,6 +240,15 @@ class BlockTimer:
             involuntary_switches=sum(timing.involuntary_switches for timing in both),
             stolen_seconds=None if None in stolen else sum(filter(None, stolen)),
         )
+
+
+def tell_footprint(supervisor: Supervisor, side: Side, case: Case, launch: int, workers: ArmWorkers) -> list[Footprint]:
+    """Return what the code of a case's model left behind in its process; nothing if that has died meanwhile."""
+    told = supervisor.tell_footprint(case.device, launch)
+    if isinstance(told, Failure):
+        return []
+    shared = tuple(name for name, file in told.outside.items() if workers.is_shared(file))
+    return [Footprint(side=side, model=case.model, state=told.state, outside=told.outside, shared=shared)]
 
 
 def plan_of(pilot: Block, control: Case, floor: float) -> Plan:

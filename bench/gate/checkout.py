@@ -1,72 +1,24 @@
-"""Both arms' code in folders of their own, frozen when the run begins, and two equal slots they are imported from."""
+"""Both arms' code in folders of their own, frozen when the gate begins, and two equal slots they are imported from."""
 
 from __future__ import annotations
 
 import shutil
-import subprocess
-import tarfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-from bench.host.facts import digest
+from bench.gate.origin import Origin
+from bench.gate.tolerance import Tolerance, compare_tolerances, read_tolerance
+from bench.gate.tree import SETTINGS, Commit, Source, TreeError, find_differences, make_tree
+from bench.host.facts import COMPILED, ENGINE, TIMED, code_facts, digest_files
+from bench.host.git import GitError, git_line, git_paths
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Scalar
+from bench.record.gate import Trees
+from bench.request import SetupError
 
-TIMED = "models"
-"""The folder that is compared; how it is timed comes from the working tree for both."""
-
-ENGINE = "bench"
-"""The folder that times both arms."""
-
-LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "out")
-"""What no arm needs: compiled files of another interpreter, and reports."""
-
-
-class ExportError(Exception):
-    """An arm's code cannot be had; the message says why."""
-
-
-def export(root: Path, ref: str | None, target: Path) -> str:
-    """Copy an arm's ``models`` below `target`; return what it is: a commit's full name, or a folder's path.
-
-    Args:
-        root: the checkout this program runs from.
-        ref: a commit or branch of it, or a folder; None for the working tree.
-        target: a folder, made if it is not there.
-
-    Raises:
-        ExportError: if there is no such commit or folder, or it holds no models.
-    """
-    source = root if ref is None else Path(ref)
-    target.mkdir(parents=True, exist_ok=True)
-    if ref is None or source.is_dir():
-        if not (source / TIMED / "__init__.py").is_file():
-            raise ExportError(f"{source} holds no {TIMED}/__init__.py")
-        try:
-            shutil.copytree(source / TIMED, target / TIMED, ignore=LEFT_BEHIND)
-        except OSError as error:
-            raise ExportError(f"{source / TIMED} cannot be copied: {error.strerror or error}") from error
-        return "" if ref is None else str(source.resolve())
-    commit = _git(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
-    packed = _git(root, "archive", "--format=tar", commit, TIMED)
-    try:
-        with tarfile.open(fileobj=BytesIO(packed)) as archive:
-            archive.extractall(target, filter="data")
-    except (tarfile.TarError, OSError) as error:
-        raise ExportError(f"{commit} cannot be unpacked: {error}") from error
-    return commit
-
-
-def _git(root: Path, *arguments: str) -> bytes:
-    try:
-        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=True).stdout
-    except OSError as error:
-        raise ExportError(f"git cannot be executed: {error.strerror}") from error
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise ExportError(f"git {arguments[0]}: {lines[-1]}") from error
+MOST_LEFT_OUT = 100
+"""So many files that are in no tree are named; a folder of generated ones would fill the record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +37,7 @@ class Slots:
     def make(cls, root: Path, folder: Path) -> Slots:
         """Freeze the working tree's ``bench`` and return empty slots."""
         engine = folder / "engine"
-        shutil.copytree(root / ENGINE, engine / ENGINE, ignore=LEFT_BEHIND)
+        shutil.copytree(root / ENGINE, engine / ENGINE, ignore=shutil.ignore_patterns(COMPILED))
         for number in range(2):
             slot = folder / f"slot-{number}"
             slot.mkdir()
@@ -106,39 +58,113 @@ class ArmsCode:
     """The code of both arms, frozen; see `ArmsCode.freeze`.
 
     Attributes:
+        repository: the folder that the checkout's repository lies in; the checkout itself where there is none.
         slots: where workers import it from.
-        trees: the folder that holds an arm's ``models``, by side.
-        facts: commit and digest of each arm's ``models``.
-        trouble: why an arm's code cannot be had; None if both are there.
+        folders: the folder that holds an arm's ``models``, by side.
+        facts: commit and digest of each arm's ``models``, and of each file of it.
+        trees: what both are and in what they differ; None if one of them cannot be had.
+        trouble: why an arm's code cannot be had, or why there is nothing to compare; None if there is.
     """
 
+    repository: Path
     slots: Slots
-    trees: Mapping[Side, Path]
+    folders: Mapping[Side, Path]
     facts: Mapping[str, Scalar]
+    trees: Trees | None
     trouble: str | None
 
     @classmethod
-    def freeze(cls, root: Path, arms: Mapping[Side, Arm], folder: Path) -> ArmsCode:
+    def freeze(
+        cls,
+        root: Path,
+        arms: Mapping[Side, Arm],
+        origins: Mapping[Side, Origin],
+        folder: Path,
+        *,
+        tolerance: Tolerance,
+        own: Collection[Path] = (),
+    ) -> ArmsCode:
         """Copy both arms' code into a folder; what cannot be had is its trouble.
 
         Args:
-            root: the checkout, whose working tree an arm without a reference is.
+            root: the checkout, whose engine times both.
             arms: both, by side.
+            origins: where their code comes from.
             folder: a scratch folder.
+            tolerance: what is in force, which base's own commit may have had otherwise.
+            own: files that this program writes itself.
         """
-        trees = {side: folder / side for side in arms}
+        folders = {side: folder / side for side in arms}
         facts: dict[str, Scalar] = {}
-        trouble = None
-        for side, arm in arms.items():
+        prints: dict[Side, dict[str, str]] = {}
+        left_out: dict[str, str] = {}
+        trees = trouble = None
+        for side, origin in origins.items():
             try:
-                facts[f"arm.{side}.commit"] = export(root, arm.ref, trees[side]) or None
-                facts[f"arm.{side}.models"] = digest(trees[side] / TIMED)
-            except ExportError as error:
+                left_out |= make_tree(origin.source, folders[side], own)
+            except TreeError as error:
                 trouble = f"{side} cannot be exported: {error}"
-        return cls(slots=Slots.make(root, folder), trees=trees, facts=facts, trouble=trouble)
+                continue
+            prints[side] = digest_files(folders[side] / TIMED)
+            facts |= {f"arm.{side}.{name}": value for name, value in origin.facts.items()}
+            facts |= code_facts(f"arm.{side}.{TIMED}", prints[side])
+        if trouble is None:
+            trees = Trees(
+                differences=find_differences(folders[Side.BASE], folders[Side.HEAD], prints),
+                left_out=dict(list(left_out.items())[:MOST_LEFT_OUT]),
+                remarks=(
+                    *(f"{side}: {remark}" for side in Side for remark in origins[side].remarks),
+                    *_remark_engine(root, origins[Side.BASE].source),
+                    *_remark_tolerance(folders[Side.BASE], tolerance),
+                ),
+            )
+            if not trees.differences and arms[Side.BASE].runs_like(arms[Side.HEAD]):
+                trouble = origins[Side.BASE].same_commit
+        return cls(
+            repository=_find_repository(root),
+            slots=Slots.make(root, folder),
+            folders=folders,
+            facts=facts,
+            trees=trees,
+            trouble=trouble,
+        )
+
+    def is_shared(self, file: str) -> bool:
+        """Whether a file that is in no slot lies in the repository, where both arms load it."""
+        return Path(file).resolve().is_relative_to(self.repository)
 
     def place(self, side: Side, *, first: bool) -> Path:
         """Have one slot hold an arm's ``models``, the other slot the other arm's; return the arm's own slot."""
         other = Side.BASE if side is Side.HEAD else Side.HEAD
-        mine, theirs = self.trees[side], self.trees[other]
+        mine, theirs = self.folders[side], self.folders[other]
         return self.slots.place(mine, theirs)[0] if first else self.slots.place(theirs, mine)[1]
+
+
+def _find_repository(root: Path) -> Path:
+    try:
+        return Path(git_line(root, "rev-parse", "--show-toplevel")).resolve()
+    except GitError:
+        return root.resolve()
+
+
+def _remark_engine(root: Path, base: Source) -> list[str]:
+    """Return that what times both arms is head's, if base had it otherwise."""
+    if not isinstance(base, Commit):
+        return []
+    try:
+        changed = git_paths(root, "diff", "--name-only", "-z", "--no-ext-diff", base.name, "--", ENGINE)
+    except GitError:
+        return []
+    if not changed:
+        return []
+    files = "1 file" if len(changed) == 1 else f"{len(changed)} files"
+    return [f"{ENGINE} is the working tree's for both arms, which differs from base's in {files}: it is not compared"]
+
+
+def _remark_tolerance(base: Path, tolerance: Tolerance) -> list[str]:
+    """Return in what base's own commit tolerated something else than what is in force."""
+    try:
+        return compare_tolerances(read_tolerance(base / SETTINGS), tolerance)
+    except SetupError as error:
+        said = str(error).removeprefix(f"{base / SETTINGS}: ")
+        return [f"what base's own {SETTINGS} tolerated cannot be read: {said}"]

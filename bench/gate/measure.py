@@ -73,6 +73,10 @@ class GateWorkers:
         models_root = self.code.place(side, first=first)
         return partial(self.pool.open, program=program_of(self.arms[side]), models_root=models_root)
 
+    def is_shared(self, file: str) -> bool:
+        """Whether a file outside the compared trees lies in their repository, where both arms load it."""
+        return self.code.is_shared(file)
+
 
 def program_of(arm: Arm) -> Program:
     """Return what an arm's launcher is executed with."""
@@ -163,6 +167,9 @@ def measure(
     with Journal(journal_path) as journal:
         log = GateLog(GATE_FORMAT, begun, journal, earlier=() if earlier is None else earlier[1])
         try:
+            if workers.code.trees is not None:
+                log.add(workers.code.trees)
+                show(workers.code.trees, log.record)
             if trouble is None:
                 events = Blocks(
                     begun.cases,

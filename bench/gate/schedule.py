@@ -5,7 +5,7 @@ The consumer writes the journal and shows progress; while it does, nothing is be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from statistics import median
@@ -20,16 +20,17 @@ from bench.gate.block import (
     Turn,
     fault_of,
     plan_of,
+    tell_footprint,
 )
 from bench.processes.supervisor import StoppedError, Supervisor
 from bench.protocol import Failure
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
-from bench.record.gate import Block, Counts, Ending, Fault, Looked, Opened, Plan, Share
+from bench.record.gate import Block, Counts, Ending, Fault, Footprint, GateEvent, Looked, Opened, Plan, Share
 from bench.record.looks import LEAST_BLOCKS, is_look
 
-Event = Opened | Counts | Fault | Plan | Turn | Block | Looked | Ending
+Event = Turn | GateEvent
 
 
 class Blocks:
@@ -78,6 +79,8 @@ class Blocks:
         self._random = random
         self._timer = BlockTimer(arms=arms, settings=settings, workers=workers, stop=stop, random=random)
         self._walls: list[float] = []
+        self._shared = False
+        self._footprints: dict[tuple[Side, str], list[Footprint]] = {}
 
     def events(self) -> Iterator[Event]:
         """Carry out the gate; the last event is its Ending.
@@ -90,6 +93,8 @@ class Blocks:
             yield from self._open()
             if not self._cases:
                 reason = "no case is left that both arms can run"
+            elif self._shared:
+                reason = "both arms load files of this repository that are in neither tree"
             elif (late := self._late()) is not None:
                 reason = f"{late} before the first block; raise --budget"
             elif self._plan is not None or (yield from self._pilot()):
@@ -116,18 +121,46 @@ class Blocks:
                         faulty.add(case)
                     continue
                 models[side] = names
-                for case in self._cases:
-                    if case.model not in names or self._late() is not None:
-                        continue
-                    if fault := (yield from self._try(side, arm, supervisor, case)):
-                        yield fault
-                        faulty.add(case)
             finally:
                 supervisor.end()
+            for cases in self._by_model():
+                faulty |= yield from self._try_model(side, arm, [case for case in cases if case.model in names])
         if len(models) == len(self._arms):
             yield self._opened(models[Side.BASE], models[Side.HEAD])
         both = set.intersection(*map(set, models.values())) if len(models) == len(self._arms) else set()
         self._cases = [case for case in self._cases if case not in faulty and case.model in both]
+
+    def _by_model(self) -> list[list[Case]]:
+        """Return the cases in display order, those of a model on a device together."""
+        by_model: dict[tuple[str, str], list[Case]] = {}
+        for case in self._cases:
+            by_model.setdefault((case.model, case.device), []).append(case)
+        return list(by_model.values())
+
+    def _try_model(self, side: Side, arm: Arm, cases: Sequence[Case]) -> Generator[Event, None, set[Case]]:
+        """Try the cases of a model in a process of their own; return those with a fault."""
+        faulty: set[Case] = set()
+        opener = self._workers.make_opener(side, first=side is Side.BASE)
+        supervisor = Supervisor(opener, self._timeouts(), self._stop)
+        try:
+            for case in cases:
+                if self._late() is None and (fault := (yield from self._try(side, arm, supervisor, case))):
+                    yield fault
+                    faulty.add(case)
+            if cases and not supervisor.lost:
+                yield from self._left_behind(tell_footprint(supervisor, side, cases[-1], 0, self._workers))
+        finally:
+            supervisor.end()
+        return faulty
+
+    def _left_behind(self, footprints: Iterable[Footprint]) -> Iterator[Footprint]:
+        """Yield what was not told of an arm and a model before; what a process began as needs no telling."""
+        for footprint in footprints:
+            known = self._footprints.setdefault((footprint.side, footprint.model), [])
+            if (footprint.state or footprint.outside) and footprint not in known:
+                known.append(footprint)
+                self._shared = self._shared or bool(footprint.shared)
+                yield footprint
 
     def _opened(self, base: Sequence[str], head: Sequence[str]) -> Opened:
         """Return what only one arm has."""
@@ -168,9 +201,7 @@ class Blocks:
             control = control if control in self._cases else self._random.choice(self._cases)
             even = [Share(case=case, iterations=self._iterations[case], quads=PILOT_QUADS) for case in self._cases]
             try:
-                block = yield from self._timer.time(
-                    0, Plan(shares=tuple(even), control=control, slowdown=LEAST_SLOWDOWN)
-                )
+                block = yield from self._time(0, Plan(shares=tuple(even), control=control, slowdown=LEAST_SLOWDOWN))
             except AbandonedError as abandoned:
                 yield abandoned.fault
                 self._cases.remove(abandoned.fault.case)
@@ -180,12 +211,26 @@ class Blocks:
             return True
         return False
 
+    def _time(self, index: int, plan: Plan) -> Generator[Event, None, Block]:
+        """Time one block; what code left behind in it is told once."""
+        timing = self._timer.time(index, plan)
+        while True:
+            try:
+                event = next(timing)
+            except StopIteration as end:
+                block: Block = end.value
+                return block
+            if isinstance(event, Turn):
+                yield event
+            else:
+                yield from self._left_behind([event])
+
     def _carry_on(self) -> Generator[Event, None, tuple[str, bool]]:
         """Time blocks until a look settles everything or the budget ends; return why no more, and whether it broke."""
         number, looked = self._done, False
         while (reason := self._enough(number)) is None:
             try:
-                block = yield from self._timer.time(number + 1, self._live())
+                block = yield from self._time(number + 1, self._live())
             except AbandonedError as abandoned:
                 yield abandoned.fault
                 self._cases.remove(abandoned.fault.case)

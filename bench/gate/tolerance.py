@@ -81,6 +81,27 @@ def read_tolerance(path: Path) -> Tolerance:
         raise SetupError(f"{where}: {error}") from error
 
 
+def compare_tolerances(base: Tolerance, used: Tolerance) -> list[str]:
+    """Return in what base's own commit tolerated something else than what is in force, each a sentence."""
+    floors = [
+        f"the floor of {pattern} was {_say_floor(base.floors.get(pattern))} in base, is {_say_floor(floor)} in head"
+        for pattern in dict.fromkeys((*base.floors, *used.floors))
+        if base.floors.get(pattern) != (floor := used.floors.get(pattern))
+    ]
+    if not floors and list(base.floors) != list(used.floors):
+        floors = ["the floors stand in another order than in base, and the first pattern that fits counts"]
+    known = [
+        f"head accepts {acceptance.case} up to {acceptance.up_to:g} until {acceptance.until}, which base does not"
+        for acceptance in used.accepted
+        if acceptance not in base.accepted
+    ]
+    return [*floors, *known]
+
+
+def _say_floor(floor: float | None) -> str:
+    return "the default" if floor is None else f"{floor:g}"
+
+
 def share_of(value: object, what: str) -> float:
     """Return a floor, checked.
 

@@ -15,6 +15,7 @@ from bench.files.log import read_log
 from bench.files.parse_json import GATE_SECTION, UnreadableError
 from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
+from bench.gate.origin import find_origins
 from bench.gate.tolerance import Tolerance, read_tolerance, share_of
 from bench.host.folders import ROOT
 from bench.host.stopping import StopSwitch, stoppable
@@ -116,8 +117,10 @@ class GatePlugin:
             lambda gate: make_headline(conclude(gate, finished=False)),
         )
         arms = self._question.arms
-        with open_session(self._request) as session:
-            code = ArmsCode.freeze(ROOT, arms, session.scratch)
+        origins = find_origins(ROOT, arms, from_branch_point=self._question.from_branch_point)
+        own = self._publication.output.own
+        with open_session(self._request, own) as session:
+            code = ArmsCode.freeze(ROOT, arms, origins, session.scratch, tolerance=self._tolerance, own=own)
             with gate_workers(session, code, arms, terms.cases, wake=stop.wake) as workers:
                 log = measure(
                     session,

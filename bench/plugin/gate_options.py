@@ -35,8 +35,13 @@ def add_gate_options(parser: pytest.Parser) -> None:
         "--against",
         metavar="REF",
         default=None,
-        help="compare the working tree's models with those of a commit, branch or folder; a case that got slower "
-        "is a failed test",
+        help="compare the working tree's models with those of a commit or branch, where head's history left it, or of "
+        "a folder; a case that got slower is a failed test; A...B compares commit B in the same way",
+    )
+    gate.addoption(
+        "--against-tip",
+        action="store_true",
+        help="with --against: compare with REF as it is now, with what others did since head's history left it",
     )
     gate.addoption(
         "--arm",
@@ -68,7 +73,7 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
     get = config.getoption
     against, texts = get("against"), get("arm")
     if against is None and not texts:
-        for name in ("strict_gate", "add_blocks", "exhaust"):
+        for name in ("against_tip", "strict_gate", "add_blocks", "exhaust"):
             if get(name):
                 raise pytest.UsageError(f"--{name.replace('_', '-')} goes with --against or --arm")
         return None
@@ -81,8 +86,11 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
             raise pytest.UsageError(sentence)
     if get("add_blocks") and not get("benchmark_json"):
         raise pytest.UsageError("--add-blocks: name the gate with --benchmark-json")
+    if get("against_tip") and against is None:
+        raise pytest.UsageError("--against-tip goes with --against: --arm base=ref=REF is REF as it is now anyway")
     return GateQuestion(
         arms=arms,
+        from_branch_point=against is not None and not get("against_tip"),
         strict=bool(get("strict_gate")),
         add_blocks=bool(get("add_blocks")),
         exhaust=bool(get("exhaust")),
@@ -122,7 +130,7 @@ def parse_arms(against: str | None, texts: Sequence[str]) -> dict[Side, Arm]:
     if against is not None and not against.strip():
         raise ValueError("--against is empty: name a commit, a branch or a folder")
     if against is not None:
-        given[Side.BASE]["ref"] = against
+        given[Side.BASE]["ref"], given[Side.HEAD] = _split_range(against)
     for text in texts:
         name, _, rest = text.partition("=")
         if name not in list(Side):
@@ -137,6 +145,23 @@ def parse_arms(against: str | None, texts: Sequence[str]) -> dict[Side, Arm]:
                 raise ValueError(f"{key} of {name} is given twice")
             given[Side(name)][key] = value
     return {side: _arm(settings) for side, settings in given.items()}
+
+
+def _split_range(against: str) -> tuple[str, dict[str, str]]:
+    """Return base's reference and what ``--against`` says of head: ``main...topic`` names both, as for ``git diff``.
+
+    Raises:
+        ValueError: for two dots, which leave open what is meant.
+    """
+    base, dots, head = against.partition("...")
+    if not dots and ".." in against and not against.startswith((".", "/")) and "/.." not in against:
+        base, _, head = against.partition("..")
+        raise ValueError(f"{against} is not understood: write {base}...{head}, or {base} with --against-tip")
+    if not dots or against.startswith("."):
+        return against, {}
+    if not base:
+        raise ValueError(f"{against} names no base: write REF...{head}")
+    return base, {} if head in ("", "HEAD") else {"ref": head}
 
 
 def _arm(settings: Mapping[str, str]) -> Arm:

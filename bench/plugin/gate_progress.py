@@ -7,7 +7,7 @@ from typing import assert_never
 
 from bench.gate.block import Turn
 from bench.gate.schedule import Event
-from bench.record.gate import Block, Counts, Ending, Fault, Gate, Looked, Opened, Plan
+from bench.record.gate import Block, Counts, Ending, Fault, Footprint, Gate, Looked, Opened, Plan, Trees
 from bench.record.looks import LOOKS
 from reports.show.units import duration
 
@@ -48,7 +48,7 @@ class GateProgress:
                 self._write(f"look after {event.blocks} blocks: {self._headline(gate())}")
             case Ending():
                 self._write(f"done in {duration(event.wall_seconds)}: {event.reason}")
-            case Counts() | Opened():
+            case Counts() | Opened() | Trees() | Footprint():
                 pass  # the answer tells them
             case _:
                 assert_never(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from contextlib import ExitStack
 from datetime import datetime
@@ -36,13 +37,23 @@ class Output:
         """Return where pytest-benchmark is to write its JSON: aside, until `close`."""
         return JsonTarget(self.json_path, self._stack.enter_context(scratch_folder()) / "benchmark.json")
 
+    @property
+    def own(self) -> tuple[Path, ...]:
+        """Return every file that this program writes itself, should one of them lie beside what is timed."""
+        asides = self.journal_path.parent.glob(f"{glob.escape(self.journal_path.name)}.*")
+        return (self.json_path, self.journal_path, self._lock_path, *asides)
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.json_path.with_name(f".{self.json_path.name}.lock")
+
     def lock(self) -> None:
         """Keep other runs out of the places this one writes to, until `close`.
 
         Raises:
             pytest.UsageError: if another run is there.
         """
-        beside = [] if self._streamed else [self.json_path.with_name(f".{self.json_path.name}.lock")]
+        beside = [] if self._streamed else [self._lock_path]
         for path in (self.folder / ".lock", *beside):
             try:
                 self._stack.enter_context(lock(path, remove=True))

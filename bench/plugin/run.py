@@ -68,7 +68,7 @@ class RunPlugin:
                 f"a run that was cut off was there: its journal is kept as {aside}; --resume goes on with one"
             )
         with (
-            open_session(self._request) as session,
+            open_session(self._request, self._publication.output.own) as session,
             run_workers(session, cases, wake=stop.wake) as workers,
         ):
             return measure(

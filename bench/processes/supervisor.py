@@ -17,13 +17,17 @@ from bench.protocol import (
     Drop,
     Failure,
     FindCeilings,
+    FootprintTold,
     ListModels,
     Prepare,
     Probe,
     ReadYardstick,
     Request,
+    TellFootprint,
     TimeSlice,
     Timing,
+    Verified,
+    Verify,
 )
 from bench.record.case import Case, on_cpu
 from bench.record.conditions import Settings
@@ -120,6 +124,14 @@ class Supervisor:
         """Return one timed slice; see `TimeSlice`."""
         request = TimeSlice(case=case, iterations=iterations, lead=lead, slowdown=slowdown, singles=singles)
         return self._ask(case.device, launch, request)
+
+    def verify(self, case: Case, launch: int) -> Verified | Failure:
+        """Verify the last answer of one more slice of a case that was timed."""
+        return self._ask(case.device, launch, Verify(case=case))
+
+    def tell_footprint(self, device: str, launch: int) -> FootprintTold | Failure:
+        """Return what the models' code left behind in the worker so far."""
+        return self._ask(device, launch, TellFootprint())
 
     def read_yardstick(self, device: str, launch: int) -> float | Failure:
         """Return the yardstick's seconds per product."""

@@ -44,6 +44,10 @@ class Arm:
         """Return what this arm runs where `case` is compared."""
         return replace(case, dtype=self.dtype or case.dtype, compile=self.compile or case.compile)
 
+    def runs_like(self, other: Arm) -> bool:
+        """Whether nothing but the code can make the two differ."""
+        return replace(self, ref=None) == replace(other, ref=None)
+
     def launched_like(self, other: Arm) -> bool:
         """Whether one launcher can serve both: equal interpreter and environment."""
         return (self.python, self.variables) == (other.python, other.variables)

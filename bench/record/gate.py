@@ -178,6 +178,60 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileDifference:
+    """One file in which the trees of base and head differ.
+
+    Attributes:
+        path: of the file, from the folder above the compared one.
+        added: lines that only head has; None if lines are not counted, as in a binary file.
+        removed: lines that only base has; None together with `added`.
+    """
+
+    path: str
+    added: int | None
+    removed: int | None
+
+    def __post_init__(self) -> None:
+        not_negative(self, "added", "removed")
+        if (self.added is None) is not (self.removed is None):
+            raise ValueError(f"{self.path}: lines are counted on both sides or on none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trees:
+    """What base and head are, and in what they differ before anything is timed.
+
+    Attributes:
+        differences: files in which the compared trees differ, by path; empty if they are identical.
+        left_out: why a file is in neither tree although a checkout holds it, by path.
+        remarks: what a reader must know of both arms' origins and of what each tolerates, each a sentence.
+    """
+
+    differences: tuple[FileDifference, ...]
+    left_out: Mapping[str, str]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """What a model's code left in its process beside its answer, seen when that had done its part of a block.
+
+    Attributes:
+        side: which arm.
+        model: whose code.
+        state: global settings that are not what they were when the process began, each as ``before -> after``.
+        outside: files of modules that were loaded from neither the compared tree nor installed packages, by module.
+        shared: those of them that lie in the repository of the compared tree, so that both arms import the same file.
+    """
+
+    side: Side
+    model: str
+    state: Mapping[str, str]
+    outside: Mapping[str, str]
+    shared: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """Verdicts are looked at after so many blocks."""
 
@@ -241,6 +295,8 @@ class Gate:
         idle_patterns: patterns of floors or known regressions that fit no case that was collected.
         new: cases that only head has.
         gone: cases, and models that were not asked for, that only base has.
+        trees: what base and head are; None if it never came to that, and in files from before it was told.
+        footprints: what each model's code left behind, each kind once for an arm and a model.
         plan: None if it never came to blocks.
         counts: exact counts.
         faults: what went wrong.
@@ -259,6 +315,8 @@ class Gate:
     idle_patterns: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    trees: Trees | None = None
+    footprints: tuple[Footprint, ...] = ()
     plan: Plan | None = None
     counts: tuple[Counts, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -294,7 +352,7 @@ class Gate:
         return [share.case for share in self.plan.shares if share.case not in faulty] if self.plan else []
 
 
-GateEvent = Opened | Counts | Fault | Plan | Block | Looked | Ending
+GateEvent = Trees | Opened | Counts | Footprint | Fault | Plan | Block | Looked | Ending
 """What happens in a gate, in the order of its journal."""
 
 
@@ -308,6 +366,8 @@ class GateFold:
     def __init__(self, begun: Gate) -> None:
         self._begun = begun
         self._opened = Opened(new=(), gone=())
+        self._trees: Trees | None = None
+        self._footprints: list[Footprint] = []
         self._plan: Plan | None = None
         self._counts: dict[tuple[Side, Case], Counts] = {}
         self._faults: list[Fault] = []
@@ -320,8 +380,12 @@ class GateFold:
         """Take one event."""
         self._ending = None  # that of an earlier part is over
         match event:
+            case Trees():
+                self._trees = event
             case Opened():
                 self._opened = event
+            case Footprint():
+                self._footprints.append(event)
             case Counts():
                 self._counts[event.side, event.case] = event
             case Fault():
@@ -346,6 +410,8 @@ class GateFold:
             self._begun,
             new=self._opened.new,
             gone=self._opened.gone,
+            trees=self._trees,
+            footprints=tuple(self._footprints),
             plan=self._plan,
             counts=tuple(self._counts.values()),
             faults=tuple(self._faults),

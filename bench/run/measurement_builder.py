@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from bench.protocol import Timing
+from bench.protocol import Timing, Verified
 from bench.record.case import Case
 from bench.record.observations import Preparation, Slices
 from bench.record.run import Measurement, Outcome
@@ -33,6 +33,13 @@ class MeasurementBuilder:
         self._timings.append(timing)
         self._yardsticks.append(yardstick_seconds)
         self._sets.append(set_index)
+
+    def verify(self, verified: Verified) -> None:
+        """Add what the check after the last slice showed."""
+        before = self.preparation.relative_errors
+        worse = {name: max(error, verified.relative_errors.get(name, 0.0)) for name, error in before.items()}
+        seconds = self.preparation.verify_seconds + verified.seconds
+        self.preparation = replace(self.preparation, relative_errors=worse, verify_seconds=seconds)
 
     def build(self, case: Case, launch: int, iterations: int, begin: float, notes: tuple[str, ...]) -> Measurement:
         """Return all of it as a record.

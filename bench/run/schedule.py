@@ -117,7 +117,7 @@ class Schedule:
         """Prepare every case once: skips, faults and first compiles show here; its timings only fix the iterations."""
         for case, earlier in self._resumption.pilot.items():
             self._pace.fix(case, earlier)
-        for _, groups in self._by_device():
+        for groups in self._by_worker().values():
             for group in groups:
                 cases = tuple(case for case in self._groups[group] if case not in self._resumption.pilot)
                 if cases:
@@ -164,15 +164,18 @@ class Schedule:
     def _launch(self, launch: int) -> Iterator[Event]:
         """Time every live case in fresh workers, one for each device."""
         self._random = _order(self._settings.seed, launch)
-        devices = self._by_device()
-        self._random.shuffle(devices)
-        for _, groups in devices:
-            left = [group for group in self._random.sample(groups, len(groups)) if self._is_left(group, launch)]
-            if left and launch in (1, self._settings.launches // 2 + 1):
-                yield self._ceilings([case for group in left for case in self._groups[group]], launch)
-            for group in left:
-                yield from self._group(group, launch)
-            self._supervisor.end()
+        left = [group for groups in self._by_worker().values() for group in groups if self._is_left(group, launch)]
+        devices = list(dict.fromkeys(group.device for group in left))
+        for device in self._random.sample(devices, len(devices)):
+            if launch in (1, self._settings.launches // 2 + 1):
+                cases = [case for group in left if group.device == device for case in self._groups[group]]
+                yield self._ceilings(cases, launch)
+            models = list(dict.fromkeys(group.model for group in left if group.device == device))
+            for model in self._random.sample(models, len(models)):
+                groups = [group for group in left if (group.device, group.model) == (device, model)]
+                for group in self._random.sample(groups, len(groups)):
+                    yield from self._group(group, launch)
+                self._supervisor.end()  # what a model's code does to its process reaches no other model
 
     def _is_left(self, group: Group, launch: int) -> bool:
         return (launch, group) not in self._resumption.done
@@ -208,8 +211,10 @@ class Schedule:
                 self._supervisor.forget()
                 continue
             notes = ClockReadings.now().oddities_since(clocks)
-            if not builders:
-                break
+            yield from self._verify_all(builders, launch)
+            if not builders or self._supervisor.lost:
+                continue
+            notes = (*notes, *self._footprint_notes(group, launch))
             yield Measured(
                 measurements=tuple(
                     builders[case].build(case, launch, self._pace.iterations[case], self._begin, notes)
@@ -218,6 +223,31 @@ class Schedule:
             )
             break
         self._supervisor.forget()
+
+    def _verify_all(self, builders: dict[Case, MeasurementBuilder], launch: int) -> Iterator[Event]:
+        """Verify the last answer of every case that was timed, and take out those whose is wrong.
+
+        A worker that is lost at this leaves cases unverified: they are measured again without the one that broke it.
+        """
+        for case, builder in tuple(builders.items()):
+            verified = self._supervisor.verify(case, launch)
+            if not isinstance(verified, Failure):
+                builder.verify(verified)
+                continue
+            yield self._take_out(case, launch, verified)
+            del builders[case]
+            if self._supervisor.lost:
+                return
+
+    def _footprint_notes(self, group: Group, launch: int) -> tuple[str, ...]:
+        """Return what the model's code left behind in its process, each as a sentence."""
+        told = self._supervisor.tell_footprint(group.device, launch)
+        if isinstance(told, Failure):
+            return ()
+        return (
+            *(f"the model's code changed {name}: {change}" for name, change in told.state.items()),
+            *(f"the model's code uses {name} from {file}" for name, file in told.outside.items()),
+        )
 
     def _prepare_all(
         self, cases: Sequence[Case], launch: int
@@ -279,12 +309,13 @@ class Schedule:
         measurement = Measurement(case=case, launch=launch, outcome=failure.outcome, reason=failure.reason)
         return Measured(measurements=(measurement,))
 
-    def _by_device(self) -> list[tuple[str, list[Group]]]:
-        by_device: dict[str, list[Group]] = defaultdict(list)
+    def _by_worker(self) -> dict[tuple[str, str], list[Group]]:
+        """Return the groups that share a process: those of a model on a device."""
+        by_worker: dict[tuple[str, str], list[Group]] = defaultdict(list)
         for group, cases in self._groups.items():
             if cases:
-                by_device[group.device].append(group)
-        return list(by_device.items())
+                by_worker[group.device, group.model].append(group)
+        return by_worker
 
     def _forecast(self) -> dict[str, float]:
         """Return what a launch will cost, as far as the pilot can tell: nothing is known yet about warm compiles."""

@@ -74,8 +74,10 @@ class Backward(Step):
             begin = clock()
             loss.backward()  # type: ignore[no-untyped-call]
             seconds += clock() - begin
-        clear(set_to_none=True)
         return seconds
+
+    def tidy(self) -> None:
+        self.subject.network.zero_grad(set_to_none=True)
 
     @staticmethod
     def reference(subject: Subject) -> Answer:

@@ -15,9 +15,10 @@ from bench.record.case import Case
 from bench.record.observations import Preparation
 from bench.steps.compiling import CompileCounts, SilentEagerError
 from bench.steps.forward_backward_train import find_step
-from bench.steps.step import Step
+from bench.steps.recheck import CALLS, last_answer, without_dropout
+from bench.steps.step import References, Step
 from bench.steps.subject import Fed, build, build_reference, find_model, find_tolerance
-from bench.steps.verify import Answer, Tensors, check, keep_worse
+from bench.steps.verify import Answer, Tensors, Tolerance, check, check_output, keep_worse
 
 WARM_SLICE_SECONDS = 0.005
 """A warm-up slice is so long: far above the clock's cost, and short enough for many of them within the limit."""
@@ -43,11 +44,23 @@ class Prepared:
 
     Attributes:
         step: runs it.
+        right: what the last iteration of a slice must answer; see `recheck`.
+        tolerance: how far it may be off.
         preparation: what making it ready showed.
     """
 
     step: Step
+    right: Answer
+    tolerance: Tolerance
     preparation: Preparation
+
+    def recheck(self) -> dict[str, float]:
+        """Return the relative errors of the last answer of one more slice.
+
+        Raises:
+            WrongResultError: if it is wrong.
+        """
+        return check(last_answer(self.step), self.right, self.tolerance, steps=CALLS)
 
 
 def prepare(  # noqa: PLR0913  everything that makes a case
@@ -55,8 +68,8 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     device: torch.device,
     clock: Clock,
     clock_seconds: float,
-    fed: Fed,
-    right: Answer,
+    feeds: tuple[Fed, Fed],
+    right: References,
     *,
     seed: int,
     warm: bool,
@@ -70,11 +83,12 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         device: where.
         clock: its clock.
         clock_seconds: what one pair of its reads costs.
-        fed: what the network is fed and what its loss compares with, on the CPU.
-        right: the reference's answer.
+        feeds: what the network is fed and what its loss compares with, twice, on the CPU.
+        right: the reference's answers to both.
         seed: of the weights.
         warm: whether to warm up; a quick pass does not.
-        counted: whether to count operations and bytes, which are the same in every launch.
+        counted: whether to count operations and bytes, which are the same in every launch, and to verify the last
+            answer of one more slice, since none may follow.
         settled_within: relative difference of slice medians below which it counts as warm.
 
     Raises:
@@ -84,9 +98,10 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     begin = perf_counter()
     held = allocated_bytes(device) if counted else None
     model, step_class = find_model(case.model), find_step(case.step)
-    step = step_class(build(case, model, device, *fed, seed=seed, compiled=True), clock)
+    step = step_class(build(case, model, device, feeds, seed=seed, compiled=True), clock)
     before = CompileCounts.now()
     (output, loss), first_seconds = _time_iteration(step, clock)
+    check_output(output, device)
     answer = step.answer(output, loss)
     _, second_seconds = _time_iteration(step, clock)
     counts = CompileCounts.now().since(before)
@@ -94,23 +109,24 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         raise SilentEagerError("torch.compile compiled no graph for this case: it ran eagerly")
     verify_begin = perf_counter()
     tolerance = find_tolerance(model, case)
-    errors = check(answer, right, tolerance)
+    errors = check(answer, right.first, tolerance)
     warm_begin = perf_counter()
     estimate, settled = warm_up(step, settled_within) if warm else (second_seconds, False)
     warm_end = perf_counter()
-    if warm:  # once more, as it will be timed: a replayed graph is another program than the first call
-        step.restore()
-        errors = keep_worse(errors, check(step.answer(*step.iterate()), right, tolerance))
+    if counted:  # where no slices follow, whose last answer would be verified
+        errors = keep_worse(errors, check(last_answer(step), right.last, tolerance, steps=CALLS))
     verify_end = perf_counter()
     flops = minimal = peak = why_no_flops = why_no_peak = None
     if counted:
         peak, why_no_peak = peak_bytes(device, step.iterate, held)
         step.restore()
-        twin = step_class(build(case, model, device, *fed, seed=seed, compiled=False), clock)
+        twin = step_class(build(case, model, device, feeds, seed=seed, compiled=False), clock)
         flops, why_no_flops = twin.flops()
         minimal = twin.minimal_bytes()
     return Prepared(
         step=step,
+        right=right.last,
+        tolerance=tolerance,
         preparation=Preparation(
             first_call_seconds=first_seconds,
             compile_seconds=max(0.0, first_seconds - second_seconds) if case.compiled else None,
@@ -133,9 +149,11 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     )
 
 
-def compute_reference(case: Case, fed: Fed, *, seed: int) -> Answer:
-    """Return the right answer of a case; it is the same for every device, dtype and compile mode."""
-    return find_step(case.step).reference(build_reference(case, *fed, seed=seed))
+def compute_references(case: Case, feeds: tuple[Fed, Fed], *, seed: int) -> References:
+    """Return the right answers of a case; they are the same for every device, dtype and compile mode."""
+    subject = build_reference(case, feeds, seed=seed)
+    with without_dropout(subject.network):
+        return find_step(case.step).references(subject)
 
 
 def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Tensors, Tensor], float]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -14,6 +16,19 @@ from bench.devices.clock import Clock
 from bench.steps.flops import count_flops
 from bench.steps.subject import Subject
 from bench.steps.verify import Answer, Tensors, list_tensors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """What is right, in float64.
+
+    Attributes:
+        first: of the first iteration, on the first of two feeds.
+        last: of the one after it, on the second feed; a step that trains starts it from the first one's weights.
+    """
+
+    first: Answer
+    last: Answer
 
 
 class Step(ABC):
@@ -33,6 +48,7 @@ class Step(ABC):
     def __init__(self, subject: Subject, clock: Clock) -> None:
         self.subject = subject
         self.clock = clock
+        self._turn = 0
 
     @abstractmethod
     def iterate(self) -> tuple[Tensors, Tensor]:
@@ -42,10 +58,30 @@ class Step(ABC):
     def timed(self, iterations: int) -> float:
         """Return the seconds of `iterations` iterations, after one that is not timed."""
 
+    def tidy(self) -> None:  # noqa: B027  most steps leave nothing
+        """Let go of what a slice left behind and the next one does not need."""
+
+    def swap(self) -> None:
+        """Put the other of the two feeds in place."""
+        self._turn = 1 - self._turn
+        self.subject.take(self._turn)
+
     @staticmethod
     @abstractmethod
     def reference(subject: Subject) -> Answer:
-        """Return the right answer of one iteration, written out by hand; the subject is in float64 and used up."""
+        """Return the right answer of one iteration, written out by hand, on what is in place; it is in float64."""
+
+    @classmethod
+    def references(cls, subject: Subject) -> References:
+        """Return the right answers to the first feed, and then to the second; the subject is used up."""
+        first = cls.reference(subject)
+        if first.weights is not None:
+            with torch.no_grad():
+                for name, parameter in subject.network.named_parameters():
+                    parameter.copy_(first.weights[name])
+        subject.network.zero_grad(set_to_none=True)
+        subject.take(1)
+        return References(first=first, last=cls.reference(subject))
 
     def restore(self) -> None:  # noqa: B027  most steps change nothing
         """Undo what iterations changed, so that the next one computes what the first did."""

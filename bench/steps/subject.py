@@ -1,15 +1,16 @@
 """A network on its device with what it is fed, and the only door to `models`.
 
+`models` is imported when it is first asked for: by then the process knows what it was like before.
 With ``--against``, the workers of today's bench import the `models` of an old commit. A `Model` of the first one has
 ``summary``, ``build`` and ``loss``; whatever came later is absent there, and gets its default in this file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,10 @@ from torch import Tensor, nn
 from bench.devices.dtypes import TORCH_DTYPES, Dtype
 from bench.record.case import Case, unknown
 from bench.steps.compiling import compile_network
-from bench.steps.verify import Tensors, Tolerance, derive_tolerance
-from models import MODELS, Model
-from models.inputs import fashion_mnist, random_images
+from bench.steps.verify import Tensors, Tolerance, derive_tolerance, list_tensors
+
+if TYPE_CHECKING:
+    from models import Model
 
 Answered = TypeVar("Answered", Tensor, Tensors)
 
@@ -36,7 +38,13 @@ class UnknownNameError(LookupError):
 
 def list_models() -> list[str]:
     """Return the names of the models that this process can build."""
-    return list(MODELS)
+    return list(_registry())
+
+
+def _registry() -> Mapping[str, Model]:
+    from models import MODELS
+
+    return MODELS
 
 
 def find_model(name: str) -> Model:
@@ -45,9 +53,10 @@ def find_model(name: str) -> Model:
     Raises:
         UnknownNameError: if there is none.
     """
-    if name not in MODELS:
-        raise UnknownNameError(unknown("model", name, MODELS))
-    return MODELS[name]
+    models = _registry()
+    if name not in models:
+        raise UnknownNameError(unknown("model", name, models))
+    return models[name]
 
 
 def find_feed(model: Model) -> Feed:
@@ -55,7 +64,38 @@ def find_feed(model: Model) -> Feed:
     return cast("Feed", getattr(model, "inputs", _images))
 
 
+def feed_twice(feed: Feed, batch: int, seed: int, data_root: Path | None) -> tuple[Fed, Fed]:
+    """Return two different feeds of equal shapes, so that an answer to one is wrong for the other.
+
+    They are the halves of a feed of twice the batch; where something in it has no such dimension in front, the feeds
+    of two seeds.
+    """
+    try:
+        both = feed(2 * batch, seed, data_root)
+    except Exception:  # noqa: BLE001  what is fed may know one size only, whatever it raises at another
+        both = None
+    if both is not None and all(_is_batched(tensor, 2 * batch) for part in both for tensor in list_tensors(part)):
+        first, second = (
+            cast("Fed", tuple(_slice(part, half) for part in both))
+            for half in (slice(0, batch), slice(batch, 2 * batch))
+        )
+        return first, second
+    return feed(batch, seed, data_root), feed(batch, seed + 1, data_root)
+
+
+def _is_batched(tensor: Tensor, batch: int) -> bool:
+    return tensor.dim() > 0 and tensor.shape[0] == batch
+
+
+def _slice(tensors: Tensors, rows: slice) -> Tensors:
+    if isinstance(tensors, tuple):
+        return tuple(tensor[rows] for tensor in tensors)
+    return tensors[rows]
+
+
 def _images(batch: int, seed: int, data_root: Path | None) -> Fed:
+    from models.inputs import fashion_mnist, random_images
+
     return random_images(batch, seed) if data_root is None else fashion_mnist(data_root, batch)
 
 
@@ -78,6 +118,8 @@ class Subject:
         inputs: what it is fed, on the device, floating numbers in the storage dtype: images (B, 1, 28, 28).
         target: what the loss compares with, likewise: labels (B,), int64.
         loss: of the output and the target.
+        feeds: two of them, on the CPU, which take turns in the memory of `inputs` and `target`; see `take`.
+        device: where all of it is.
     """
 
     network: nn.Module
@@ -85,10 +127,18 @@ class Subject:
     inputs: Tensors
     target: Tensors
     loss: Callable[[Tensors, Tensors], Tensor]
+    feeds: tuple[Fed, Fed]
+    device: torch.device
+
+    def take(self, which: int) -> None:
+        """Put one of the two feeds in place: other values in the same memory, which no version counter tells of."""
+        for part, fed in zip((self.inputs, self.target), self.feeds[which], strict=True):
+            for tensor, values in zip(list_tensors(part), list_tensors(fed), strict=True):
+                tensor.data.copy_(values)
 
 
 def build(
-    case: Case, model: Model, device: torch.device, inputs: Tensors, target: Tensors, *, seed: int, compiled: bool
+    case: Case, model: Model, device: torch.device, feeds: tuple[Fed, Fed], *, seed: int, compiled: bool
 ) -> Subject:
     """Return the subject of a case.
 
@@ -96,12 +146,13 @@ def build(
         case: what to build.
         model: its entry in the registry.
         device: where.
-        inputs: what the network is fed, on the CPU.
-        target: what its loss compares with, on the CPU.
+        feeds: what the network is fed, and what its loss compares with, twice, on the CPU; the first is in place.
         seed: of the weights: the same for every case, so that all compute the same function.
         compiled: whether to honour the case's compile mode; an eager twin serves to count operations.
     """
     dtype = TORCH_DTYPES[case.dtype]
+    first, second = (tuple(_place(part, torch.device("cpu"), dtype) for part in fed) for fed in feeds)
+    inputs, target = first
     torch.manual_seed(seed)
     with torch.device("cpu"):  # whose random numbers the seed fixes
         network = model.build()
@@ -114,16 +165,18 @@ def build(
     return Subject(
         network=network,
         call=call if isinstance(inputs, Tensor) else _spread(call),
-        inputs=_place(inputs, device, dtype),
-        target=_place(target, device, dtype),
+        inputs=_place(inputs, device, dtype, copy=True),
+        target=_place(target, device, dtype, copy=True),
         loss=_under_autocast(model.loss, device, dtype) if dtype.amp else model.loss,
+        feeds=(cast("Fed", first), cast("Fed", second)),
+        device=device,
     )
 
 
-def build_reference(case: Case, inputs: Tensors, target: Tensors, *, seed: int) -> Subject:
+def build_reference(case: Case, feeds: tuple[Fed, Fed], *, seed: int) -> Subject:
     """Return the subject that says what is right: the case's network in float64, eager, on the CPU."""
     exact = replace(case, device="cpu", dtype="float64", compile="off")
-    return build(exact, find_model(case.model), torch.device("cpu"), inputs, target, seed=seed, compiled=False)
+    return build(exact, find_model(case.model), torch.device("cpu"), feeds, seed=seed, compiled=False)
 
 
 def _spread(call: Callable[..., Tensors]) -> Callable[[Tensors], Tensors]:
@@ -135,15 +188,16 @@ def _spread(call: Callable[..., Tensors]) -> Callable[[Tensors], Tensors]:
     return spread
 
 
-def _place(tensors: Tensors, device: torch.device, dtype: Dtype) -> Tensors:
-    """Return tensors on the device, floating numbers in the storage dtype."""
+def _place(tensors: Tensors, device: torch.device, dtype: Dtype, *, copy: bool = False) -> Tensors:
+    """Return tensors on the device, floating numbers in the storage dtype, in memory of their own if `copy`."""
     if isinstance(tensors, tuple):
-        return tuple(_place_one(tensor, device, dtype) for tensor in tensors)
-    return _place_one(tensors, device, dtype)
+        return tuple(_place_one(tensor, device, dtype, copy=copy) for tensor in tensors)
+    return _place_one(tensors, device, dtype, copy=copy)
 
 
-def _place_one(tensor: Tensor, device: torch.device, dtype: Dtype) -> Tensor:
-    return tensor.to(device=device, dtype=dtype.storage if tensor.is_floating_point() else tensor.dtype)
+def _place_one(tensor: Tensor, device: torch.device, dtype: Dtype, *, copy: bool) -> Tensor:
+    storage = dtype.storage if tensor.is_floating_point() else tensor.dtype
+    return tensor.to(device=device, dtype=storage, copy=copy)
 
 
 def _under_autocast(call: Callable[..., Answered], device: torch.device, dtype: Dtype) -> Callable[..., Answered]:

@@ -88,6 +88,20 @@ class Answer:
         return cls(output=copies, loss=exact(loss), gradients=gradients, weights=weights)
 
 
+def check_output(output: Tensors, device: torch.device) -> None:
+    """Do nothing if an output is a plain tensor on the device, or a tuple of such.
+
+    Raises:
+        WrongResultError: if it is something else, which may not have computed yet what it stands for.
+    """
+    for tensor in list_tensors(output):
+        kind = type(tensor)
+        if kind is not Tensor:
+            raise WrongResultError(f"{OUTPUT}: {kind.__module__}.{kind.__qualname__} instead of a plain torch.Tensor")
+        if tensor.device.type != device.type:
+            raise WrongResultError(f"{OUTPUT}: on {tensor.device} instead of {device}")
+
+
 def list_tensors(tensors: Tensors) -> tuple[Tensor, ...]:
     """Return one tensor, or several, as several."""
     return tensors if isinstance(tensors, tuple) else (tensors,)
@@ -142,8 +156,14 @@ def derive_tolerance(dtype: Dtype, batch: int) -> Tolerance:
     )
 
 
-def check(answer: Answer, right: Answer, tolerance: Tolerance) -> dict[str, float]:
+def check(answer: Answer, right: Answer, tolerance: Tolerance, *, steps: int = 1) -> dict[str, float]:
     """Return the relative error in norm of each quantity: the worst one over an output's tensors, or the parameters.
+
+    Args:
+        answer: what was computed.
+        right: what is right.
+        tolerance: how far the one may be off the other.
+        steps: of training, after which the weights are compared: each may be off by its share.
 
     Raises:
         WrongResultError: if one of them is beyond its tolerance, or of another shape.
@@ -157,8 +177,11 @@ def check(answer: Answer, right: Answer, tolerance: Tolerance) -> dict[str, floa
         errors["gradients"] = _check_parameters("gradients of", answer.gradients, right.gradients, limits)
         if right.weights is not None:
             limits = {
-                name: tolerance.gradients * LEARNING_RATE * _ratio(right.gradients[name], weight)
-                + 2 * tolerance.storage_roundoff
+                name: steps
+                * (
+                    tolerance.gradients * LEARNING_RATE * _ratio(right.gradients[name], weight)
+                    + 2 * tolerance.storage_roundoff
+                )
                 for name, weight in right.weights.items()
             }
             errors["weights"] = _check_parameters("weights of", answer.weights, right.weights, limits)

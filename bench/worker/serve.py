@@ -29,7 +29,9 @@ from bench.protocol import (
     Reply,
     Request,
     TellFacts,
+    TellFootprint,
     TimeSlice,
+    Verify,
     decode_request,
     encode_reply,
 )
@@ -77,6 +79,8 @@ def answer(worker: Worker | None, request: Request[Any]) -> Reply:  # noqa: C901
     match request:
         case TimeSlice():
             return worker.time_slice(request)
+        case Verify():
+            return worker.verify(request)
         case ReadYardstick():
             return worker.read_yardstick()
         case Prepare():
@@ -93,6 +97,8 @@ def answer(worker: Worker | None, request: Request[Any]) -> Reply:  # noqa: C901
             return worker.list_models()
         case TellFacts():
             return worker.tell_facts()
+        case TellFootprint():
+            return worker.tell_footprint()
     raise ValueError(f"a worker is not asked for {request}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 from time import monotonic
 
@@ -24,12 +25,15 @@ from bench.protocol import (
     Done,
     FactsTold,
     FindCeilings,
+    FootprintTold,
     ModelsListed,
     Open,
     Prepare,
     Probe,
     TimeSlice,
     Timing,
+    Verified,
+    Verify,
     YardstickRead,
 )
 from bench.record.case import Case, Group
@@ -38,11 +42,11 @@ from bench.record.run import CeilingsFound
 from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
 from bench.steps.counts import compiled_counts, eager_counts
 from bench.steps.forward_backward_train import find_step
-from bench.steps.prepare import SETTLED_WITHIN, Prepared, compute_reference, prepare
-from bench.steps.step import Step
-from bench.steps.subject import Fed, Feed, build, find_feed, find_model, list_models
+from bench.steps.global_state import GlobalState, find_changes, find_outside
+from bench.steps.prepare import SETTLED_WITHIN, Prepared, compute_references, prepare
+from bench.steps.step import References, Step
+from bench.steps.subject import Fed, Feed, build, feed_twice, find_feed, find_model, list_models
 from bench.steps.support import try_case
-from bench.steps.verify import Answer
 
 
 class Worker:
@@ -59,9 +63,10 @@ class Worker:
         self._data_root = None if opening.data_root is None else Path(opening.data_root)
         self._gc_off = "no-gc" not in opening.left_out
         self._ready: dict[Case, Prepared] = {}
-        self._fed: dict[tuple[Feed, int], Fed] = {}
-        self._right: dict[Group, Answer] = {}
+        self._fed: dict[tuple[Feed, int], tuple[Fed, Fed]] = {}
+        self._right: dict[Group, References] = {}
         self._yardstick: Yardstick | None = None
+        self._began = GlobalState.now(self._device)  # nothing of `models` is imported yet
 
     def prepare(self, request: Prepare) -> Preparation:
         """Make a case ready; return what that showed."""
@@ -70,15 +75,15 @@ class Worker:
             allow_variants()
         if request.probe:
             try_case(case, self._device)
-        fed = self._feed(case)
+        feeds = self._feeds(case)
         if case.group not in self._right:
-            self._right[case.group] = compute_reference(case, fed, seed=self._seed)
+            self._right[case.group] = compute_references(case, feeds, seed=self._seed)
         ready = prepare(
             case,
             self._device,
             self._clock,
             self._clock_seconds,
-            fed,
+            feeds,
             self._right[case.group],
             seed=self._seed,
             warm=request.warm,
@@ -99,8 +104,8 @@ class Worker:
         model, step_class = find_model(case.model), find_step(case.step)
 
         def step(*, compiled: bool) -> Step:
-            fed = self._feed(case)
-            return step_class(build(case, model, self._device, *fed, seed=self._seed, compiled=compiled), self._clock)
+            feeds = self._feeds(case)
+            return step_class(build(case, model, self._device, feeds, seed=self._seed, compiled=compiled), self._clock)
 
         held = allocated_bytes(self._device)
         eager = step(compiled=False)
@@ -118,6 +123,7 @@ class Worker:
         iterations, singles = request.iterations, request.singles
         step = self._ready[request.case].step
         step.clock = self._clock
+        step.swap()
         if request.lead:
             step.timed(request.lead)
         events = EventClock(self._clock, self._make_event) if singles and self._make_event else None
@@ -135,6 +141,7 @@ class Worker:
             step.clock = self._clock
             latency = sum(step.timed(1) for _ in range(singles)) / singles if singles else None
             wall = monotonic() - started
+        step.tidy()
         if CompileCounts.now().graphs != graphs:
             raise SilentEagerError("torch.compile compiled again inside a timed slice")
         return Timing(
@@ -148,6 +155,22 @@ class Worker:
             event_seconds=events.seconds() / iterations if events else None,
             throttled=lowered,
         )
+
+    def verify(self, request: Verify) -> Verified:
+        """Verify the last answer of one more slice, in the surroundings of those that were timed."""
+        began = monotonic()
+        ready = self._ready[request.case]
+        ready.step.clock = self._clock
+        with no_gc(enabled=self._gc_off):
+            errors = ready.recheck()
+        return Verified(relative_errors=errors, seconds=monotonic() - began)
+
+    def tell_footprint(self) -> FootprintTold:
+        """Return what the models' code left behind in this process so far."""
+        now = GlobalState.now(self._device)
+        models = sys.modules.get("models")
+        inside = [Path(__file__).parents[1], *(Path(place) for place in getattr(models, "__path__", ()))]
+        return FootprintTold(state=find_changes(self._began, now), outside=find_outside(self._began, now, inside))
 
     def read_yardstick(self) -> YardstickRead:
         """Time the yardstick."""
@@ -180,10 +203,10 @@ class Worker:
         """Return what this process knows about torch and its device."""
         return FactsTold(facts=torch_facts(self._device))
 
-    def _feed(self, case: Case) -> Fed:
-        """Return what a case is fed; variants, and models that are fed alike, share it."""
+    def _feeds(self, case: Case) -> tuple[Fed, Fed]:
+        """Return what a case is fed, twice; variants, and models that are fed alike, share it."""
         feed = find_feed(find_model(case.model))
         key = (feed, case.batch)
         if key not in self._fed:
-            self._fed[key] = feed(case.batch, self._seed, self._data_root)
+            self._fed[key] = feed_twice(feed, case.batch, self._seed, self._data_root)
         return self._fed[key]

@@ -97,6 +97,7 @@ def conclude(gate: Gate, today: Callable[[], date] = date.today, *, finished: bo
         finished: whether a gate without an ending is one that died; otherwise it is still going on.
     """
     failed, skipped, problems = _sort_faults(gate)
+    problems += list_shared_modules(gate)
     rulings: dict[Case, Ruling] = {}
     controls: dict[Contest, Ruling] = {}
     if gate.ending is not None and gate.ending.broken:
@@ -167,6 +168,18 @@ def _judge_cases(gate: Gate, contest: Contest, cases: Sequence[Case]) -> dict[Ca
     )
     rulings = judge(medians, tails, gate.looks, {case.id: gate.floors[case.id] for case in cases})
     return {case: rulings[case.id] for case in cases}
+
+
+def list_shared_modules(gate: Gate) -> list[str]:
+    """Return which modules of the repository both arms loaded from the same file, each as a sentence."""
+    files = {
+        (name, footprint.outside[name]): footprint.model for footprint in gate.footprints for name in footprint.shared
+    }
+    return [
+        f"{model} loads {name} from {file}, which is outside the compared tree and the same for both arms: a change "
+        "there is not seen"
+        for (name, file), model in files.items()
+    ]
 
 
 def _sort_faults(gate: Gate) -> tuple[dict[Case, Fault], dict[Case, str], list[str]]:

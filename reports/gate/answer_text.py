@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 from statistics import median
 
 from pandas import DataFrame, isna
@@ -35,6 +36,9 @@ CONTROLS = {
     Contest.SLOWED: "control: slowed on purpose",
 }
 """What the controls are called in the rows that are no case's."""
+
+MOST_FILES = 6
+"""So many files are named in a line; the rest are counted."""
 
 MOST_REASONS = 4
 """So many changed counts are shown in a row, which a screen still holds; the rest are counted."""
@@ -94,6 +98,53 @@ def make_headline(answer: Answer) -> str:
     return " · ".join(parts)
 
 
+def make_trees_line(gate: Gate) -> str | None:
+    """Return in which files base and head differ, in one line; None for a gate that does not tell."""
+    if gate.trees is None:
+        return None
+    differences = gate.trees.differences
+    if not differences:
+        return "base and head are identical: they hold the same files"
+    shown = [
+        f"{difference.path} (lines not counted)"
+        if difference.added is None
+        else f"{difference.path} +{difference.added} -{difference.removed}"
+        for difference in differences[:MOST_FILES]
+    ]
+    left = len(differences) - MOST_FILES
+    files = "1 file" if len(differences) == 1 else f"{len(differences)} files"
+    return f"base and head differ in {files}: {', '.join([*shown, *([f'and {left} more'] if left > 0 else [])])}"
+
+
+def list_footprints(gate: Gate) -> list[str]:
+    """Return what models' code left behind in its process beside its answer, each as a sentence with whose it is."""
+    sides: dict[tuple[str, str], list[Side]] = {}
+    for footprint in gate.footprints:
+        told = [f"changed {name}: {change}" for name, change in footprint.state.items()]
+        told += [
+            f"uses {name} from {file}, outside the compared tree"
+            for name, file in footprint.outside.items()
+            if name not in footprint.shared
+        ]
+        for sentence in told:
+            sides.setdefault((footprint.model, sentence), []).append(footprint.side)
+    return [
+        f"{model} {'in both arms' if set(where) == set(Side) else f'in {where[0]} alone'} {sentence}"
+        for (model, sentence), where in sides.items()
+    ]
+
+
+def _list_left_out(gate: Gate) -> list[str]:
+    """Return which files are in neither tree, in one sentence; those that a fault's reason names go first."""
+    if gate.trees is None or not gate.trees.left_out:
+        return []
+    reasons = " ".join(fault.reason for fault in gate.faults)
+    paths = sorted(gate.trees.left_out, key=lambda path: (PurePosixPath(path).stem not in reasons, path))
+    shown = [f"{path} ({gate.trees.left_out[path]})" for path in paths[:MOST_FILES]]
+    left = len(paths) - MOST_FILES
+    return [f"in neither tree: {', '.join([*shown, *([f'and {left} more'] if left > 0 else [])])}"]
+
+
 def list_remarks(answer: Answer) -> list[str]:
     """Return the sentences that belong under the headline: problems first, then what a reader must know."""
     gate = answer.gate
@@ -108,6 +159,9 @@ def list_remarks(answer: Answer) -> list[str]:
         remarks.append(f"gone, head does not have it: {', '.join(gate.gone)}")
     if gate.idle_patterns:
         remarks.append(f"floors or accepted regressions that fit no case: {', '.join(gate.idle_patterns)}")
+    remarks += list_footprints(gate)
+    remarks += _list_left_out(gate)
+    remarks += gate.trees.remarks if gate.trees is not None else ()
     remarks += [f"{side}: {gate.arms[side]}" for side in Side]
     if gate.ending is not None:
         remarks.append(f"ended because {gate.ending.reason}")
@@ -332,4 +386,6 @@ def render_answer(answer: Answer, form: Format) -> str:
         return as_csv(rows)
     look = ANSWER_LOOKS[form]
     table = render_table(VERDICTS, list_rows(rows), look)
-    return stack(look.stress(make_headline(answer)), table, look.enumerate(list_remarks(answer))) + "\n"
+    trees = make_trees_line(answer.gate)
+    said = [look.stress(make_headline(answer)), *([] if trees is None else [look.say(trees)])]
+    return stack(*said, table, look.enumerate(list_remarks(answer))) + "\n"

@@ -23,9 +23,8 @@ from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import Case
 from bench.steps.forward_backward_train import STEPS
 from bench.steps.prepare import warm_up
-from bench.steps.subject import build
-from models import MODELS
-from models.inputs import random_images
+from bench.steps.subject import build, feed_twice
+from models import MODELS, images
 from reports.stats.intervals import summarize_logs
 
 BLOCKS = 20
@@ -40,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     case = Case(model="mlp", step="forward", batch=1, device="cpu", dtype="float32", compile="off")
     device = load(case.device)
     clock = clock_of(device)
-    subject = build(case, MODELS[case.model], device, *random_images(case.batch, 0), seed=0, compiled=True)
+    subject = build(case, MODELS[case.model], device, feed_twice(images, case.batch, 0, None), seed=0, compiled=True)
     step = STEPS[case.step](subject, clock)
     estimate, _ = warm_up(step)
     iterations = max(1, round(0.01 / estimate))

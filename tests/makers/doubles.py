@@ -19,6 +19,7 @@ from bench.protocol import (
     FactsTold,
     Failure,
     FindCeilings,
+    FootprintTold,
     ListModels,
     ModelsListed,
     Prepare,
@@ -27,8 +28,11 @@ from bench.protocol import (
     Reply,
     Request,
     TellFacts,
+    TellFootprint,
     TimeSlice,
     Timing,
+    Verified,
+    Verify,
     YardstickRead,
     decode_request,
     encode_request,
@@ -80,7 +84,7 @@ class FakeWorker:
         assert isinstance(reply, Failure | ANSWERS[type(request)]), "a reply that belongs to another request"
         return cast("R | Failure", reply)
 
-    def usual(self, request: Request[Any]) -> Reply:  # noqa: PLR0911  one for each request
+    def usual(self, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911  one for each request
         match request:
             case Prepare():
                 self.ready.add(request.case)
@@ -98,6 +102,12 @@ class FakeWorker:
                     event_seconds=None,
                     throttled=(),
                 )
+            case Verify():
+                assert request.case in self.ready, "a case that was not prepared in this worker was verified"
+                errors = preparation(step=request.case.step).relative_errors
+                return Verified(relative_errors=errors, seconds=0.002)
+            case TellFootprint():
+                return FootprintTold(state={}, outside={})
             case ReadYardstick():
                 return YardstickRead(seconds=2e-5)
             case Probe():
@@ -234,6 +244,10 @@ class FakeArms(FakePool):
     def make_opener(self, side: Side, *, first: bool) -> Opener:
         """Return what makes one arm's workers."""
         return partial(self.open_arm, side=side, first=first)
+
+    def is_shared(self, file: str) -> bool:
+        """Whether a file lies in the repository."""
+        return file.startswith("/repository/")
 
     def open_arm(self, device: str, launch: int, *, side: Side, first: bool) -> FakeWorker | Failure:
         if device in self.absent:

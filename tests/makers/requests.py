@@ -10,7 +10,13 @@ from bench.record.conditions import Settings
 from bench.request import GateQuestion, Request, RunQuestion
 
 RUN = RunQuestion(resume=False, retry=False)
-GATE = GateQuestion(arms={Side.BASE: Arm(ref="main"), Side.HEAD: Arm()}, strict=False, add_blocks=False, exhaust=False)
+GATE = GateQuestion(
+    arms={Side.BASE: Arm(ref="main"), Side.HEAD: Arm()},
+    from_branch_point=True,
+    strict=False,
+    add_blocks=False,
+    exhaust=False,
+)
 
 
 def made_request(**changes: Any) -> Request:

@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from bench.devices.clock import Clock
 from bench.record.case import Case
 from bench.steps.forward_backward_train import STEPS
-from bench.steps.prepare import compute_reference
+from bench.steps.prepare import compute_references
 from bench.steps.step import Step
-from bench.steps.subject import build
+from bench.steps.subject import Fed, build, feed_twice
 from bench.steps.verify import Answer
-from models import MODELS, Model
-from models.inputs import random_images
+from models import MODELS, Model, images
 
 torch.set_num_threads(1)
 """These networks are tiny, and the tests may share their cores."""
@@ -51,13 +50,19 @@ def step_of(
     case: Case, *, seed: int = 0, clock: Clock = no_clock, break_it: Callable[[nn.Module], None] | None = None
 ) -> Step:
     """Return the step of a case, on random images."""
-    fed = random_images(case.batch, seed)
-    return STEPS[case.step](build(case, broken_model(break_it), CPU, *fed, seed=seed, compiled=False), clock)
+    return STEPS[case.step](
+        build(case, broken_model(break_it), CPU, feeds_of(case, seed=seed), seed=seed, compiled=False), clock
+    )
+
+
+def feeds_of(case: Case, *, seed: int = 0) -> tuple[Fed, Fed]:
+    """Return random images, twice."""
+    return feed_twice(images, case.batch, seed, None)
 
 
 def right_of(case: Case, *, seed: int = 0) -> Answer:
-    """Return the reference's answer."""
-    return compute_reference(case, random_images(case.batch, seed), seed=seed)
+    """Return the reference's answer to the first feed."""
+    return compute_references(case, feeds_of(case, seed=seed), seed=seed).first
 
 
 def answer_of(step: Step) -> Answer:

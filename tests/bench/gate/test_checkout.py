@@ -2,90 +2,46 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from bench.gate.checkout import ArmsCode, ExportError, Slots, export
+from bench.gate.checkout import MOST_LEFT_OUT, ArmsCode, Slots
+from bench.gate.origin import Origin, find_origins
+from bench.gate.tolerance import Tolerance
+from bench.gate.tree import Commit, Folder, make_tree
 from bench.record.arm import Arm, Side
+from bench.record.gate import Acceptance, FileDifference
+from tests.makers.repositories import commit, git, made_repository, write
+
+NOTHING_SPECIAL = Tolerance(floors={}, accepted=())
+ARMS = {Side.BASE: Arm(ref="HEAD"), Side.HEAD: Arm()}
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout whose models were changed after its one commit."""
-    root = tmp_path / "root"
-    for folder in ("models", "bench"):
-        (root / folder).mkdir(parents=True)
-        (root / folder / "__init__.py").write_text("OLD = 1\n")
-    for command in (
-        ["init", "-q"],
-        ["add", "."],
-        ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "-m", "first"],
-    ):
-        subprocess.run(["git", "-C", str(root), *command], check=True)
-    (root / "models" / "__init__.py").write_text("NEW = 1\n")
+    root = made_repository(tmp_path / "root")
+    write(root, {"models/__init__.py": "NEW = 1\n"})
+    monkeypatch.chdir(tmp_path)
     return root
 
 
-def test_commit_is_exported_as_it_was(repository: Path, tmp_path: Path) -> None:
-    """Without touching the checkout."""
-    commit = export(repository, "HEAD", tmp_path / "base")
-    assert len(commit) == 40
-    assert (tmp_path / "base" / "models" / "__init__.py").read_text() == "OLD = 1\n"
-    assert (repository / "models" / "__init__.py").read_text() == "NEW = 1\n"
-    assert not (tmp_path / "base" / "bench").exists()
-
-
-def test_working_tree_is_frozen(repository: Path, tmp_path: Path) -> None:
-    """What is edited while the gate runs does not come into it."""
-    assert not export(repository, None, tmp_path / "head")
-    (repository / "models" / "__init__.py").write_text("LATER = 1\n")
-    assert (tmp_path / "head" / "models" / "__init__.py").read_text() == "NEW = 1\n"
-
-
-def test_folder_is_taken_as_it_is(repository: Path, tmp_path: Path) -> None:
-    """``--against PATH``."""
-    assert export(tmp_path, str(repository), tmp_path / "base") == str(repository.resolve())
-    assert (tmp_path / "base" / "models" / "__init__.py").read_text() == "NEW = 1\n"
-
-
-@pytest.mark.parametrize("ref", ["nowhere", "--help", "HEAD~7"])
-def test_reference_that_is_none_says_so(repository: Path, tmp_path: Path, ref: str) -> None:
-    """One sentence, from git."""
-    with pytest.raises(ExportError, match="git rev-parse"):
-        export(repository, ref, tmp_path / "base")
-
-
-def test_commit_without_models_says_so(repository: Path, tmp_path: Path) -> None:
-    """An older history may have had them elsewhere."""
-    subprocess.run(["git", "-C", str(repository), "rm", "-q", "-r", "-f", "models"], check=True)
-    subprocess.run(
-        ["git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "-m", "none"],
-        check=True,
-    )
-    with pytest.raises(ExportError, match="git archive"):
-        export(repository, "HEAD", tmp_path / "base")
-
-
-def test_folder_without_models_says_so(tmp_path: Path) -> None:
-    """Nothing is compared with nothing."""
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ExportError, match="holds no models"):
-        export(tmp_path, str(tmp_path / "empty"), tmp_path / "base")
-
-
-def test_place_outside_a_repository_says_so(tmp_path: Path) -> None:
-    """A downloaded archive has no history."""
-    with pytest.raises(ExportError, match="git rev-parse"):
-        export(tmp_path, "HEAD", tmp_path / "base")
+def freeze(
+    root: Path, folder: Path, *, arms: dict[Side, Arm] | None = None, tolerance: Tolerance = NOTHING_SPECIAL
+) -> ArmsCode:
+    """Return both arms' code below a new folder."""
+    folder.mkdir()
+    arms = arms or ARMS
+    origins = find_origins(root, arms, from_branch_point=True)
+    return ArmsCode.freeze(root, arms, origins, folder, tolerance=tolerance)
 
 
 def test_slots_take_either_arm(repository: Path, tmp_path: Path) -> None:
     """The coin decides; the engine is the same for both."""
     base, head = tmp_path / "trees" / "base", tmp_path / "trees" / "head"
-    export(repository, "HEAD", base)
-    export(repository, None, head)
+    make_tree(Commit(folder=repository, name="HEAD"), base)
+    make_tree(Folder(path=repository), head)
     slots = Slots.make(repository, tmp_path)
     first, second = slots.place(base, head)
     assert len(str(first)) == len(str(second))
@@ -98,23 +54,97 @@ def test_slots_take_either_arm(repository: Path, tmp_path: Path) -> None:
 
 def test_code_of_both_arms_is_frozen_and_named(repository: Path, tmp_path: Path) -> None:
     """An arm is imported from whichever slot the coin gave it, and the other arm from the other."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    code = ArmsCode.freeze(repository, {Side.BASE: Arm(ref="HEAD"), Side.HEAD: Arm()}, folder)
+    code = freeze(repository, tmp_path / "scratch")
     assert code.trouble is None
     assert len(str(code.facts["arm.base.commit"])) == 40
+    assert code.facts["arm.base.commit.subject"] == "first"
     assert code.facts["arm.head.commit"] is None
     assert code.facts["arm.base.models"] != code.facts["arm.head.models"]
+    assert code.facts["arm.base.models/__init__.py"] != code.facts["arm.head.models/__init__.py"]
     places = {(side, first): code.place(side, first=first) for side in Side for first in (True, False)}
     assert places[Side.BASE, True] == places[Side.HEAD, True] != places[Side.BASE, False]
     assert (code.place(Side.BASE, first=True) / "models" / "__init__.py").read_text() == "OLD = 1\n"
     assert (places[Side.HEAD, False] / "models" / "__init__.py").read_text() == "NEW = 1\n"
 
 
+def test_trees_say_in_what_they_differ(repository: Path, tmp_path: Path) -> None:
+    """Any file of the compared tree counts, not code alone; what times both is named if base had it otherwise."""
+    write(repository, {"models/cfg.json": "1\n", "bench/__init__.py": "# new\n", "models/generated.py": ""})
+    trees = freeze(repository, tmp_path / "scratch").trees
+    assert trees is not None
+    assert trees.differences == (
+        FileDifference(path="models/__init__.py", added=1, removed=1),
+        FileDifference(path="models/cfg.json", added=1, removed=0),
+    )
+    assert trees.left_out == {"models/generated.py": "git ignores it"}
+    assert trees.remarks[0].startswith("base: HEAD is ")
+    assert "bench is the working tree's for both arms, which differs from base's in 1 file" in trees.remarks[1]
+
+
+def test_looser_tolerance_than_bases_own_is_named(repository: Path, tmp_path: Path) -> None:
+    """A floor of 0.99 calls a third slower unchanged."""
+    git(repository, "checkout", "-q", "--", "models")
+    base = '[tool.accelbench.floors]\n"mlp-*" = 0.05\n"gone-*" = 0.1\n'
+    commit(repository, "tolerance", {"pyproject.toml": base})
+    write(repository, {"models/__init__.py": "NEW = 1\n"})
+    known = Acceptance(case="x", up_to=0.5, reason="y", until="2030-01-01")
+    trees = freeze(
+        repository, tmp_path / "scratch", tolerance=Tolerance(floors={"mlp-*": 0.99}, accepted=(known,))
+    ).trees
+    assert trees is not None
+    assert trees.remarks[1:] == (
+        "the floor of mlp-* was 0.05 in base, is 0.99 in head",
+        "the floor of gone-* was 0.1 in base, is the default in head",
+        "head accepts x up to 0.5 until 2030-01-01, which base does not",
+    )
+    git(repository, "checkout", "-q", "--", "models")
+    commit(repository, "spoiled", {"pyproject.toml": "[tool.accelbench]\nfloors = 3\n"})
+    write(repository, {"models/__init__.py": "NEW = 1\n"})
+    trees = freeze(repository, tmp_path / "scratch-2").trees
+    assert trees is not None
+    assert trees.remarks[1].startswith("what base's own pyproject.toml tolerated cannot be read: [tool.accelbench]")
+
+
+def test_nothing_to_compare_is_the_codes_trouble(repository: Path, tmp_path: Path) -> None:
+    """On the branch itself with a clean tree; but another interpreter or variable is something to compare."""
+    git(repository, "checkout", "-q", "--", "models")
+    code = freeze(repository, tmp_path / "scratch")
+    assert code.trouble is not None
+    assert code.trouble.startswith("nothing would be compared: head is ")
+    assert code.trees is not None
+    assert not code.trees.differences
+    arms = {**ARMS, Side.HEAD: Arm(variables={"OMP_NUM_THREADS": "1"})}
+    assert freeze(repository, tmp_path / "scratch-2", arms=arms).trouble is None
+    commit(repository, "elsewhere", {"note.txt": "x"})
+    arms = {**ARMS, Side.BASE: Arm(ref="HEAD~1")}
+    assert freeze(repository, tmp_path / "scratch-3", arms=arms).trouble is None  # two commits with the same models
+
+
 def test_arm_that_cannot_be_had_is_the_codes_trouble(repository: Path, tmp_path: Path) -> None:
     """The gate ends with that sentence; the other arm's facts stay."""
-    code = ArmsCode.freeze(repository, {Side.BASE: Arm(ref="nowhere"), Side.HEAD: Arm()}, tmp_path)
+    (tmp_path / "empty").mkdir()
+    origins = {
+        Side.BASE: Origin(source=Folder(path=tmp_path / "empty"), facts={}),
+        Side.HEAD: Origin(source=Folder(path=repository), facts={}),
+    }
+    code = ArmsCode.freeze(repository, ARMS, origins, tmp_path, tolerance=NOTHING_SPECIAL)
     assert code.trouble is not None
-    assert code.trouble.startswith("base cannot be exported: git rev-parse")
+    assert code.trouble.startswith("base cannot be exported: ")
+    assert code.trees is None
     assert "arm.base.models" not in code.facts
     assert "arm.head.models" in code.facts
+
+
+def test_folder_of_generated_files_does_not_fill_the_record(repository: Path, tmp_path: Path) -> None:
+    """What is left out is named, up to a number."""
+    write(repository, {f"models/{number}/generated.py": "" for number in range(MOST_LEFT_OUT + 5)})
+    trees = freeze(repository, tmp_path / "scratch").trees
+    assert trees is not None
+    assert len(trees.left_out) == MOST_LEFT_OUT
+
+
+def test_file_of_the_repository_outside_the_trees_is_shared(repository: Path, tmp_path: Path) -> None:
+    """A change there would reach both arms; an installed package lies elsewhere."""
+    code = freeze(repository, tmp_path / "scratch")
+    assert code.is_shared(str(repository / "helpers" / "fast.py"))
+    assert not code.is_shared(str(tmp_path / "helpers.py"))

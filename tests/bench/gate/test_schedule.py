@@ -16,14 +16,14 @@ from bench.gate import schedule as blocks_module
 from bench.gate.block import LEAST_QUADS, MOST_QUADS, Turn
 from bench.gate.schedule import Blocks, Event
 from bench.processes.local import WorkerDiedError
-from bench.protocol import Count, Failure, Prepare, Request, TimeSlice
+from bench.protocol import Count, Failure, FootprintTold, Prepare, Request, TellFootprint, TimeSlice, Verify
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
-from bench.record.gate import Block, Contest, Counts, Ending, Fault, Looked, Opened, Plan
+from bench.record.gate import Block, Contest, Counts, Ending, Fault, Footprint, Looked, Opened, Plan, Share
 from bench.record.looks import LEAST_BLOCKS, LOOKS
 from bench.record.run import Outcome
-from tests.makers.doubles import FakeArms, FakeWorker, case_of
+from tests.makers.doubles import FakeArms, FakeWorker, Script, case_of
 from tests.makers.gates import CASES
 
 SETTINGS = Settings(launches=60, budget_seconds=10_000.0)
@@ -140,11 +140,11 @@ def test_roles_and_slots_are_drawn_anew_for_each_block(monkeypatch: pytest.Monke
 
 
 def test_workers_are_fresh_in_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A block is a launch of every arm: base twice, for the control."""
+    """A block is a launch of every arm, and two of base for the control."""
     pool = FakeArms()
     carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
     by_launch = Counter((worker.launch, worker.side) for worker in pool.opened)
-    assert all(by_launch[launch, Side.HEAD] == 1 and by_launch[launch, Side.BASE] == 2 for launch in range(2, 9))
+    assert all(by_launch[launch, Side.HEAD] == 1 and by_launch[launch, Side.BASE] == 3 for launch in range(2, 9))
 
 
 def test_slice_has_a_lead_of_half_its_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,20 +305,119 @@ def test_cases_of_two_devices_are_timed_on_theirs(monkeypatch: pytest.MonkeyPatc
     pool = FakeArms()
     events = carry_out(pool, monkeypatch, cases=cases, settings=replace(SETTINGS, launches=8))
     for block in blocks_in(events):
-        devices = [one.case.device for one in block.pairings]
+        devices = [one.case.device for one in block.pairings if one.contest is Contest.ARMS]
         assert len(list(groupby(devices))) == 2
         assert {one.case for one in block.pairings} == set(cases)
     assert {worker.device for worker, _ in pool.requests(TimeSlice)} == {"cpu", "cuda"}
 
 
-def test_control_is_timed_first_and_its_arms_before_its_controls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three equally young processes, of which base has worked no more than head."""
-    events = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=8))
+def test_control_has_two_processes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are equally young and do nothing else; base's own process works no more than head's."""
+    pool = FakeArms()
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
     plan = next(event for event in events if isinstance(event, Plan))
+    for block in blocks_in(events)[1:]:
+        cases: dict[int, list[Case]] = {}
+        for worker, request in pool.requests(TimeSlice):
+            if worker.launch == block.index:
+                cases.setdefault(worker.number, []).append(request.case)
+        controls = [number for number, timed in cases.items() if set(timed) == {plan.control} and len(CASES) > 1]
+        assert len(controls) == 2
+        assert {pool.opened[number].side for number in controls} == {Side.BASE}
+        base, head = (timed for number, timed in cases.items() if number not in controls)
+        assert Counter(base) == Counter(head)
+
+
+def test_no_order_depends_on_the_lot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a case would be timed in other company because another one was drawn."""
+    orders = []
+    for control in CASES:
+        shares = tuple(Share(case=case, iterations=1, quads=3) for case in CASES)
+        plan = Plan(shares=shares, control=control, slowdown=0.1)
+        events = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=8), plan=plan)
+        orders.append(
+            [
+                [pairing.case for pairing in block.pairings if pairing.contest is Contest.ARMS]
+                for block in blocks_in(events)[:1]
+            ]
+        )
+    assert len(orders) == len(CASES) > 1
+    assert all(order == orders[0] for order in orders)
+
+
+def test_each_model_has_fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one model's code does to its process reaches no other: while cases are tried and in every block."""
+    pool = FakeArms()
+    pool.models = {side: ["mlp", "mlp-wide"] for side in Side}
+    cases = (*CASES, *(replace(case, model="mlp-wide") for case in CASES))
+    carry_out(pool, monkeypatch, cases=cases, settings=replace(SETTINGS, launches=8))
+    models: dict[int, set[str]] = {}
+    for kind in (Prepare, Count):
+        for worker, request in pool.requests(kind):
+            models.setdefault(worker.number, set()).add(request.case.model)
+    assert len(models) > 2 * 2 * 8
+    assert all(len(names) == 1 for names in models.values())
+
+
+def test_last_answers_are_verified_after_the_last_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network may answer rightly until it is timed."""
+    pool = FakeArms()
+    carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
+    kinds: dict[tuple[int, Case], list[type]] = {}
+    for worker, request in pool.asked:
+        if worker.launch > 0 and (case := case_of(request)) is not None:
+            kinds.setdefault((worker.number, case), []).append(type(request))
+    assert kinds
+    assert all((asked[-1], asked.count(Verify)) == (Verify, 1) for asked in kinds.values())
+
+
+def test_wrong_last_answer_is_a_fault_of_the_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its block is thrown away, and the gate goes on without it."""
+    pool = FakeArms()
+    wrong = Failure(outcome=Outcome.WRONG_RESULT, reason="logits: relative error 1")
+    pool.script = breaks_in(Side.HEAD, CASES[1], wrong, doing=Verify, launch=3)
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
+    faults = [event for event in events if isinstance(event, Fault)]
+    assert [(fault.side, fault.case, fault.outcome) for fault in faults] == [
+        (Side.HEAD, CASES[1], Outcome.WRONG_RESULT)
+    ]
+    assert all(pairing.case != CASES[1] for block in blocks_in(events)[3:] for pairing in block.pairings)
+
+
+def leaving(state: dict[str, str], outside: dict[str, str]) -> Script:
+    """Return a script in which head's code leaves something behind."""
+
+    def script(worker: FakeWorker, request: Request[Any]) -> FootprintTold | None:
+        told = type(request) is TellFootprint and worker.side is Side.HEAD
+        return FootprintTold(state=state, outside=outside) if told else None
+
+    return script
+
+
+def test_what_code_leaves_behind_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the user's own program: named, and never undone."""
+    pool = FakeArms(script=leaving({"grad mode": "True -> False"}, {"helper": "/elsewhere/helper.py"}))
+    events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
+    assert [event for event in events if isinstance(event, Footprint)] == [
+        Footprint(
+            side=Side.HEAD,
+            model="mlp",
+            state={"grad mode": "True -> False"},
+            outside={"helper": "/elsewhere/helper.py"},
+            shared=(),
+        )
+    ]
     assert len(blocks_in(events)) == 8
-    for block in blocks_in(events):
-        assert [one.case for one in block.pairings[:3]] == [plan.control] * 3
-        assert block.pairings[0].contest is Contest.ARMS
+
+
+def test_file_that_both_arms_load_from_the_repository_ends_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Base would run head's code."""
+    pool = FakeArms(script=leaving({}, {"helper": "/repository/helper.py"}))
+    events = carry_out(pool, monkeypatch)
+    assert not blocks_in(events)
+    assert ending_of(events).broken
+    assert ending_of(events).reason == "both arms load files of this repository that are in neither tree"
+    assert next(event for event in events if isinstance(event, Footprint)).shared == ("helper",)
 
 
 def test_control_is_slowed_by_twice_its_floor(monkeypatch: pytest.MonkeyPatch) -> None:

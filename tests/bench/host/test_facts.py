@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.host import facts
-from bench.host.facts import commit, digest, gather, package_version
+from bench.host.facts import commit, digest, digest_files, gather, package_version
 from bench.host.folders import ROOT
 from bench.host.steadiness import MEASURES
 
@@ -75,23 +75,54 @@ def test_checkout_without_git_has_a_reason(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     found = commit(tmp_path)
     assert found["commit.id"] is None
-    assert "CalledProcessError" in str(found["commit.id.reason"])
+    assert "not a git repository" in str(found["commit.id.reason"])
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "FileNotFoundError" in str(commit(tmp_path)["commit.id.reason"])
+    assert "git cannot be executed" in str(commit(tmp_path)["commit.id.reason"])
 
 
 def test_code_has_a_fingerprint_of_its_names_and_contents(tmp_path: Path) -> None:
-    """What a run was made with decides whether it may be continued; other files do not matter."""
-    (tmp_path / "a.py").write_text("one")
-    (tmp_path / "note.txt").write_text("one")
-    prints = [digest(tmp_path)]
-    (tmp_path / "note.txt").write_text("two")
-    assert digest(tmp_path) == prints[0]
-    (tmp_path / "a.py").write_text("two")
-    prints.append(digest(tmp_path))
-    (tmp_path / "a.py").rename(tmp_path / "b.py")
-    prints.append(digest(tmp_path))
-    assert len(set(prints)) == 3
+    """What a run was made with decides whether it may be continued: any file of it, not Python's alone."""
+    folder, own = tmp_path / "models", tmp_path / "models" / "out.json"
+    (folder / "__pycache__").mkdir(parents=True)
+
+    def print_of() -> str:
+        return digest(digest_files(folder, [own]))
+
+    (folder / "a.py").write_text("one")
+    prints = [print_of()]
+    (folder / "__pycache__" / "a.pyc").write_text("compiled")
+    own.write_text("a result of this very run")
+    assert print_of() == prints[0]
+    (folder / "cfg.json").write_text("one")
+    prints.append(print_of())
+    (folder / "cfg.json").write_text("two")
+    prints.append(print_of())
+    (folder / "a.py").rename(folder / "b.py")
+    prints.append(print_of())
+    (folder / "link").symlink_to("b.py")
+    prints.append(print_of())
+    (folder / "link").unlink()
+    (folder / "link").symlink_to("nowhere")
+    prints.append(print_of())
+    assert len(set(prints)) == len(prints)
+
+
+def test_each_file_of_the_timed_code_is_a_fact(tmp_path: Path) -> None:
+    """A difference is named file by file."""
+    for folder in ("models", "bench"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").write_text("")
+    (tmp_path / "models" / "cfg.json").write_text("1")
+
+    def facts() -> dict[str, object]:
+        return dict(gather(tmp_path, data_source="", data_reason="", left_out=[], worker_facts={}).facts)
+
+    before = facts()
+    (tmp_path / "models" / "cfg.json").write_text("2")
+    after = facts()
+    changed = {name for name in before if before[name] != after[name] and name.startswith("code.")}
+    assert changed == {"code.models", "code.models/cfg.json"}
+    assert {name for name in before if name.startswith("code.")} == {*changed, "code.models/__init__.py", "code.bench"}
 
 
 def test_environment_is_scalars() -> None:

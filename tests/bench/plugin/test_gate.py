@@ -26,7 +26,7 @@ from bench.processes.local import LaunchError
 from bench.processes.supervisor import Opener
 from bench.protocol import TimeSlice
 from bench.record.arm import Arm, Side
-from bench.record.gate import Acceptance, Fault, Gate
+from bench.record.gate import Acceptance, Fault, Gate, Trees
 from bench.record.run import Outcome
 from bench.request import SetupError
 from reports.gate.answer import State, conclude
@@ -258,7 +258,12 @@ class FakeGateWorkers(FakeArms):
 
     code: ArmsCode = field(
         default_factory=lambda: ArmsCode(
-            slots=Slots(folder=Path(), engine=Path()), trees={}, facts={"arm.head.models": "abc"}, trouble=None
+            repository=Path(),
+            slots=Slots(folder=Path(), engine=Path()),
+            folders={},
+            facts={"arm.head.models": "abc"},
+            trees=Trees(differences=(), left_out={}, remarks=()),
+            trouble=None,
         )
     )
     arms: dict[Side, Arm] = field(default_factory=lambda: {side: Arm() for side in Side})
@@ -276,7 +281,7 @@ def suite(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyP
     def run(workers: FakeGateWorkers, *arguments: str) -> pytest.HookRecorder:
         workers.budget_seconds = 300.0
         monkeypatch.setattr("bench.plugin.gate.gate_workers", lambda *_, **__: nullcontext(workers))
-        monkeypatch.setattr(ArmsCode, "freeze", lambda *_: workers.code)
+        monkeypatch.setattr(ArmsCode, "freeze", lambda *_, **__: workers.code)
         small = ("--device=cpu", "--step=forward", "--batch=64", "--data=random", "--launches=8", "--against=HEAD")
         json_path = f"--benchmark-json={tmp_path / 'out.json'}"
         return pytester.inline_run(str(ROOT / "bench"), "-p", "no:cacheprovider", *small, json_path, *arguments)

@@ -11,13 +11,27 @@ from typing import Any
 import pytest
 
 from bench.processes.local import WorkerDiedError, WorkerTimeoutError
-from bench.protocol import Drop, Failure, FindCeilings, Prepare, ReadYardstick, Reply, Request, TimeSlice, YardstickRead
+from bench.protocol import (
+    Drop,
+    Failure,
+    FindCeilings,
+    FootprintTold,
+    Prepare,
+    ReadYardstick,
+    Reply,
+    Request,
+    TellFootprint,
+    TimeSlice,
+    Verified,
+    Verify,
+    YardstickRead,
+)
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Run, Started
 from bench.run import schedule as schedule_module
 from bench.run.schedule import SINGLES, Event, Schedule, Sliced
-from tests.makers.doubles import FakePool, FakeWorker, breaks, ids
+from tests.makers.doubles import FakePool, FakeWorker, breaks, case_of, ids
 from tests.makers.runs import matrix
 
 CASES = matrix(batches=(1, 64), dtypes=("float32", "bfloat16", "float16"))
@@ -217,8 +231,8 @@ BREAKS = {
 @pytest.mark.parametrize(("how", "outcome"), BREAKS.values(), ids=BREAKS)
 @pytest.mark.parametrize(
     ("doing", "launch", "after"),
-    [(Prepare, 0, 0), (Prepare, 2, 0), (TimeSlice, 1, 0), (TimeSlice, 2, 3)],
-    ids=["pilot", "preparing-later", "first-slice", "within-sets"],
+    [(Prepare, 0, 0), (Prepare, 2, 0), (TimeSlice, 1, 0), (TimeSlice, 2, 3), (Verify, 2, 0)],
+    ids=["pilot", "preparing-later", "first-slice", "within-sets", "after-the-last-slice"],
 )
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
 def test_case_that_breaks_has_its_outcome_and_the_others_all_their_launches(
@@ -240,6 +254,43 @@ def test_case_that_breaks_has_its_outcome_and_the_others_all_their_launches(
     for case in CASES:
         assert launches_of(events, case) == [one for one in (1, 2, 3) if case != broken or one < launch]
     assert all(launch_ <= launch for launch_, name in pool.order() if name == broken.id)
+
+
+def test_every_case_is_verified_once_after_its_last_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each launch, by whoever timed it; the errors are the worse of before and after."""
+    worse = Verified(relative_errors={"logits": 0.25, "loss": 0.0}, seconds=5.0)
+    pool = FakePool(lambda _, request: worse if isinstance(request, Verify) else None)
+    events = carry_out(pool, monkeypatch)
+    kinds: dict[tuple[int, Case], list[type]] = {}
+    for worker, request in pool.asked:
+        if worker.launch > 0 and (case := case_of(request)) is not None:
+            kinds.setdefault((worker.number, case), []).append(type(request))
+    assert len(kinds) == 3 * len(CASES)
+    assert all((asked[-1], asked.count(Verify)) == (Verify, 1) for asked in kinds.values())
+    timed = [one for one in as_run(events).measurements if one.slices and one.preparation]
+    assert {one.preparation.relative_errors["logits"] for one in timed if one.preparation} == {0.25}
+    assert all(one.preparation.verify_seconds > 5.0 for one in timed if one.preparation)
+
+
+def test_what_a_models_code_leaves_behind_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named beside the figure that it may explain."""
+    told = FootprintTold(state={"threads": "2 -> 1"}, outside={"helper": "/a/helper.py"})
+    pool = FakePool(lambda _, request: told if isinstance(request, TellFootprint) else None)
+    notes = {one.notes for one in as_run(carry_out(pool, monkeypatch)).measurements if one.slices}
+    assert notes == {
+        ("the model's code changed threads: 2 -> 1", "the model's code uses helper from /a/helper.py"),
+    }
+
+
+def test_each_model_has_a_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one model's code does to its process reaches no other."""
+    pool = FakePool()
+    carry_out(pool, monkeypatch, cases=(*CASES, *(replace(case, model="mlp-wide") for case in CASES)))
+    models: dict[int, set[str]] = {}
+    for worker, request in pool.requests(Prepare):
+        models.setdefault(worker.number, set()).add(request.case.model)
+    assert len(models) == 2 * (1 + 3)
+    assert all(len(names) == 1 for names in models.values())
 
 
 def test_case_that_broke_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

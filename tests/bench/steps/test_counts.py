@@ -13,7 +13,7 @@ from bench.steps.forward_backward_train import STEPS
 from bench.steps.step import Step, watch_saved
 from bench.steps.subject import build
 from models import MODELS
-from models.inputs import random_images
+from tests.makers.subjects import feeds_of
 
 MATRIX_FLOPS = 2 * (784 * 512 + 512 * 512 + 512 * 10)
 """Of one image's forward: a multiplication and an addition for each weight."""
@@ -22,7 +22,7 @@ MATRIX_FLOPS = 2 * (784 * 512 + 512 * 512 + 512 * 10)
 def step(name: str, batch: int = 4, compile_: str = "off") -> Step:
     """Return a step of the tutorial's network."""
     case = Case(model="mlp", step=name, batch=batch, device="cpu", dtype="float32", compile=compile_)
-    subject = build(case, MODELS["mlp"], torch.device("cpu"), *random_images(batch, 0), seed=0, compiled=case.compiled)
+    subject = build(case, MODELS["mlp"], torch.device("cpu"), feeds_of(case), seed=0, compiled=case.compiled)
     return STEPS[name](subject, perf_counter)
 
 

@@ -140,6 +140,7 @@ def test_backward_begins_without_gradients_and_ends_with_all_of_them() -> None:
 
     step.timed(3)
     assert present == [0, 6] * 3
+    step.tidy()
     assert with_gradients() == 0
 
 

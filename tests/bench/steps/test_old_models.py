@@ -11,10 +11,11 @@ from typing import TypeVar
 
 import pytest
 
-from bench.gate.checkout import ExportError, Slots, export
+from bench.gate.checkout import Slots
+from bench.gate.tree import Commit, TreeError, make_tree
 from bench.host.folders import ROOT
 from bench.processes.local import Launcher, WorkerProcess
-from bench.protocol import Count, Done, Failure, ListModels, Open, Prepare, Request, TimeSlice
+from bench.protocol import Count, Done, Failure, ListModels, Open, Prepare, Request, TimeSlice, Verify
 from bench.record.case import BUILTIN_STEPS
 from tests.makers.subjects import case_of
 
@@ -33,8 +34,8 @@ def old_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProce
     """A worker as base has it: the engine of the working tree over the models of the first commit."""
     folder = tmp_path_factory.mktemp("old")
     try:
-        export(ROOT, FIRST, folder / "first")
-    except ExportError as error:
+        make_tree(Commit(folder=ROOT, name=FIRST), folder / "first")
+    except TreeError as error:
         pytest.skip(f"this clone does not have the history that holds {FIRST}: {error}")
     slot, _ = Slots.make(ROOT, folder).place(folder / "first", folder / "first")
     assert "tolerance" not in (slot / "models" / "__init__.py").read_text(), "these are the models of today"
@@ -64,6 +65,7 @@ def test_old_models_are_verified_and_timed(step: str, old_worker: WorkerProcess)
     assert prepared.flops > 0
     timed = ask(old_worker, TimeSlice(case=case, iterations=2))
     assert 0 < timed.seconds <= timed.wall_seconds
+    assert ask(old_worker, Verify(case=case)).relative_errors["logits"] < 1e-4
 
 
 def test_old_models_are_counted(old_worker: WorkerProcess) -> None:

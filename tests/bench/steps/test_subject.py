@@ -13,11 +13,10 @@ from torch import Tensor, nn
 
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import BUILTIN_STEPS, DTYPES, Case
-from bench.steps import subject as subject_module
 from bench.steps.forward_backward_train import STEPS
-from bench.steps.prepare import compute_reference
+from bench.steps.prepare import compute_references
 from bench.steps.step import Step
-from bench.steps.subject import build, find_feed, find_tolerance
+from bench.steps.subject import build, feed_twice, find_feed, find_tolerance
 from bench.steps.verify import WrongResultError, check, derive_tolerance
 from models import MODELS, Model, images
 from tests.makers.subjects import BATCH, CPU, case_of, no_clock, step_of
@@ -57,18 +56,18 @@ TOWERS = Model(summary="two towers", build=TwoTowers, inputs=sentences, loss=squ
 @pytest.fixture(autouse=True)
 def towers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have one model more."""
-    monkeypatch.setattr(subject_module, "MODELS", {**MODELS, "towers": TOWERS})
+    monkeypatch.setattr("models.MODELS", {**MODELS, "towers": TOWERS})
 
 
 def towers_step(case: Case, model: Model = TOWERS, *, compiled: bool = False) -> Step:
     """Return the step of a case of the two towers."""
-    fed = model.inputs(case.batch, 0, None)
-    return STEPS[case.step](build(case, model, CPU, *fed, seed=0, compiled=compiled), no_clock)
+    feeds = feed_twice(model.inputs, case.batch, 0, None)
+    return STEPS[case.step](build(case, model, CPU, feeds, seed=0, compiled=compiled), no_clock)
 
 
 def errors_of(case: Case, step: Step) -> Mapping[str, float]:
     """Return how far a step's answer is off."""
-    right = compute_reference(case, sentences(case.batch, 0, None), seed=0)
+    right = compute_references(case, feed_twice(sentences, case.batch, 0, None), seed=0).first
     return check(step.answer(*step.iterate()), right, find_tolerance(TOWERS, case))
 
 
@@ -97,7 +96,7 @@ def test_wrong_second_output_is_a_wrong_result() -> None:
     case = replace(case_of(), model="towers")
     mine = towers_step(case)
     (score, pooled), loss = mine.iterate()
-    right = compute_reference(case, sentences(case.batch, 0, None), seed=0)
+    right = compute_references(case, feed_twice(sentences, case.batch, 0, None), seed=0).first
     with pytest.raises(WrongResultError, match=r"logits\[1\]: relative error"):
         check(mine.answer((score, 2 * pooled), loss), right, find_tolerance(TOWERS, case))
 

@@ -1,0 +1,285 @@
+"""Copies the compared files of a commit or of a folder into a tree of their own: one function makes both arms' trees.
+
+What git calls unchanged comes out of its blob, raw, whichever arm asks: no filter, no attribute and no line ending of
+one checkout can make two trees of the same commit differ.
+What git calls changed, and what it does not know and does not ignore, comes from the disk.
+What it ignores is in neither tree. A folder outside any repository is taken as it lies.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from pathlib import Path
+
+from bench.host.facts import COMPILED, COMPILED_SUFFIX, TIMED, list_files
+from bench.host.git import GitError, git, git_paths
+from bench.record.arm import Side
+from bench.record.gate import FileDifference
+
+SETTINGS = "pyproject.toml"
+"""It is exported beside the compared folder, since it says what the arm's own commit tolerated."""
+
+MOST_BYTES = 1 << 30
+"""A tree is copied for each gate; a repository of code is far below this, one with a data set in it is not."""
+
+MOST_LINES = 20_000
+"""Lines are counted in files up to this length; matching them takes a time that grows with its square."""
+
+IGNORED = "git ignores it"
+SUBMODULE = "a submodule, which is another repository"
+DANGLING = "a link to nothing"
+SPECIAL = "not a regular file"
+POINTER = "a pointer of Git LFS without its content"
+
+POINTER_BEGINS = b"version https://git-lfs.github.com/spec/"
+LINK, GITLINK = "120000", "160000"
+"""Modes of git's tree entries. Source: the manual of ``git fast-import``."""
+
+
+class TreeError(Exception):
+    """A tree cannot be made; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit of the repository that a folder lies in.
+
+    Attributes:
+        folder: of the repository; paths are relative to it.
+        name: the commit's full name.
+    """
+
+    folder: Path
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A folder as it lies on disk now."""
+
+    path: Path
+
+
+Source = Commit | Folder
+
+
+@dataclass(slots=True)
+class _Listing:
+    """What of a source belongs into its tree.
+
+    Attributes:
+        blobs: (mode, blob) of files that come from git, by path.
+        disk: paths of those that come from the disk.
+        left_out: why a path is in no tree.
+    """
+
+    blobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    disk: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def make_tree(source: Source, target: Path, own: Collection[Path] = ()) -> dict[str, str]:
+    """Copy what is compared of a source below `target`; return what is left out and why, by path.
+
+    Args:
+        source: a commit or a folder.
+        target: a folder, made if it is not there.
+        own: files that this program writes itself, which belong to no arm.
+
+    Raises:
+        TreeError: if it holds no ``models``, is too large, cannot be read, or a link leads out of it.
+    """
+    folder = source.folder if isinstance(source, Commit) else source.path
+    try:
+        listing = _list_commit(source) if isinstance(source, Commit) else _list_folder(source.path, own)
+        if f"{TIMED}/__init__.py" not in (*listing.blobs, *listing.disk):
+            at = f"{source.name[:12]} of {folder}" if isinstance(source, Commit) else str(folder)
+            raise TreeError(f"{at} holds no {TIMED}/__init__.py")
+        target.mkdir(parents=True, exist_ok=True)
+        _check_size(listing, folder)
+        _write_blobs(listing, folder, target)
+        _write_disk(listing, folder, target)
+    except GitError as error:
+        raise TreeError(str(error)) from error
+    except OSError as error:
+        raise TreeError(f"{error.filename}: {error.strerror or error}") from error
+    return {path: why for path, why in sorted(listing.left_out.items()) if path != SETTINGS}
+
+
+def _list_commit(source: Commit) -> _Listing:
+    listing = _Listing()
+    for entry in git_paths(source.folder, "ls-tree", "-r", "-z", source.name, "--", TIMED, SETTINGS):
+        told, _, path = entry.partition("\t")
+        mode, _, blob = told.split()
+        _take_blob(listing, path, mode, blob)
+    return listing
+
+
+def _list_folder(folder: Path, own: Collection[Path]) -> _Listing:
+    """Return what belongs to a folder: as git sees it where git knows any of it, else all of it."""
+    listing, kept = _Listing(), {os.path.realpath(path) for path in own}
+    try:
+        tracked = git_paths(folder, "ls-files", "-s", "-z", "--", TIMED, SETTINGS)
+    except GitError:
+        tracked = []
+    if not tracked:
+        compared = [os.fspath(path.relative_to(folder)) for path in list_files(folder / TIMED)]
+        untracked = [*compared, *([SETTINGS] if (folder / SETTINGS).is_file() else [])]
+    else:
+        changed = _list_changed(folder)
+        for entry in tracked:
+            told, _, path = entry.partition("\t")
+            mode, blob, _ = told.split()
+            if path not in changed or mode == GITLINK:
+                _take_blob(listing, path, mode, blob)
+            elif path not in listing.disk and os.path.lexists(folder / path):
+                listing.disk.append(path)
+        others = ("ls-files", "-z", "--others", "--exclude-standard")
+        untracked = list(git_paths(folder, *others, "--", TIMED, SETTINGS))
+        ignored = git_paths(folder, *others, "--ignored", "--", TIMED)
+        listing.left_out |= {path: IGNORED for path in ignored if not _is_compiled(path)}
+    listing.disk += [path for path in untracked if not _is_compiled(path)]
+    listing.disk = [path for path in listing.disk if os.path.realpath(folder / path) not in kept]
+    for path in kept:
+        listing.left_out.pop(os.path.relpath(path, os.path.realpath(folder)), None)
+    return listing
+
+
+def _list_changed(folder: Path) -> set[str]:
+    """Return the tracked files that differ from the latest commit, in the index or on disk; all, if there is none."""
+    try:
+        git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    except GitError:
+        return set(git_paths(folder, "ls-files", "-z", "--", TIMED, SETTINGS))
+    options = ("--name-only", "-z", "--relative", "--no-renames", "--no-ext-diff", "--ignore-submodules")
+    return set(git_paths(folder, "diff", *options, "HEAD", "--", TIMED, SETTINGS))
+
+
+def _take_blob(listing: _Listing, path: str, mode: str, blob: str) -> None:
+    if mode == GITLINK:
+        listing.left_out[path] = SUBMODULE
+    elif not _is_compiled(path):
+        listing.blobs[path] = mode, blob
+
+
+def _is_compiled(path: str) -> bool:
+    return path.endswith(COMPILED_SUFFIX) or COMPILED in path.split("/")
+
+
+def _check_size(listing: _Listing, folder: Path) -> None:
+    """Raise TreeError, naming the largest file, if the tree would be too large."""
+    sizes = {path: (folder / path).lstat().st_size for path in listing.disk if os.path.lexists(folder / path)}
+    asked = "".join(f"{blob}\n" for _, blob in listing.blobs.values()).encode()
+    told = git(folder, "cat-file", "--batch-check", given=asked).splitlines() if listing.blobs else []
+    for (path, (_, blob)), line in zip(listing.blobs.items(), told, strict=True):
+        words = line.split()
+        if len(words) != 3:  # noqa: PLR2004  name, kind, size
+            raise TreeError(f"git has no content of {path} ({blob[:12]}): fetch it, this clone holds only a part")
+        sizes[path] = int(words[2])
+    if (total := sum(sizes.values())) > MOST_BYTES:
+        largest = max(sizes, key=lambda path: sizes[path])
+        raise TreeError(
+            f"{folder / TIMED} holds {total >> 20} MiB, of which {largest} {sizes[largest] >> 20}; at most "
+            f"{MOST_BYTES >> 20} are compared: keep data outside of {TIMED}, or have git ignore it"
+        )
+
+
+def _write_blobs(listing: _Listing, folder: Path, target: Path) -> None:
+    for (path, (mode, _)), content in zip(listing.blobs.items(), _read_blobs(listing, folder), strict=True):
+        if content.startswith(POINTER_BEGINS):
+            listing.left_out[path] = POINTER
+        if mode == LINK:
+            _write_link(target, path, os.fsdecode(content), listing)
+        else:
+            _write_file(target / path, content)
+
+
+def _read_blobs(listing: _Listing, folder: Path) -> Iterator[bytes]:
+    if not listing.blobs:
+        return
+    asked = "".join(f"{blob}\n" for _, blob in listing.blobs.values()).encode()
+    answered, begin = git(folder, "cat-file", "--batch", given=asked), 0
+    for _ in listing.blobs:
+        end = answered.index(b"\n", begin)
+        size = int(answered[begin:end].split()[2])
+        yield answered[end + 1 : end + 1 + size]
+        begin = end + 1 + size + 1
+
+
+def _write_disk(listing: _Listing, folder: Path, target: Path) -> None:
+    for path in listing.disk:
+        source = folder / path
+        if source.is_symlink():
+            _write_link(target, path, os.fspath(source.readlink()), listing, exists=source.exists())
+            continue
+        try:
+            mode = source.stat().st_mode
+        except FileNotFoundError:  # it was removed a moment ago
+            continue
+        if stat.S_ISREG(mode):
+            _write_file(target / path, source.read_bytes())
+        else:
+            listing.left_out[path] = SPECIAL
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _write_link(target: Path, path: str, leads_to: str, listing: _Listing, *, exists: bool = True) -> None:
+    """Make a link again; one to nothing is left out.
+
+    Raises:
+        TreeError: if it leads out of the compared folder, where both arms would read the same file.
+    """
+    place = Path(os.path.normpath(Path(path).parent / leads_to))
+    inside = place.parts[:1] == (TIMED,)
+    if not exists and not inside:
+        listing.left_out[path] = DANGLING
+        return
+    if not inside:
+        raise TreeError(f"{path} is a link to {leads_to}, outside of {TIMED}, which would be the same for both arms")
+    (target / path).parent.mkdir(parents=True, exist_ok=True)
+    (target / path).symlink_to(leads_to)
+
+
+def find_differences(base: Path, head: Path, prints: Mapping[Side, Mapping[str, str]]) -> tuple[FileDifference, ...]:
+    """Return in which files two trees differ, and by how many lines.
+
+    Args:
+        base: the tree of base.
+        head: likewise of head.
+        prints: each arm's fingerprints of its files, by path below the compared folder.
+    """
+    names = sorted({*prints[Side.BASE], *prints[Side.HEAD]})
+    before, after = prints[Side.BASE], prints[Side.HEAD]
+    return tuple(
+        _compare_files(f"{TIMED}/{name}", _lines(base / TIMED / name), _lines(head / TIMED / name))
+        for name in names
+        if before.get(name) != after.get(name)
+    )
+
+
+def _compare_files(path: str, before: Sequence[bytes] | None, after: Sequence[bytes] | None) -> FileDifference:
+    """Return how one file differs; None stands for a file whose lines are not counted."""
+    if before is None or after is None:
+        return FileDifference(path=path, added=None, removed=None)
+    same = sum(block.size for block in SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks())
+    return FileDifference(path=path, added=len(after) - same, removed=len(before) - same)
+
+
+def _lines(path: Path) -> list[bytes] | None:
+    """Return a file's lines, none if it is not there, None if it is binary, a link or too long."""
+    if path.is_symlink():
+        return None
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    lines = content.splitlines()
+    return None if b"\0" in content or len(lines) > MOST_LINES else lines

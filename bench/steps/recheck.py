@@ -1,0 +1,96 @@
+"""Did what was timed compute what it should? One more short slice, by the timed code, whose last answer is verified.
+
+A network can answer rightly when it is first called and wrongly later, or wrongly only while it is timed: from its
+120th call on, while Python's garbage collector is off, when it has seen its input before.
+So the slice runs in the surroundings of a timed one, from restored state, with dropout off, which would differ from
+the reference's.
+Just before its last iteration the other of two inputs takes the place of the one before, in the same memory and
+unseen by version counters, so that a remembered answer is a wrong one.
+The last output is copied at once: whoever fills it in later, from a thread or on a read, is too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import cast
+
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from bench.steps.step import Step
+from bench.steps.subject import Subject
+from bench.steps.verify import Answer, Tensors, check_output
+
+ITERATIONS = 1
+"""Timed iterations of that slice; one that is not timed goes before them, as in any slice."""
+
+CALLS = 1 + ITERATIONS
+"""Calls of the network in it: after so many steps of training the weights are compared."""
+
+
+class _Watched:
+    """Stands for a subject's call and loss during one slice, and keeps a copy of what the last of them answered."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.output: Tensors | None = None
+        self.loss: Tensor | None = None
+        self._subject = subject
+        self._calls = 0
+
+    def answer(self, inputs: Tensors) -> Tensors:
+        self._calls += 1
+        if self._calls < CALLS:
+            return self._subject.call(inputs)
+        self._subject.take(1)
+        output = self._subject.call(inputs)
+        check_output(output, self._subject.device)
+        self.output = _copy(output)
+        return output
+
+    def compare(self, output: Tensors, target: Tensors) -> Tensor:
+        loss = self._subject.loss(output, target)
+        if self._calls == CALLS:
+            self.loss = loss.detach().clone()
+        return loss
+
+
+def last_answer(step: Step) -> Answer:
+    """Return what the last iteration of one more slice computed on the second of the two inputs.
+
+    Raises:
+        WrongResultError: if it is no plain tensor on the device.
+    """
+    subject = step.subject
+    subject.take(0)
+    step.restore()
+    watched = _Watched(subject)
+    step.subject = replace(subject, call=watched.answer, loss=watched.compare)
+    try:
+        with without_dropout(subject.network):
+            step.timed(ITERATIONS)
+        output = cast("Tensors", watched.output)
+        loss = watched.loss if watched.loss is not None else subject.loss(output, subject.target)
+        return step.answer(output, loss)
+    finally:
+        step.subject = subject
+        step.tidy()
+        subject.take(0)
+
+
+@contextmanager
+def without_dropout(network: nn.Module) -> Iterator[None]:
+    """Switch dropout off for the length of the block: it is random, and no reference can match it."""
+    dropping = [module for module in network.modules() if isinstance(module, _DropoutNd) and module.training]
+    for module in dropping:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in dropping:
+            module.training = True
+
+
+def _copy(output: Tensors) -> Tensors:
+    return tuple(tensor.detach().clone() for tensor in output) if isinstance(output, tuple) else output.detach().clone()

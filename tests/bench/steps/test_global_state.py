@@ -1,0 +1,165 @@
+"""What a model's code does to its process is named: settings, hooks, modules from elsewhere; nothing is undone."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.modules.module import register_module_forward_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from bench.steps.global_state import GlobalState, find_changes, find_outside
+from tests.makers.subjects import CPU, answer_of, case_of, step_of
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@contextmanager
+def setting(set_: Callable[[object], object], get: Callable[[], object], value: object) -> Iterator[None]:
+    before = get()
+    set_(value)
+    try:
+        yield
+    finally:
+        set_(before)
+
+
+@contextmanager
+def hooked() -> Iterator[None]:
+    handle = register_module_forward_hook(lambda *_: None)
+    yield
+    handle.remove()
+
+
+@contextmanager
+def thread() -> Iterator[None]:
+    stop = threading.Event()
+    running = threading.Thread(target=stop.wait, name="busy")
+    running.start()
+    yield
+    stop.set()
+    running.join()
+
+
+@contextmanager
+def child() -> Iterator[None]:
+    with subprocess.Popen(["sleep", "30"]) as process:
+        yield
+        process.kill()
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@contextmanager
+def variable() -> Iterator[None]:
+    os.environ["MKL_CBWR"] = "COMPATIBLE"
+    yield
+    del os.environ["MKL_CBWR"]
+
+
+class FunctionMode(TorchFunctionMode):
+    """Sees every call of torch."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
+class DispatchMode(TorchDispatchMode):
+    """Sees every operator."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
+LEFT_BEHIND = {
+    "grad mode: True -> False": torch.no_grad,
+    "inference mode: False -> True": torch.inference_mode,
+    "default dtype: float32 -> float64": lambda: setting(
+        torch.set_default_dtype, torch.get_default_dtype, torch.float64
+    ),
+    "default device: cpu -> meta": lambda: torch.device("meta"),
+    "threads: 1 -> 3": lambda: setting(torch.set_num_threads, torch.get_num_threads, 3),
+    "torch's deterministic algorithms: False -> True": lambda: setting(
+        torch.use_deterministic_algorithms, torch.are_deterministic_algorithms_enabled, value=True
+    ),
+    "torch's float32 matmul precision: highest -> medium": lambda: setting(
+        torch.set_float32_matmul_precision, torch.get_float32_matmul_precision, "medium"
+    ),
+    "torch's cudnn benchmark: False -> True": lambda: setting(
+        torch._C._set_cudnn_benchmark, torch._C._get_cudnn_benchmark, value=True
+    ),
+    "autocast on cpu: off -> torch.bfloat16": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "hooks on every module: forward hooks: 0 -> 1": hooked,
+    "modes that see every call of torch: 0 -> 1": FunctionMode,
+    "modes that see every operator: 0 -> 1": DispatchMode,
+    "hooks on saved tensors: False -> True": torch.autograd.graph.save_on_cpu,
+    "anomaly detection: False -> True": torch.autograd.detect_anomaly,
+    "garbage collector: True -> False": collector_off,
+    "switch interval of Python's threads: 0.005 -> 0.5": lambda: setting(
+        sys.setswitchinterval, sys.getswitchinterval, 0.5
+    ),
+    "threads of Python: MainThread -> MainThread, busy": thread,
+    "child processes: none -> ": child,
+    "variable MKL_CBWR: not there -> COMPATIBLE": variable,
+    "denormal numbers: kept -> taken for 0": lambda: setting(torch.set_flush_denormal, lambda: False, value=True),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Anomaly Detection")
+@pytest.mark.parametrize("expected", LEFT_BEHIND)
+def test_what_is_left_behind_is_named(expected: str) -> None:
+    """By name, with what it was and what it is."""
+    torch.set_num_threads(1)
+    before = GlobalState.now(CPU)
+    with LEFT_BEHIND[expected]():
+        after = GlobalState.now(CPU)
+    changes = [f"{name}: {change}" for name, change in find_changes(before, after).items()]
+    assert any(change.startswith(expected) for change in changes), changes
+    assert len(changes) <= 2, changes
+    assert not find_changes(before, GlobalState.now(CPU))
+
+
+@pytest.mark.parametrize("compile_", ["off", "on"])
+def test_network_of_the_tutorial_leaves_nothing_behind(compile_: str) -> None:
+    """Nor does whoever compiles and times it."""
+    before = GlobalState.now(CPU)
+    for step in ("forward", "train"):
+        step_ = step_of(case_of(step, compile_=compile_))
+        answer_of(step_)
+        step_.timed(2)
+    if compile_ == "on":
+        torch.compile(torch.nn.Linear(2, 2))(torch.ones(1, 2))
+        torch.compiler.reset()
+    after = GlobalState.now(CPU)
+    assert find_changes(before, after) == {}
+    assert find_outside(before, after, [ROOT]) == {}
+
+
+def test_modules_from_elsewhere_are_named_with_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed, what is compared and the engine are not elsewhere."""
+    for name in ("inside/model_inside", "outside/helper_outside"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / f"{name}.py").write_text("")
+        monkeypatch.syspath_prepend(str((tmp_path / name).parent))
+    for name in ("model_inside", "helper_outside", "colorsys", "tabulate"):
+        sys.modules.pop(name, None)
+    before = GlobalState.now(CPU)
+    for name in ("model_inside", "helper_outside", "colorsys", "tabulate"):
+        __import__(name)
+    outside = find_outside(before, GlobalState.now(CPU), [tmp_path / "inside"])
+    assert outside == {"helper_outside": str(tmp_path / "outside" / "helper_outside.py")}
