@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torchvision.datasets import FashionMNIST
-from torchvision.transforms import PILToTensor
 
 from models.mlp import CLASSES, IMAGE
 
@@ -25,13 +24,12 @@ def fashion_mnist(root: Path, count: int) -> tuple[Tensor, Tensor]:
     Raises:
         RuntimeError: if torchvision does not find the files.
     """
-    dataset = FashionMNIST(str(root), train=False, download=False, transform=PILToTensor())
-    distinct = min(count, len(dataset))
     with torch.device("cpu"):
-        pairs = [dataset[index] for index in range(distinct)]
-    pixels = torch.stack([image for image, _ in pairs])  # (min(B, 10000), 1, 28, 28), uint8
-    images = pixels.to(torch.float32) / 255  # as ToTensor does, which divides in torch's default dtype
-    labels = torch.tensor([label for _, label in pairs], dtype=torch.int64, device="cpu")
+        dataset = FashionMNIST(str(root), train=False, download=False)
+    distinct = min(count, len(dataset))
+    pixels = dataset.data[:distinct].reshape(distinct, *IMAGE)  # (10000, 28, 28) -> (min(B, 10000), 1, 28, 28), uint8
+    images = pixels.to(torch.float32) / 255  # as ToTensor does for each, in torch's default dtype
+    labels = dataset.targets[:distinct].to(torch.int64)
     wrapped = torch.arange(count, device="cpu") % distinct
     return images[wrapped].contiguous(), labels[wrapped].contiguous()
 

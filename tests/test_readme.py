@@ -147,6 +147,7 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "python -m reports table out.jsonl": Executed(shows="forward"),
     "pytest bench": Parsed(adds=("--collect-only", "-q"), shows=r"\d+ tests collected", why="four minutes"),
     "python -m reports": Parsed(adds=("--help",), shows="usage: python -m reports", why="it is a name only"),
+    "python -m tests.field.attack": Parsed(adds=("--help",), shows=r"--short", why="half an hour"),
     "python -m tests.field.calibrate tape": Parsed(adds=("--help",), shows=r"\{tape,", why="an hour"),
     "python -m tests.field.calibrate table": Parsed(adds=("--help",), shows=r",table\}", why="a tape of an hour"),
 }
@@ -212,6 +213,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     author = ("-c", "user.name=n", "-c", "user.email=e")
     for command in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "all")):
         subprocess.run(["git", *author, *command], cwd=tree, check=True)
+    with (tree / "models" / "mlp.py").open("a", encoding="utf-8") as network:
+        network.write("\n# A reader changes something before asking what it costs.\n")
     return tree
 
 

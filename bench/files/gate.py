@@ -111,7 +111,7 @@ def _read_event(line: object, where: str) -> GateEvent:
         raise DecodeError(f"{where}: not an event of a gate")
     fields = line[word]
     if word == WORDS[Counts] and isinstance(fields, dict):
-        fields = {"flops_reason": None, **fields}  # older files do not record it
+        fields = {"flops_reason": None, "relative_errors": {}, **fields}  # older files do not record them
     event: GateEvent = decode(EVENTS[word], fields, f"{where}: {word}")
     return event
 

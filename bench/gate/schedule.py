@@ -189,9 +189,17 @@ class Blocks:
         supervisor.forget()
         counts = supervisor.count(arm.case(case))
         if isinstance(counts, Failure):  # it runs, and cannot be watched: that is no fault of the case
-            yield Counts(side=side, case=case, numbers={}, reason=counts.reason)
+            yield Counts(
+                side=side, case=case, numbers={}, reason=counts.reason, relative_errors=preparation.relative_errors
+            )
         else:
-            yield Counts(side=side, case=case, numbers=counts.counts, flops_reason=counts.flops_reason)
+            yield Counts(
+                side=side,
+                case=case,
+                numbers=counts.counts,
+                flops_reason=counts.flops_reason,
+                relative_errors=preparation.relative_errors,
+            )
         return None
 
     def _pilot(self) -> Generator[Event, None, bool]:

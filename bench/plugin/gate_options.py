@@ -154,10 +154,12 @@ def _split_range(against: str) -> tuple[str, dict[str, str]]:
         ValueError: for two dots, which leave open what is meant.
     """
     base, dots, head = against.partition("...")
-    if not dots and ".." in against and not against.startswith((".", "/")) and "/.." not in against:
+    if against.startswith(("./", "../", "/")) or "/.." in against:
+        return against, {}  # a folder
+    if not dots and ".." in against:
         base, _, head = against.partition("..")
         raise ValueError(f"{against} is not understood: write {base}...{head}, or {base} with --against-tip")
-    if not dots or against.startswith("."):
+    if not dots:
         return against, {}
     if not base:
         raise ValueError(f"{against} names no base: write REF...{head}")

@@ -129,6 +129,8 @@ class Counts:
         numbers: by name; see `bench.steps.counts`.
         reason: why they could not be made; None if they were.
         flops_reason: why ``flops`` is not among the numbers; None if it is, or if there is no operation to count.
+        relative_errors: in norm against the float64 reference of the arm's own network, by quantity; empty in files
+            from before they were told.
     """
 
     side: Side
@@ -136,6 +138,7 @@ class Counts:
     numbers: Mapping[str, int]
     reason: str | None = None
     flops_reason: str | None = None
+    relative_errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -39,6 +40,10 @@ CONTROLS = {
 
 MOST_FILES = 6
 """So many files are named in a line; the rest are counted."""
+
+LOOSER, LEAST_ERROR = 100.0, 1e-9
+"""An error so many times base's is named. Another order of the same sums changes it by less, and below the second
+figure even float64 is only rounding."""
 
 MOST_REASONS = 4
 """So many changed counts are shown in a row, which a screen still holds; the rest are counted."""
@@ -134,12 +139,33 @@ def list_footprints(gate: Gate) -> list[str]:
     ]
 
 
+def list_looser_answers(gate: Gate) -> list[str]:
+    """Return whose answers in head are far less exact than base's although they pass, each as a sentence."""
+    if gate.arms[Side.BASE].dtype != gate.arms[Side.HEAD].dtype:
+        return []  # that is what is compared
+    by_side = {(counts.side, counts.case): counts.relative_errors for counts in gate.counts}
+    errors = [
+        (case, quantity, error, by_side.get((Side.BASE, case), {}).get(quantity))
+        for case in gate.cases
+        for quantity, error in by_side.get((Side.HEAD, case), {}).items()
+    ]
+    return [
+        f"{case.id}: {quantity} in head err by {head:.2g}, in base by {base:.2g}, within what each model tolerates"
+        for case, quantity, head, base in errors
+        if base is not None and head > LOOSER * max(base, LEAST_ERROR)
+    ]
+
+
+def _is_named(word: str, text: str) -> bool:
+    return re.search(rf"\b{re.escape(word)}\b", text) is not None
+
+
 def _list_left_out(gate: Gate) -> list[str]:
     """Return which files are in neither tree, in one sentence; those that a fault's reason names go first."""
     if gate.trees is None or not gate.trees.left_out:
         return []
     reasons = " ".join(fault.reason for fault in gate.faults)
-    paths = sorted(gate.trees.left_out, key=lambda path: (PurePosixPath(path).stem not in reasons, path))
+    paths = sorted(gate.trees.left_out, key=lambda path: (not _is_named(PurePosixPath(path).stem, reasons), path))
     shown = [f"{path} ({gate.trees.left_out[path]})" for path in paths[:MOST_FILES]]
     left = len(paths) - MOST_FILES
     return [f"in neither tree: {', '.join([*shown, *([f'and {left} more'] if left > 0 else [])])}"]
@@ -159,6 +185,7 @@ def list_remarks(answer: Answer) -> list[str]:
         remarks.append(f"gone, head does not have it: {', '.join(gate.gone)}")
     if gate.idle_patterns:
         remarks.append(f"floors or accepted regressions that fit no case: {', '.join(gate.idle_patterns)}")
+    remarks += list_looser_answers(gate)
     remarks += list_footprints(gate)
     remarks += _list_left_out(gate)
     remarks += gate.trees.remarks if gate.trees is not None else ()

@@ -26,8 +26,10 @@ TIE = 1e-9
 """Statistics nearer than this are equal: the observed pattern must count itself, whatever rounding does."""
 
 
-def adjusted_p(effects: Array) -> list[float]:
-    """Return for each case the step-down p of its effect being above 0; negate the effects for the other direction.
+def adjusted_p(effects: Array) -> tuple[list[float], list[float]]:
+    """Return for each case the step-down p of its effect being above 0, and of its being below.
+
+    With each pattern its mirror is among them, so both directions have the same null distribution.
 
     Args:
         effects: (K, C), log ratio of head over base for K blocks and C cases.
@@ -36,7 +38,8 @@ def adjusted_p(effects: Array) -> list[float]:
         ValueError: if there is no block or no case, or an effect is not finite.
     """
     observed = _statistic(effects, np.ones((1, len(effects))))[0]
-    return step_down(_null(effects), observed, exact=len(effects) <= EXACT_BLOCKS)
+    null, exact = _null(effects), len(effects) <= EXACT_BLOCKS
+    return step_down(null, observed, exact=exact), step_down(null, -observed, exact=exact)
 
 
 def step_down(null: Array, observed: Array, *, exact: bool) -> list[float]:

@@ -215,7 +215,7 @@ def _look(
     shown: Array, floors: Sequence[float], alpha: float, level: float, *, before: Sequence[_Column]
 ) -> list[_Column]:
     """Return what a look shows of every column; one that was decided before stays so."""
-    slower, faster = adjusted_p(shown), adjusted_p(-shown)
+    slower, faster = adjusted_p(shown)
     columns = []
     for index, floor in enumerate(floors):
         if before and before[index].decided:

@@ -29,7 +29,7 @@ from time import monotonic
 import tests.field.attacks
 from bench.files.gate import read_gate
 from bench.files.parse_json import UnreadableError
-from bench.host.facts import digest
+from bench.host.facts import digest, digest_files
 from reports.gate.answer import conclude
 from tests.field.attacks import ATTACKS, SHORT, Attack
 from tests.field.judging import Judged, Judgement, judge, judge_silence
@@ -116,7 +116,7 @@ def read_seconds(text: str) -> float:
 def fingerprint() -> str:
     """Return what tells this checkout's code, and the attacks on it, from any other."""
     attacks = sha256(Path(tests.field.attacks.__file__).read_bytes()).hexdigest()[:16]
-    return "-".join([*(digest(ROOT / folder) for folder in ("models", "bench", "reports")), attacks])
+    return "-".join([*(digest(digest_files(ROOT / folder)) for folder in ("models", "bench", "reports")), attacks])
 
 
 def read_ended(path: Path, checkout: str) -> dict[str, Ended]:

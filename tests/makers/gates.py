@@ -137,7 +137,8 @@ def made_gate(
 def events_of(gate: Gate) -> list[GateEvent]:
     """Return events that add up to a gate, in an order in which they may come."""
     assert gate.plan is not None
-    events: list[GateEvent] = [Opened(new=gate.new, gone=gate.gone), *gate.counts, gate.plan, *gate.faults]
+    events: list[GateEvent] = [*([gate.trees] if gate.trees else []), *gate.footprints]
+    events += [Opened(new=gate.new, gone=gate.gone), *gate.counts, gate.plan, *gate.faults]
     for block in gate.blocks:
         events.append(block)
         if block.index in gate.looks:
@@ -147,8 +148,8 @@ def events_of(gate: Gate) -> list[GateEvent]:
 
 def empty(gate: Gate) -> Gate:
     """Return a gate before anything of it was seen."""
-    nothing = {"new": (), "gone": (), "counts": (), "faults": (), "blocks": (), "looks": ()}
-    return replace(gate, plan=None, ending=None, wall_seconds=0.0, **nothing)
+    nothing = {"new": (), "gone": (), "counts": (), "faults": (), "blocks": (), "looks": (), "footprints": ()}
+    return replace(gate, plan=None, ending=None, trees=None, wall_seconds=0.0, **nothing)
 
 
 def logged(folder: Path, gate: Gate) -> tuple[GateLog, Path]:

@@ -13,12 +13,27 @@ from bench.files.journal import Journal
 from bench.files.log import JournalError, read_log
 from bench.files.parse_json import UnreadableError
 from bench.record.arm import Side
-from bench.record.gate import Fault, Looked
+from bench.record.gate import Fault, FileDifference, Footprint, Looked, Trees
 from bench.record.run import Outcome
 from tests.makers.gates import CASES, ENDING, empty, events_of, logged, made_gate, stored_gate
 
 FAULT = Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.TIMEOUT, reason="slow")
-STORED = made_gate(faults=(FAULT,), new=("x",), gone=("y",))
+TREES = Trees(
+    differences=(
+        FileDifference(path="models/mlp.py", added=3, removed=1),
+        FileDifference(path="models/data.bin", added=None, removed=None),
+    ),
+    left_out={"models/generated.py": "git ignores it"},
+    remarks=("base: main is 0123456789ab (first)",),
+)
+FOOTPRINT = Footprint(
+    side=Side.HEAD,
+    model="mlp",
+    state={"grad mode": "True -> False"},
+    outside={"helper": "/a/helper.py"},
+    shared=("helper",),
+)
+STORED = made_gate(faults=(FAULT,), new=("x",), gone=("y",), trees=TREES, footprints=(FOOTPRINT,))
 
 
 def test_journal_and_json_hold_the_same(tmp_path: Path) -> None:

@@ -13,6 +13,22 @@ def test_against_names_the_base() -> None:
     assert parse_arms("main", []) == {Side.BASE: Arm(ref="main"), Side.HEAD: Arm()}
 
 
+@pytest.mark.parametrize(
+    ("against", "base", "head"),
+    [
+        ("main...HEAD", "main", None),
+        ("main...", "main", None),
+        ("main...topic", "main", "topic"),
+        ("../main", "../main", None),
+        ("./a..b", "./a..b", None),
+        ("../a...b", "../a...b", None),
+    ],
+)
+def test_range_names_both_arms(against: str, base: str, head: str | None) -> None:
+    """As ``git diff`` has it: what the right side did since it left the left one. A folder's path is none."""
+    assert parse_arms(against, []) == {Side.BASE: Arm(ref=base), Side.HEAD: Arm(ref=head)}
+
+
 def test_arm_takes_an_interpreter_variables_and_variants() -> None:
     """One torch against another and one thread against two are the same command."""
     arms = parse_arms(
@@ -32,6 +48,9 @@ def test_arm_takes_an_interpreter_variables_and_variants() -> None:
         (None, ["head=threads=2"], "'threads=2' is not KEY=VALUE"),
         (None, ["head=python="], "'python=' is not KEY=VALUE"),
         ("main", ["base=ref=x"], "ref of base is given twice"),
+        ("main...topic", ["head=ref=x"], "ref of head is given twice"),
+        ("...topic", [], r"\.\.\.topic names no base: write REF\.\.\.topic"),
+        ("main..topic", [], r"write main\.\.\.topic, or main with --against-tip"),
         (None, ["head=dtype=int8"], "unknown dtype 'int8'"),
         (None, ["head=compile=fast"], "unknown compile 'fast'"),
     ],

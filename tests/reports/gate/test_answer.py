@@ -9,12 +9,12 @@ from math import log
 import pytest
 
 from bench.record.arm import Side
-from bench.record.gate import Acceptance, Contest, Ending, Fault, Gate
+from bench.record.gate import Acceptance, Contest, Ending, Fault, Footprint, Gate
 from bench.record.run import Outcome
 from reports.gate import answer as answer_module
 from reports.gate.answer import State, compute_effects, compute_tails, conclude
 from reports.stats.verdict import Verdict
-from tests.makers.gates import CASES, made_gate
+from tests.makers.gates import CASES, COUNTS, made_gate
 
 SLOW = CASES[2]
 
@@ -218,3 +218,36 @@ def test_known_regression_does_not_fail_until_its_last_day(changes: dict[str, ob
     assert (answer.state is State.PASS) is accepted
     assert (slow in answer.accepted) is accepted
     assert answer.rulings[slow].verdict is Verdict.REGRESSED
+
+
+def left_behind(side: Side = Side.HEAD, *, shared: tuple[str, ...] = (), **state: str) -> Footprint:
+    """Return what the code of one arm left behind: a helper from elsewhere, and settings."""
+    return Footprint(side=side, model="mlp", state=state, outside={"helper": "/a/helper.py"}, shared=shared)
+
+
+def test_file_that_both_arms_load_proves_nothing() -> None:
+    """A change in it is in base as well as in head."""
+    answer = conclude(
+        made_gate(footprints=(left_behind(Side.BASE, shared=("helper",)), left_behind(shared=("helper",))))
+    )
+    assert answer.state is State.UNPROVEN
+    (problem,) = answer.problems
+    assert problem.startswith("mlp loads helper from /a/helper.py, which is outside the compared tree")
+
+
+def test_file_from_outside_the_repository_is_no_problem() -> None:
+    """It is named, as what is installed is not."""
+    assert conclude(made_gate(footprints=(left_behind(),))).state is State.PASS
+
+
+@pytest.mark.parametrize(("idle", "busy"), [(Side.HEAD, Side.BASE), (Side.BASE, Side.HEAD)])
+def test_answer_that_is_looked_up_proves_nothing(idle: Side, busy: Side) -> None:
+    """The second iteration on the same input has no operations left to count."""
+    without = {name: count for name, count in COUNTS.items() if name != "flops"}
+    answer = conclude(made_gate(counts={idle: without, busy: COUNTS}))
+    assert answer.state is State.UNPROVEN
+    assert len(answer.problems) == len(CASES)
+    assert f"{CASES[0].id} computes nothing in {idle} on an input that it has seen before" in answer.problems[0]
+    assert conclude(made_gate(counts=dict.fromkeys(Side, without))).state is State.PASS
+    uncounted = made_gate(counts={idle: without, busy: COUNTS}, flops_reasons={idle: "no formula"})
+    assert conclude(uncounted).state is State.PASS

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from csv import DictReader
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from bench.record.arm import Arm, Side
-from bench.record.gate import Acceptance, Fault
+from bench.record.gate import Acceptance, Counts, Fault, FileDifference, Footprint, Trees
 from bench.record.run import Outcome
 from reports.__main__ import main
 from reports.gate.answer import conclude
-from reports.gate.answer_text import list_reasons, make_headline, make_verdict_line, render_answer
+from reports.gate.answer_text import list_reasons, list_remarks, make_headline, make_verdict_line, render_answer
 from reports.show.table import Format
 from tests.makers.gates import CASES, COUNTS, made_gate, stored_gate
 
@@ -268,3 +269,61 @@ def test_run_commands_say_that_a_gate_is_none(tmp_path: Path, capsys: pytest.Cap
     """Whoever mixes them up is told."""
     assert main(["table", str(stored_gate(tmp_path, made_gate()))]) == 2
     assert "python -m reports gate" in capsys.readouterr().err
+
+
+def trees(*differences: FileDifference, left_out: dict[str, str] | None = None, remarks: tuple[str, ...] = ()) -> Trees:
+    """Return what two arms are."""
+    return Trees(differences=differences, left_out=left_out or {}, remarks=remarks)
+
+
+def test_answer_begins_with_what_differs() -> None:
+    """After its first line, before the table; a gate from before it was told has no such line."""
+    differences = [FileDifference(path=f"models/{name}.py", added=2, removed=1) for name in "abcdefg"]
+    data = FileDifference(path="models/data.bin", added=None, removed=None)
+    said = {
+        (): "base and head are identical: they hold the same files",
+        (data,): "base and head differ in 1 file: models/data.bin (lines not counted)",
+        tuple(differences): "base and head differ in 7 files: models/a.py +2 -1, models/b.py +2 -1, models/c.py +2 -1, "
+        "models/d.py +2 -1, models/e.py +2 -1, models/f.py +2 -1, and 1 more",
+    }
+    for given, line in said.items():
+        for form in (Format.TEXT, Format.MARKDOWN):
+            lines = render_answer(conclude(made_gate(trees=trees(*given))), form).split("\n\n")
+            assert lines[1].replace("\\", "") == line
+    assert "differ in" not in render_answer(conclude(made_gate()), Format.TEXT)
+
+
+def test_origins_and_what_is_in_neither_tree_are_remarks() -> None:
+    """The file that a fault's reason names goes first."""
+    left_out = {f"models/{name}.py": "git ignores it" for name in ("a", "b", "c", "d", "e", "f", "generated")}
+    broken = Fault(side=Side.HEAD, case=SLOW, block=0, outcome=Outcome.FAILED, reason="No module named 'generated'")
+    gate = made_gate(trees=trees(left_out=left_out, remarks=("base: main is 0123 (first)",)), faults=(broken,))
+    remarks = list_remarks(conclude(gate))
+    assert "base: main is 0123 (first)" in remarks
+    (named,) = [remark for remark in remarks if remark.startswith("in neither tree")]
+    assert named.startswith("in neither tree: models/generated.py (git ignores it), models/a.py (git ignores it)")
+    assert named.endswith("and 1 more")
+
+
+def test_what_code_left_behind_is_told_with_whose_it_is() -> None:
+    """What both arms do explains no difference; what head alone does may."""
+    both = [Footprint(side=side, model="mlp", state={"threads": "2 -> 1"}, outside={}, shared=()) for side in Side]
+    alone = Footprint(
+        side=Side.HEAD, model="mlp", state={"grad mode": "a -> b"}, outside={"helper": "/a/helper.py"}, shared=()
+    )
+    remarks = list_remarks(conclude(made_gate(footprints=(*both, alone))))
+    assert "mlp in both arms changed threads: 2 -> 1" in remarks
+    assert "mlp in head alone changed grad mode: a -> b" in remarks
+    assert "mlp in head alone uses helper from /a/helper.py, outside the compared tree" in remarks
+
+
+def test_answers_that_are_far_less_exact_than_bases_are_named() -> None:
+    """A model may say itself how far it is off; two dtypes differ of themselves."""
+    errors = {Side.BASE: {"logits": 1e-7, "loss": 0.0}, Side.HEAD: {"logits": 0.7, "loss": 1e-8}}
+    counts = tuple(Counts(side=side, case=SLOW, numbers=COUNTS, relative_errors=errors[side]) for side in Side)
+    (named,) = [remark for remark in list_remarks(conclude(replace(made_gate(), counts=counts))) if "err by" in remark]
+    assert named.startswith(f"{SLOW.id}: logits in head err by 0.7, in base by 1e-07, within what each model")
+    arms = {Side.BASE: Arm(ref="main"), Side.HEAD: Arm(dtype="bfloat16")}
+    assert not [
+        one for one in list_remarks(conclude(replace(made_gate(), counts=counts, arms=arms))) if "err by" in one
+    ]

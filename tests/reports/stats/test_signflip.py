@@ -34,14 +34,13 @@ def test_p_of_the_largest_case_is_scipys(seed: int) -> None:
     observed = effects.sum(axis=0) / scale
     null = theirs.null_distribution.max(axis=1)
     expected = float(np.mean(null >= observed.max() - 1e-9))
-    assert adjusted_p(effects)[int(observed.argmax())] == pytest.approx(expected)
+    assert adjusted_p(effects)[0][int(observed.argmax())] == pytest.approx(expected)
 
 
 def test_one_case_alone_is_the_plain_sign_flip_test() -> None:
     """Without others there is nothing to adjust for."""
     values = np.array([[0.05], [0.04], [0.06], [0.05], [0.03], [0.05], [0.04], [0.07]])
-    assert adjusted_p(values) == [1 / 2**8]
-    assert adjusted_p(-values) == [1.0]
+    assert adjusted_p(values) == ([1 / 2**8], [1.0])
 
 
 @given(st.integers(0, 10_000), st.floats(0.1, 10))
@@ -51,7 +50,7 @@ def test_unit_of_a_case_does_not_matter(seed: int, factor: float) -> None:
     effects = noise(seed)
     scaled = effects.copy()
     scaled[:, 0] *= factor
-    assert adjusted_p(scaled) == pytest.approx(adjusted_p(effects))
+    assert adjusted_p(scaled)[0] == pytest.approx(adjusted_p(effects)[0])
 
 
 @given(st.integers(0, 10_000), st.sampled_from([8, 20]))
@@ -59,12 +58,21 @@ def test_unit_of_a_case_does_not_matter(seed: int, factor: float) -> None:
 def test_adjusted_p_keeps_the_order_and_is_no_smaller_than_unadjusted(seed: int, blocks: int) -> None:
     """Step-down: more evidence never has the larger p, and company never makes a case more significant."""
     effects = noise(seed, blocks)
-    p = adjusted_p(effects)
+    p, _ = adjusted_p(effects)
     observed = effects.sum(axis=0) / np.sqrt((effects**2).sum(axis=0))
     ranked = [p[index] for index in np.argsort(-observed)]
     assert ranked == sorted(ranked)
-    alone = [adjusted_p(effects[:, [index]])[0] for index in range(effects.shape[1])]
+    alone = [adjusted_p(effects[:, [index]])[0][0] for index in range(effects.shape[1])]
     assert all(joint >= single - 1e-12 for joint, single in zip(p, alone, strict=True))
+
+
+@given(st.integers(0, 10_000), st.sampled_from([8, 20]))
+@settings(max_examples=15, deadline=None)
+def test_other_direction_is_that_of_the_negated_effects(seed: int, blocks: int) -> None:
+    """Both are read off one null distribution."""
+    effects = noise(seed, blocks)
+    for mine, mirrored in zip(adjusted_p(effects), reversed(adjusted_p(-effects)), strict=True):
+        assert mine == pytest.approx(mirrored)
 
 
 @pytest.mark.parametrize("blocks", [8, EXACT_BLOCKS + 1])
@@ -79,7 +87,7 @@ def test_case_without_any_effect_is_no_evidence() -> None:
     """Nothing is divided by nothing."""
     effects = noise(1)
     effects[:, 2] = 0.0
-    assert adjusted_p(effects)[2] == 1.0
+    assert [p[2] for p in adjusted_p(effects)] == [1.0, 1.0]
 
 
 def test_critical_value_is_passed_by_alpha_of_the_patterns() -> None:
