@@ -150,10 +150,21 @@ def prepare(  # noqa: PLR0913  everything that makes a case
 
 
 def compute_references(case: Case, feeds: tuple[Fed, Fed], *, seed: int) -> References:
-    """Return the right answers of a case; they are the same for every device, dtype and compile mode."""
-    subject = build_reference(case, feeds, seed=seed)
-    with without_dropout(subject.network):
-        return find_step(case.step).references(subject)
+    """Return the right answers of a case; they are the same for every device, dtype and compile mode.
+
+    The two answers come from two networks with inputs of their own, both alive: one that remembers an answer would
+    give it again.
+    """
+    step, (first_feed, second_feed) = find_step(case.step), feeds
+    begun = build_reference(case, (first_feed, second_feed), seed=seed)
+    goes_on = build_reference(case, (second_feed, first_feed), seed=seed)
+    with without_dropout(begun.network), without_dropout(goes_on.network):
+        first = step.reference(begun)
+        if first.weights is not None:
+            with torch.no_grad():
+                for name, parameter in goes_on.network.named_parameters():
+                    parameter.copy_(first.weights[name])
+        return References(first=first, last=step.reference(goes_on))
 
 
 def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Tensors, Tensor], float]:

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -70,18 +69,6 @@ class Step(ABC):
     @abstractmethod
     def reference(subject: Subject) -> Answer:
         """Return the right answer of one iteration, written out by hand, on what is in place; it is in float64."""
-
-    @classmethod
-    def references(cls, subject: Subject) -> References:
-        """Return the right answers to the first feed, and then to the second; the subject is used up."""
-        first = cls.reference(subject)
-        if first.weights is not None:
-            with torch.no_grad():
-                for name, parameter in subject.network.named_parameters():
-                    parameter.copy_(first.weights[name])
-        subject.network.zero_grad(set_to_none=True)
-        subject.take(1)
-        return References(first=first, last=cls.reference(subject))
 
     def restore(self) -> None:  # noqa: B027  most steps change nothing
         """Undo what iterations changed, so that the next one computes what the first did."""

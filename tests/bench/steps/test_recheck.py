@@ -110,6 +110,19 @@ def test_remembered_answer_is_a_wrong_one(key: Callable[[Tensor], object], monke
         prepared.recheck()
 
 
+def test_reference_of_a_network_that_remembers_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Head's reference is head's own network: it must not be given the first answer for the second input."""
+    right = compute_references(case_of(), feeds_of(case_of()), seed=0)
+
+    def remember(network: nn.Module) -> None:
+        forward, known = network.forward, {}
+        network.forward = lambda inputs: known.setdefault(id(inputs), forward(inputs))
+
+    monkeypatch.setattr("models.MODELS", {"mlp": broken_model(remember)})
+    mine = compute_references(case_of(), feeds_of(case_of()), seed=0)
+    assert torch.equal(mine.last.output[0], right.last.output[0])
+
+
 def test_answer_that_is_filled_in_later_is_copied_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread would do it after the clock was read."""
     later: list[Callable[[], object]] = []
