@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.plugin.continuation import fill_in, keep_planned
 from bench.plugin.device_names import named_devices
 from bench.plugin.options import add_options, read_request
 from bench.plugin.output import Output
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from bench.plugin.run import RunPlugin
 
 REQUEST = pytest.StashKey[Request]()
+PLANNED = pytest.StashKey[Sequence[Case]]()
+"""The cases of a run that goes on; none for any other."""
+
 DEVICES = pytest.StashKey[Sequence[str]]()
 MEASURING: pytest.StashKey[RunPlugin | GatePlugin] = pytest.StashKey()
 """The plugin that is at work; none with ``--plan`` or ``--collect-only``, where no test is run."""
@@ -40,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help or config.option.version:
         return
     config.addinivalue_line("markers", f"{FLOOR_MARKER}(share): the smallest change of this case that counts")
+    config.stash[PLANNED] = fill_in(config)
     request = config.stash[REQUEST] = read_request(config)
     config.stash[DEVICES] = named_devices(request)
     if config.option.collectonly:
@@ -59,19 +64,21 @@ def pytest_configure(config: pytest.Config) -> None:
         case GateQuestion() as question:
             from bench.plugin.gate import make_gate_plugin
 
-            gate = config.stash[MEASURING] = make_gate_plugin(
-                request, question, publication_of(config), config.rootpath / "pyproject.toml"
-            )
+            gate = config.stash[MEASURING] = make_gate_plugin(request, question, publication_of(config))
             config.pluginmanager.register(gate, "accelbench-gate")
 
 
 def publication_of(config: pytest.Config) -> Publication:
     """Make sure that everything can be written, and take over where pytest-benchmark's JSON goes."""
-    output = Output(config.option.benchmark_json)
+    json_path, reports = config.option.benchmark_json, config.option.reports
+    output = Output(json_path) if reports is None else Output(json_path, reports=reports)
     config.add_cleanup(output.close)
     output.prepare()
     target = config.option.benchmark_json = output.target()
-    return Publication(output, target)
+    publication = Publication(output, target)
+    if output.remark is not None:
+        publication.say(output.remark)
+    return publication
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -98,6 +105,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for case in cases
         ],
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave a run that goes on the cases that it had."""
+    keep_planned(config.stash[PLANNED], config, items)
 
 
 @pytest.fixture

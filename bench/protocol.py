@@ -114,12 +114,14 @@ class Prepare(Request[Preparation]):
         warm: whether to warm it up; a quick pass does not.
         probe: whether to try first if its dtype and compile mode work, and to count operations.
         settled_within: relative difference of slice medians below which it counts as warm; None for a plain run's.
+        first: whether its first answer is verified; the last one after its slices is a request of its own.
     """
 
     case: Case
     warm: bool
     probe: bool
     settled_within: float | None = None
+    first: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,10 +301,13 @@ class Warmed:
     Attributes:
         compile_seconds: what its first compile took.
         may_fork: whether workers may be forked from it: on Linux, while no accelerator's runtime runs in it.
+        has_accelerator: whether torch found one. Where it found none, asking has left its runtime in a state in which
+            no fork may use it, and a worker that is to say why must be executed.
     """
 
     compile_seconds: float
     may_fork: bool
+    has_accelerator: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ class Request:
 
     Attributes:
         models, steps, batches, compiles: values of the axes.
+        compile_named: whether those of the compile axis were named, and not the default.
         dtypes: values of the dtype axis; None for the default, which depends on the device.
         devices: names, or ``auto`` or ``all`` alone.
         required: devices whose absence is a failure.
@@ -85,6 +86,7 @@ class Request:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...] | None
     compiles: tuple[str, ...]
+    compile_named: bool
     required: tuple[str, ...]
     settings: Settings
     data: str

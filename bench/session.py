@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,10 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.files.whole import write_whole
+from bench.host.environment_variables import importing, worker_variables
 from bench.host.facts import gather, memory_bytes
 from bench.host.folders import ROOT, scratch_folder
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
-from bench.processes.pool import WorkerSetup
+from bench.processes.pool import WORKERS_LOG, WorkerSetup
 from bench.processes.supervisor import Opener
 from bench.protocol import Failure, TellFacts
 from bench.record.conditions import Environment, Scalar
@@ -66,10 +69,24 @@ class Session:
             memory_bytes=memory_bytes(),
         )
 
+    def keep_log(self, target: Path) -> Path | None:
+        """Copy what the workers printed to a file and return it; None if they printed nothing.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        log = self.scratch / WORKERS_LOG
+        if not log.exists() or not log.stat().st_size:
+            return None
+        write_whole(target, log.read_bytes())
+        return target
+
     def environment(self, worker_facts: Mapping[str, Scalar]) -> Environment:
         """Return where this is, with what the workers tell about torch and the devices."""
+        holding = worker_variables(self.scratch, self.request.unsteady)
         return gather(
             ROOT,
+            overridden=[name for name, value in holding.items() if os.environ.get(name, value) != value],
             data_source=self.images.source,
             data_reason=self.images.reason,
             left_out=self.request.unsteady,
@@ -162,6 +179,6 @@ def download(root: Path) -> None:
         SetupError: if it cannot be fetched.
     """
     command = [sys.executable, "-m", "models", "--download", str(root.resolve())]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=importing(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SetupError((done.stderr.strip().splitlines() or ["the download failed"])[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ from models.mlp import predict
 if TYPE_CHECKING:
     from models import Tensors
 
+BROKEN_PIPE = 141
+"""Exit code when the reader of our output left early, as a shell reports SIGPIPE."""
+
 BATCH = 3
 """The tutorial shows three images."""
 
@@ -32,7 +36,11 @@ def main(argv: Sequence[str]) -> int:
         return fetch(options.download)
     if strangers := [name for name in options.name if name not in MODELS]:
         parser.error(f"unknown model {strangers[0]!r}; known: {', '.join(MODELS)}")
-    print("\n\n".join(walk(name) for name in options.name or MODELS))
+    try:
+        print("\n\n".join(walk(name) for name in options.name or MODELS), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's own flush complains
+        return BROKEN_PIPE
     return 0
 
 

@@ -97,6 +97,7 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "pip install .": CLEAN_CLONE,
     "pip install '.[test]'": CLEAN_CLONE,
     "pip install '.[vulkan]'": Elsewhere(where=".ci/run, before the tests of a real accelerator"),
+    "pip install -r reports/requirements.txt": Elsewhere(where="tests/reports/test_main.py, which blocks all else"),
     "pip install '.[nvidia]'": Elsewhere(where="a machine with such a card"),
     "pytest": Elsewhere(where="it is what runs this test"),
     "pytest bench --benchmark-json out.json": Executed(
@@ -144,7 +145,11 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
         },
         shows="INCONCLUSIVE · 0 regressed",
     ),
+    "pytest bench --resume --benchmark-json out.json": Parsed(
+        adds=("--collect-only", "-q"), shows=r"\d+ tests? collected", why="a run that was cut off"
+    ),
     "python -m reports table out.jsonl": Executed(shows="forward"),
+    "python -m reports table out.json --table roofline": Executed(shows="intensity|No case|Nothing was timed"),
     "pytest bench": Parsed(adds=("--collect-only", "-q"), shows=r"\d+ tests collected", why="four minutes"),
     "python -m reports": Parsed(adds=("--help",), shows="usage: python -m reports", why="it is a name only"),
     "python -m tests.field.attack": Parsed(adds=("--help",), shows=r"--short", why="half an hour"),

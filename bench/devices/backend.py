@@ -6,6 +6,7 @@ One code path for ``cpu`` and whatever ``torch.accelerator`` knows; what a backe
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import ModuleType
@@ -18,6 +19,12 @@ OUT_OF_TREE = {"vulkan": "torchvulkan"}
 
 IN_TREE = ("cuda", "mps", "xpu", "mtia", "hpu")
 """Accelerators that torch itself knows; several kinds can be in one machine."""
+
+
+FAILED = "compile error"
+"""Inductor's message begins so; the compiler's own follows a command of many lines."""
+
+COMPILERS_CAUSE = re.compile(r"error: |No space left|No such file|Permission denied|not found|cannot ", re.IGNORECASE)
 
 
 class UnknownDeviceError(Exception):
@@ -131,6 +138,12 @@ def module_of(device: torch.device) -> ModuleType | None:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an exception as one line: its kind and the first line of its message."""
+    """Return an exception as one line: its kind and the first line of its message.
+
+    Where that only says that a compiler failed, the last line follows in which the compiler says why.
+    """
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    causes = [line.strip() for line in lines[1:] if COMPILERS_CAUSE.search(line)] if FAILED in lines[0].lower() else []
+    return f"{type(error).__name__}: {lines[0][:300]}" + (f": {causes[-1][:300]}" if causes else "")

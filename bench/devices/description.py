@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from bench.devices import nvidia
@@ -9,6 +11,9 @@ from bench.devices.backend import module_of
 from bench.devices.memory import total_bytes
 from bench.host.processor import processor
 from bench.record.conditions import Scalar
+
+PRODUCT_ROWS = 512
+"""A product of square matrices of this size is shared among all threads that there are."""
 
 PROPERTIES = ("multi_processor_count", "gcnArchName", "driver_version", "max_compute_units", "L2_cache_size")
 """These parts of a backend's own description of a device can move a figure; each backend has some of them."""
@@ -20,10 +25,22 @@ def torch_facts(device: torch.device) -> dict[str, Scalar]:
         "torch.git": torch.version.git_version,
         "torch.cuda": torch.version.cuda,
         "torch.threads": torch.get_num_threads(),
+        **count_running_threads(),
         "torch.matmul_precision": torch.get_float32_matmul_precision(),
         "torch.deterministic": torch.are_deterministic_algorithms_enabled(),
         **{f"device.{device}.{name}": value for name, value in device_facts(device).items()},
     }
+
+
+def count_running_threads() -> dict[str, Scalar]:
+    """Return on how many threads a large product really runs: what torch was asked for may be limited elsewhere."""
+    tasks = Path("/proc/self/task")
+    if not tasks.is_dir():
+        return {"torch.threads_running": None, "torch.threads_running.reason": "only Linux tells a process's threads"}
+    before = len(list(tasks.iterdir()))
+    square = torch.ones(PRODUCT_ROWS, PRODUCT_ROWS, dtype=torch.float32, device="cpu")
+    torch.mm(square, square)
+    return {"torch.threads_running": len(list(tasks.iterdir())) - before + 1}
 
 
 def describe(device: torch.device) -> str:

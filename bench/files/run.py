@@ -98,14 +98,29 @@ def _read_event(line: object, where: str) -> RunEvent:
             raise DecodeError(f"{where}: not an event of a journal")
 
 
+MAKERS = {
+    "Google Benchmark": ("benchmarks", "context"),
+    "pyperf": ("benchmarks", "metadata", "version"),
+    "asv": ("results", "result_columns"),
+    "pytest-benchmark alone": ("benchmarks",),
+}
+"""Other programs whose JSON a reader may have at hand, and which keys it has; the first that fits counts."""
+
+
+def _find_maker(document: object) -> str:
+    """Return whose a JSON is that holds no section of ours."""
+    keys = document.keys() if isinstance(document, dict) else set()
+    return next((f"made by {maker}" for maker, has in MAKERS.items() if keys >= set(has)), "foreign")
+
+
 def _find_section(document: object, path: Path) -> Line:
     section = document.get(SECTION) if isinstance(document, dict) else None
     if isinstance(section, dict):
         return section
     if isinstance(document, dict) and GATE_SECTION in document:
         raise UnreadableError(f"{path}: a gate, not a run; read it with `python -m reports gate`")
-    what = "made by pytest-benchmark alone" if isinstance(document, dict) and "benchmarks" in document else "foreign"
-    raise UnreadableError(f"{path}: no {SECTION!r} section ({what}); make it with `pytest bench --benchmark-json`")
+    maker = _find_maker(document)
+    raise UnreadableError(f"{path}: no {SECTION!r} section ({maker}); make it with `pytest bench --benchmark-json`")
 
 
 def _read_section(section: Line) -> tuple[Run, Sequence[RunEvent]]:

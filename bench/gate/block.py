@@ -191,7 +191,7 @@ class BlockTimer:
     def _ready(self, process: _Process, case: Case, index: int) -> None:
         with process.supervisor.awake():
             preparation = process.supervisor.prepare(  # as launch 0 it would probe and count again
-                process.arm.case(case), max(index, 1), settled_within=SETTLED_WITHIN
+                process.arm.case(case), max(index, 1), settled_within=SETTLED_WITHIN, first=False
             )
         if isinstance(preparation, Failure):
             raise AbandonedError(fault_of(process.side, case, index, preparation))
@@ -243,10 +243,14 @@ class BlockTimer:
 
 
 def tell_footprint(supervisor: Supervisor, side: Side, case: Case, launch: int, workers: ArmWorkers) -> list[Footprint]:
-    """Return what the code of a case's model left behind in its process; nothing if that has died meanwhile."""
+    """Return what the code of a case's model left behind in its process.
+
+    Raises:
+        AbandonedError: if it cannot be told: a file that both arms load would stay unseen.
+    """
     told = supervisor.tell_footprint(case.device, launch)
     if isinstance(told, Failure):
-        return []
+        raise AbandonedError(fault_of(side, case, launch, told))
     shared = tuple(name for name, file in told.outside.items() if workers.is_shared(file))
     return [Footprint(side=side, model=case.model, state=told.state, outside=told.outside, shared=shared)]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench.gate.origin import Origin
 from bench.gate.tolerance import Tolerance, compare_tolerances, read_tolerance
-from bench.gate.tree import SETTINGS, Commit, Source, TreeError, find_differences, make_tree
-from bench.host.facts import COMPILED, ENGINE, TIMED, code_facts, digest_files
+from bench.gate.tree import POINTER, SETTINGS, Commit, Source, TreeError, find_differences, make_tree
+from bench.host.facts import COMPILED, ENGINE, TIMED, code_facts, digest_files, printable
 from bench.host.git import GitError, git_line, git_paths
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Scalar
@@ -37,7 +37,8 @@ class Slots:
     def make(cls, root: Path, folder: Path) -> Slots:
         """Freeze the working tree's ``bench`` and return empty slots."""
         engine = folder / "engine"
-        shutil.copytree(root / ENGINE, engine / ENGINE, ignore=shutil.ignore_patterns(COMPILED))
+        ignored = shutil.ignore_patterns(COMPILED)
+        shutil.copytree(root / ENGINE, engine / ENGINE, ignore=ignored, ignore_dangling_symlinks=True)
         for number in range(2):
             slot = folder / f"slot-{number}"
             slot.mkdir()
@@ -111,7 +112,7 @@ class ArmsCode:
         if trouble is None:
             trees = Trees(
                 differences=find_differences(folders[Side.BASE], folders[Side.HEAD], prints),
-                left_out=dict(list(left_out.items())[:MOST_LEFT_OUT]),
+                left_out=_name_left_out(left_out, prints),
                 remarks=(
                     *(f"{side}: {remark}" for side in Side for remark in origins[side].remarks),
                     *_remark_engine(root, origins[Side.BASE].source),
@@ -142,9 +143,17 @@ class ArmsCode:
 
 def _find_repository(root: Path) -> Path:
     try:
-        return Path(git_line(root, "rev-parse", "--show-toplevel")).resolve()
+        own = git_paths(root, "ls-files", "-z", "--", TIMED, ENGINE)
+        return Path(git_line(root, "rev-parse", "--show-toplevel") if own else root).resolve()
     except GitError:
         return root.resolve()
+
+
+def _name_left_out(left_out: Mapping[str, str], prints: Mapping[Side, Mapping[str, str]]) -> dict[str, str]:
+    """Return which files are in neither tree; what one arm leaves out and the other has is a difference."""
+    held = {f"{TIMED}/{printable(path)}" for side in prints for path in prints[side]}
+    named = {path: why for path, why in left_out.items() if path not in held or why == POINTER}
+    return dict(list(named.items())[:MOST_LEFT_OUT])
 
 
 def _remark_engine(root: Path, base: Source) -> list[str]:

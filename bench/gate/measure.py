@@ -16,6 +16,7 @@ from bench.files.log import JournalError, keep_aside
 from bench.gate.block import Turn
 from bench.gate.checkout import ArmsCode
 from bench.gate.schedule import Blocks, Event
+from bench.host.facts import TIMED
 from bench.host.stopping import StopSwitch
 from bench.processes.local import LaunchError
 from bench.processes.pool import Program, WorkerPool
@@ -217,7 +218,7 @@ def worker_facts(session: Session, workers: GateWorkers, cases: Sequence[Case]) 
 
 def check_continuable(earlier: Gate, now: Gate) -> None:
     """Raise SetupError, naming every difference, unless `now` is another part of the same gate."""
-    differences = find_differences(earlier, now)
+    differences = [line for line in find_differences(earlier, now) if not line.startswith(f"code.{TIMED}")]  # see arms
     for name, before, after in (("floor of", earlier.floors, now.floors), ("arm", earlier.arms, now.arms)):
         differences += [
             f"{name} {key} was {before.get(key)}, is {after.get(key)}"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.gate.tree import Commit, Folder, Source
-from bench.host.facts import TIMED
-from bench.host.git import GitError, git, git_line
+from bench.host.facts import ENGINE, TIMED
+from bench.host.git import GitError, git, git_line, git_paths
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Scalar
 from bench.request import SetupError
@@ -73,6 +73,8 @@ def _find(root: Path, ref: str | None) -> Origin:
             raise SetupError(f"{ref}: no such folder")
         return _folder(folder)
     try:
+        if not git_paths(root, "ls-files", "-z", "--", TIMED, ENGINE):
+            raise SetupError(f"{ref}: {root} is in no commit of the repository around it: name a folder")
         commit = git_line(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
     except GitError as error:
         if folder.is_dir():

@@ -149,6 +149,9 @@ class Blocks:
                     faulty.add(case)
             if cases and not supervisor.lost:
                 yield from self._left_behind(tell_footprint(supervisor, side, cases[-1], 0, self._workers))
+        except AbandonedError as abandoned:
+            yield abandoned.fault
+            faulty.add(abandoned.fault.case)
         finally:
             supervisor.end()
         return faulty

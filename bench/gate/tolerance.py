@@ -64,12 +64,15 @@ def read_tolerance(path: Path) -> Tolerance:
         SetupError: if it cannot be read, or says something unknown or impossible.
     """
     try:
-        table: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("accelbench", {})
+        tool: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        table: Any = tool.get("accelbench", {}) if isinstance(tool, dict) else None
     except FileNotFoundError:
         table = {}
     except (OSError, ValueError) as error:
         raise SetupError(f"{path}: {error}") from error
     where = f"{path}: [tool.accelbench]"
+    if not isinstance(table, dict):
+        raise SetupError(f"{where}: it must be a table, as in the README")
     if unknown := sorted(table.keys() - {"floors", "accepted"}):
         raise SetupError(f"{where}: unknown key {unknown[0]!r}; known: floors, accepted")
     try:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from bench.host.facts import COMPILED, COMPILED_SUFFIX, TIMED, list_files
-from bench.host.git import GitError, git, git_paths
+from bench.host.facts import COMPILED, COMPILED_SUFFIX, TIMED, list_files, printable
+from bench.host.git import GitError, git, git_paths, is_repository
 from bench.record.arm import Side
 from bench.record.gate import FileDifference
 
@@ -26,8 +27,9 @@ SETTINGS = "pyproject.toml"
 MOST_BYTES = 1 << 30
 """A tree is copied for each gate; a repository of code is far below this, one with a data set in it is not."""
 
-MOST_LINES = 20_000
-"""Lines are counted in files up to this length; matching them takes a time that grows with its square."""
+MOST_LINES = 2_000
+"""Lines are matched in files up to this length, in a time that grows with its square; of longer ones those are counted
+that only one side has, wherever they stand."""
 
 IGNORED = "git ignores it"
 SUBMODULE = "a submodule, which is another repository"
@@ -107,7 +109,7 @@ def make_tree(source: Source, target: Path, own: Collection[Path] = ()) -> dict[
         raise TreeError(str(error)) from error
     except OSError as error:
         raise TreeError(f"{error.filename}: {error.strerror or error}") from error
-    return {path: why for path, why in sorted(listing.left_out.items()) if path != SETTINGS}
+    return {printable(path): why for path, why in sorted(listing.left_out.items()) if path != SETTINGS}
 
 
 def _list_commit(source: Commit) -> _Listing:
@@ -122,10 +124,7 @@ def _list_commit(source: Commit) -> _Listing:
 def _list_folder(folder: Path, own: Collection[Path]) -> _Listing:
     """Return what belongs to a folder: as git sees it where git knows any of it, else all of it."""
     listing, kept = _Listing(), {os.path.realpath(path) for path in own}
-    try:
-        tracked = git_paths(folder, "ls-files", "-s", "-z", "--", TIMED, SETTINGS)
-    except GitError:
-        tracked = []
+    tracked = git_paths(folder, "ls-files", "-s", "-z", "--", TIMED, SETTINGS) if is_repository(folder) else []
     if not tracked:
         compared = [os.fspath(path.relative_to(folder)) for path in list_files(folder / TIMED)]
         untracked = [*compared, *([SETTINGS] if (folder / SETTINGS).is_file() else [])]
@@ -192,6 +191,8 @@ def _write_blobs(listing: _Listing, folder: Path, target: Path) -> None:
     for (path, (mode, _)), content in zip(listing.blobs.items(), _read_blobs(listing, folder), strict=True):
         if content.startswith(POINTER_BEGINS):
             listing.left_out[path] = POINTER
+        if mode == LINK and path == SETTINGS:
+            continue  # what it leads to is in another place of the commit, and says nothing of `models`
         if mode == LINK:
             _write_link(target, path, os.fsdecode(content), listing)
         else:
@@ -213,7 +214,7 @@ def _read_blobs(listing: _Listing, folder: Path) -> Iterator[bytes]:
 def _write_disk(listing: _Listing, folder: Path, target: Path) -> None:
     for path in listing.disk:
         source = folder / path
-        if source.is_symlink():
+        if source.is_symlink() and path != SETTINGS:
             _write_link(target, path, os.fspath(source.readlink()), listing, exists=source.exists())
             continue
         try:
@@ -239,7 +240,7 @@ def _write_link(target: Path, path: str, leads_to: str, listing: _Listing, *, ex
     """
     place = Path(os.path.normpath(Path(path).parent / leads_to))
     inside = place.parts[:1] == (TIMED,)
-    if not exists and not inside:
+    if not exists:
         listing.left_out[path] = DANGLING
         return
     if not inside:
@@ -259,7 +260,7 @@ def find_differences(base: Path, head: Path, prints: Mapping[Side, Mapping[str, 
     names = sorted({*prints[Side.BASE], *prints[Side.HEAD]})
     before, after = prints[Side.BASE], prints[Side.HEAD]
     return tuple(
-        _compare_files(f"{TIMED}/{name}", _lines(base / TIMED / name), _lines(head / TIMED / name))
+        _compare_files(f"{TIMED}/{printable(name)}", _lines(base / TIMED / name), _lines(head / TIMED / name))
         for name in names
         if before.get(name) != after.get(name)
     )
@@ -269,17 +270,19 @@ def _compare_files(path: str, before: Sequence[bytes] | None, after: Sequence[by
     """Return how one file differs; None stands for a file whose lines are not counted."""
     if before is None or after is None:
         return FileDifference(path=path, added=None, removed=None)
+    if max(len(before), len(after)) > MOST_LINES:
+        had, has = Counter(before), Counter(after)
+        return FileDifference(path=path, added=(has - had).total(), removed=(had - has).total())
     same = sum(block.size for block in SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks())
     return FileDifference(path=path, added=len(after) - same, removed=len(before) - same)
 
 
 def _lines(path: Path) -> list[bytes] | None:
-    """Return a file's lines, none if it is not there, None if it is binary, a link or too long."""
+    """Return a file's lines, none if it is not there, None if it is binary or a link."""
     if path.is_symlink():
         return None
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):  # what is a folder there has files of its own
         return []
-    lines = content.splitlines()
-    return None if b"\0" in content or len(lines) > MOST_LINES else lines
+    return None if b"\0" in content else content.splitlines()

@@ -5,6 +5,7 @@ They bind threads to cores, keep freed memory, and keep the compilers' caches in
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -13,6 +14,11 @@ MMAP_THRESHOLD_BYTES = 32 << 20
 
 TRIM_THRESHOLD_BYTES = 1 << 30
 """glibc keeps so much free memory at the top of the heap, which is more than any case here allocates."""
+
+
+def importing() -> dict[str, str]:
+    """Return this process's environment, in which ``python -m`` finds what lies in the working directory."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
 
 
 def worker_variables(scratch: Path, left_out: Collection[str]) -> dict[str, str]:

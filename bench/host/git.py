@@ -68,6 +68,21 @@ def git_paths(folder: Path, *arguments: str) -> Sequence[str]:
     return [os.fsdecode(path) for path in git(folder, *arguments).split(b"\0") if path]
 
 
+def is_repository(folder: Path) -> bool:
+    """Whether a folder lies in a repository that git can read; where git is not installed, nothing does.
+
+    Raises:
+        GitError: if it may lie in one and git refuses to say, such as for another user's.
+    """
+    try:
+        git(folder, "rev-parse", "--git-dir")
+    except GitError as error:
+        if "not a git repository" in str(error) or "cannot be executed" in str(error):
+            return False
+        raise
+    return True
+
+
 def _cause(said: bytes) -> str:
     """Return the line of an error that names its cause: the first that is fatal, else the last."""
     lines = said.decode(errors="replace").strip().splitlines() or ["it said nothing"]

@@ -13,21 +13,44 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
-"""This number asks Linux for a signal at the parent's death (sys/prctl.h)."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+"""These numbers ask Linux for a signal at the parent's death, and for the children of one's dead children
+(sys/prctl.h)."""
 
 
-def die_with_parent(parent: int) -> None:
-    """Have this process killed when `parent` dies, and exit at once if it is dead already.
+def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Have this process ended when `parent` dies, and exit at once if it is dead already.
 
     Args:
         parent: the process id that this process's parent is expected to have.
+        number: the signal that ends it.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _control(PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever a dead child of this process leaves behind, where the system can do that."""
+    _control(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def list_children() -> list[int]:
+    """Return the process ids of this process's children, where Linux tells them."""
+    children: list[int] = []
+    for path in Path("/proc/self/task").glob("*/children"):
+        try:
+            children += map(int, path.read_text(encoding="ascii").split())
+        except OSError:  # a thread has ended meanwhile
+            continue
+    return children
+
+
+def _control(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def ignore_terminal() -> None:

@@ -1,4 +1,4 @@
-"""A switch that SIGINT and SIGTERM turn, so that a run ends in order.
+"""A switch that SIGINT, SIGTERM and SIGHUP turn, so that a run ends in order.
 
 A run asks the switch between two requests to a worker; turning it also wakes a run that waits for an answer.
 """
@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a polite kill, and a terminal that was closed; ``nohup`` ignores the last."""
 
 
 @dataclass(slots=True)
@@ -48,9 +51,10 @@ class StopSwitch:
 
 @contextmanager
 def stoppable() -> Iterator[StopSwitch]:
-    """Turn SIGINT and SIGTERM into a switch for the length of the block."""
+    """Turn what asks a program to end into a switch for the length of the block; who ignores a hang-up goes on."""
     switch = StopSwitch()
-    before = {number: signal.signal(number, switch.turn) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [number for number in ENDINGS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, switch.turn) for number in numbers}
     try:
         yield switch
     finally:

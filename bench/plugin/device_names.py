@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from bench.host.environment_variables import importing
 from bench.host.folders import ROOT
 from bench.plugin.usage import usage_errors
 from bench.request import Request, SetupError
@@ -37,7 +38,9 @@ def probe_devices(named: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """
     command = [sys.executable, "-m", "bench.devices", *named]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PROBE_SECONDS, check=True)
+        done = subprocess.run(
+            command, cwd=ROOT, env=importing(), capture_output=True, text=True, timeout=PROBE_SECONDS, check=True
+        )
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.CalledProcessError as error:
         last = error.stderr.strip().splitlines()[-1:] or ["it said nothing"]

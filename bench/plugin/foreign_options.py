@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shlex
+from importlib.util import find_spec
 
 import pytest
 
+from bench.host.folders import ROOT
+from bench.plugin.continuation import given_arguments
 from bench.record.case import AXES
 
 GROUPINGS = ("group", "name", "fullname", "func", "fullfunc", "param")
@@ -29,12 +30,35 @@ REFUSED = {
 """Options of pytest-benchmark that have no meaning here, and what there is instead."""
 
 
+ONCE = {"None", "False", "0", "1"}
+"""With these values such an option changes nothing."""
+
+TWICE = "runs a test another number of times, and every case is replayed once: leave it out"
+ELSEWHERE = "runs a test elsewhere than in this process, which holds what was measured: leave it out"
+
+REPEATERS = {
+    "count": ("--count (pytest-repeat)", TWICE),
+    "iterations": ("--iterations (pytest-run-parallel)", TWICE),
+    "parallel_threads": ("--parallel-threads (pytest-run-parallel)", TWICE),
+    "reruns": ("--reruns (pytest-rerunfailures)", TWICE),
+    "forked": ("--forked (pytest-forked)", ELSEWHERE),
+    "looponfail": ("-f (pytest-xdist)", ELSEWHERE),
+    "codspeed": ("--codspeed (pytest-codspeed)", "replaces the fixture that takes the results: leave it out"),
+}
+"""Options of other plugins, by their name in pytest's configuration, under which nothing could be replayed."""
+
+
 def refuse_foreign(config: pytest.Config) -> None:
     """Refuse what other plugins offer and this suite cannot honour.
 
     Raises:
         pytest.UsageError: naming the option and why.
     """
+    if config.rootpath.resolve() != ROOT and not (config.option.rootdir or config.option.inifilename):
+        raise pytest.UsageError(
+            f"pytest took its settings from {config.rootpath}, since it reads a path before `bench` as a folder of "
+            "tests: write it with an equals sign, as in --against=FOLDER, or behind bench"
+        )
     if not config.pluginmanager.hasplugin("benchmark"):
         raise pytest.UsageError("pytest-benchmark records the results of this suite: leave out -p no:benchmark")
     if config.getoption("numprocesses", None) or config.getoption("dist", "no") != "no":
@@ -43,12 +67,18 @@ def refuse_foreign(config: pytest.Config) -> None:
         if label not in GROUPINGS and label not in {f"param:{axis}" for axis in AXES}:
             known = ", ".join((*GROUPINGS, *(f"param:{axis}" for axis in AXES)))
             raise pytest.UsageError(f"--benchmark-group-by: unknown label {label!r}; known: {known}")
-    given = [
-        *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
-        *config.getini("addopts"),
-        *config.invocation_params.args,
-    ]
-    for argument in given:
+    if config.getoption("benchmark_compare_fail") and not config.getoption("benchmark_compare"):
+        raise pytest.UsageError("--benchmark-compare-fail goes with --benchmark-compare, which names a stored run")
+    if config.getoption("benchmark_histogram") and find_spec("pygal") is None:
+        raise pytest.UsageError("--benchmark-histogram draws with pygal, which is not installed: pip install pygal")
+    _refuse_repeaters(config)
+    for argument in given_arguments(config):
         name = str(argument).partition("=")[0]
         if name in REFUSED:
             raise pytest.UsageError(f"{name} has no meaning here: {REFUSED[name]}")
+
+
+def _refuse_repeaters(config: pytest.Config) -> None:
+    for name, (option, why) in REPEATERS.items():
+        if str(config.getoption(name, default=None)) not in ONCE:
+            raise pytest.UsageError(f"{option} {why}")

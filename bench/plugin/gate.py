@@ -17,6 +17,7 @@ from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
 from bench.gate.origin import find_origins
 from bench.gate.tolerance import Tolerance, read_tolerance, share_of
+from bench.gate.tree import SETTINGS
 from bench.host.folders import ROOT
 from bench.host.stopping import StopSwitch, stoppable
 from bench.plugin.device_names import meets
@@ -24,10 +25,11 @@ from bench.plugin.gate_progress import GateProgress
 from bench.plugin.output import Output
 from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, record
-from bench.plugin.selection import FLOOR_MARKER, case_of, selected
-from bench.plugin.terminal import reporter_of, while_it_can_be_seen
+from bench.plugin.selection import FLOOR_MARKER, case_of, only_shows, selected
+from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
 from bench.plugin.usage import usage_errors
 from bench.record.case import Case
+from bench.record.run import Outcome
 from bench.request import GateQuestion, Request, SetupError
 from bench.session import open_session
 
@@ -91,7 +93,7 @@ class GatePlugin:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Measure what was selected, then let the tests say its verdicts."""
         cases = selected(session.items)
-        if not cases or session.testsfailed:
+        if not cases or session.testsfailed or only_shows(session.config):
             return (yield)
         with usage_errors(), stoppable() as stop:
             self._publication.output.lock()
@@ -105,7 +107,7 @@ class GatePlugin:
             self.measured = self._measure(reporter_of(session.config), terms, stop)
             return (yield)
 
-    def _measure(self, reporter: pytest.TerminalReporter, terms: Terms, stop: StopSwitch) -> Measured:
+    def _measure(self, reporter: Terminal, terms: Terms, stop: StopSwitch) -> Measured:
         """Compare the cases with progress on the terminal and every event in the journal."""
         from reports.gate.answer import conclude
         from reports.gate.answer_text import make_headline
@@ -132,6 +134,8 @@ class GatePlugin:
                     settled=lambda gate: conclude(gate, finished=False).settled and not self._question.exhaust,
                     stop=stop,
                 )
+            if any(fault.outcome is Outcome.CRASHED for fault in log.record().faults):
+                self._publication.keep_log(session)
         return Measured(log=log, answer=conclude(log.record()))
 
     def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
@@ -192,14 +196,14 @@ class GatePlugin:
         self._publication.show(terminalreporter, lines)
 
 
-def make_gate_plugin(request: Request, question: GateQuestion, publication: Publication, project: Path) -> GatePlugin:
-    """Return a gate that tolerates what a project's ``pyproject.toml`` says, and goes on where that was asked for.
+def make_gate_plugin(request: Request, question: GateQuestion, publication: Publication) -> GatePlugin:
+    """Return a gate that tolerates what the checkout's ``pyproject.toml`` says, and goes on where that was asked for.
 
     Raises:
         pytest.UsageError: if the file says something impossible, or the stored gate cannot be read.
     """
     with usage_errors():
-        tolerance = read_tolerance(project)
+        tolerance = read_tolerance(ROOT / SETTINGS)
     earlier = earlier_gate(publication.output) if question.add_blocks else None
     return GatePlugin(request, question, publication, tolerance=tolerance, earlier=earlier)
 

@@ -55,7 +55,7 @@ def add_gate_options(parser: pytest.Parser) -> None:
     gate.addoption(
         "--add-blocks",
         action="store_true",
-        help="with --against: go on with the gate in --benchmark-json instead of rolling the dice again",
+        help="with --against: go on with the gate in --benchmark-json: more blocks, with the same error in all",
     )
     gate.addoption(
         "--exhaust",
@@ -101,9 +101,9 @@ def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
     """Yield what a gate cannot honour: whether it was asked for, and the sentence that refuses it."""
     get = config.getoption
     named = {str(argument).partition("=")[0] for argument in config.invocation_params.args}
-    dice = "on a gate rolls the dice again for the cases that lost: use --add-blocks, which adds evidence"
-    yield bool(get("lf", default=False) or get("failedfirst", default=False)), f"--lf {dice}"
-    yield bool(get("stepwise", default=False)), f"--stepwise {dice}"
+    repeats = "on a gate repeats only what failed, and is wrong more often: use --add-blocks, which adds to all cases"
+    yield bool(get("lf", default=False) or get("failedfirst", default=False)), f"--lf {repeats}"
+    yield bool(get("stepwise", default=False)), f"--stepwise {repeats}"
     yield bool(get("quick")), "--quick with --against: a gate is about time; run --quick without --against"
     disabled = get("benchmark_disable") and not get("benchmark_enable")
     yield bool(disabled), "--benchmark-disable with --against: a gate is about time"

@@ -31,11 +31,13 @@ class GateProgress:
             case Turn():
                 if self._opening:
                     self._opening = False
-                    self._write(f"both arms: verify and count {self._cases} cases")
+                    cases = "1 case" if self._cases == 1 else f"{self._cases} cases"
+                    self._write(f"both arms: verify and count {cases}")
             case Plan():
                 quads = sum(share.quads for share in event.shares)
                 looks = ", ".join(str(look.blocks) for look in LOOKS)
-                self._write(f"pilot done: {len(event.shares)} cases, {quads} quads a block; looks after {looks} blocks")
+                cases = "1 case" if len(event.shares) == 1 else f"{len(event.shares)} cases"
+                self._write(f"pilot done: {cases}, {quads} quads a block; looks after {looks} blocks")
             case Fault():
                 self._write(f"{event.case.id}: {event.outcome} in {event.side}: {event.reason}")
             case Block():

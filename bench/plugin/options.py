@@ -21,6 +21,7 @@ from bench.plugin.gate_options import (
     add_gate_options,
     read_gate_question,
 )
+from bench.record.arm import Side
 from bench.record.case import (
     BUILTIN_STEPS,
     COMPILE_MODES,
@@ -31,10 +32,11 @@ from bench.record.case import (
     DEFAULT_STEPS,
     DTYPES,
     check_compile,
+    on_cpu,
     unknown,
 )
 from bench.record.conditions import MOST_LAUNCHES, Settings
-from bench.request import PlanQuestion, Question, Request, RunQuestion
+from bench.request import GateQuestion, PlanQuestion, Question, Request, RunQuestion
 from models import MODELS, dataset
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
@@ -122,8 +124,19 @@ def add_options(parser: pytest.Parser) -> None:
         default="5m",
         help="limit for preparing a case, and for one slice of it (default: %(default)s)",
     )
+    add(
+        "--reports",
+        metavar="DIR",
+        type=Path,
+        default=None,
+        help="the folder that holds one folder of tables and plots for each result (default: reports/out)",
+    )
     add("--unsteady", metavar="NAMES", default="", help=f"leave out measures of steadiness: {', '.join(MEASURES)}")
-    add("--resume", action="store_true", help="go on with the journal of a run that was cut off; give the same options")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the journal of a run that was cut off, which knows what was asked for",
+    )
     add("--retry", action="store_true", help="with --resume: try again what crashed, timed out or failed")
     add_gate_options(parser)
     data = parser.getgroup("accelbench-data", "accelbench: what the network is fed")
@@ -163,8 +176,11 @@ def read_request(config: pytest.Config) -> Request:
         steps=_names("--step", get("step"), BUILTIN_STEPS),
         batches=tuple(dict.fromkeys(_whole("--batch", entry, least=1) for entry in _list("--batch", get("batch")))),
         devices=_devices("--device", get("device")),
-        dtypes=None if get("dtype") is None else _names("--dtype", get("dtype"), DTYPES),
-        compiles=tuple(_checked("--compile", check_compile, entry) for entry in _list("--compile", compiles)),
+        dtypes=_of_arms(gate, "dtype", get("dtype"))
+        or (None if get("dtype") is None else _names("--dtype", get("dtype"), DTYPES)),
+        compiles=_of_arms(gate, "compile", get("compile"))
+        or tuple(_checked("--compile", check_compile, entry) for entry in _list("--compile", compiles)),
+        compile_named=get("compile") is not None,
         required=_devices("--require-device", get("require_device")) if get("require_device") else (),
         settings=Settings(
             launches=_whole("--launches", launches, least=1, most=MOST_LAUNCHES),
@@ -189,6 +205,24 @@ def read_request(config: pytest.Config) -> Request:
     if {"auto", "all"} & set(request.devices) and len(request.devices) > 1:
         raise pytest.UsageError("--device auto and all stand alone; name the devices, or use one of the two words")
     return request
+
+
+def _of_arms(gate: GateQuestion | None, axis: str, given: str | None) -> tuple[str, ...] | None:
+    """Return base's value of an axis as the only one, where both arms of a gate name theirs; None where not.
+
+    Every value of the axis would be the same comparison again.
+
+    Raises:
+        pytest.UsageError: if values of the axis are given all the same.
+    """
+    if gate is None:
+        return None
+    base, head = (getattr(gate.arms[side], axis) for side in Side)
+    if base is None or head is None:
+        return None
+    if given is not None:
+        raise pytest.UsageError(f"--{axis} {given}: both arms name theirs, {base} and {head}; leave it out")
+    return (base,)
 
 
 def _run_or_plan(config: pytest.Config, *, quick: bool) -> Question:
@@ -224,7 +258,7 @@ def _devices(option: str, text: str) -> tuple[str, ...]:
     for entry in entries:
         if not re.fullmatch(r"[a-z][a-z0-9_]*(:\d{1,3})?", entry):
             raise pytest.UsageError(f"{option}: {unknown('device', entry, (*KNOWN_DEVICES, 'auto', 'all'))}")
-    return entries
+    return tuple(dict.fromkeys("cpu" if on_cpu(entry) else entry for entry in entries))  # there is one CPU
 
 
 def _checked(option: str, check: Callable[[str], str], text: str) -> str:

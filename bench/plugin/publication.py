@@ -8,11 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from bench.files.whole import write_whole
 from bench.plugin.document import JsonTarget, empty_document
-from bench.plugin.output import Output
+from bench.plugin.output import Output, log_of
+from bench.session import Session
 
 Write = Callable[[Path], str]
 """Writes reports into a folder and returns in a few words what they are."""
+
+
+MANIFEST = ".written"
+"""This file of a folder of reports lists those that were written last, so that the next ones leave no stale one."""
+
+
+def _stamps(folder: Path) -> dict[str, int]:
+    """Return when each file of a folder was changed, by name; hidden ones are left out."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if not path.name.startswith(".")}
 
 
 class Publication:
@@ -33,6 +44,16 @@ class Publication:
         """Have a sentence shown at the end of the session."""
         self.messages.append(message)
 
+    def keep_log(self, session: Session) -> None:
+        """Keep what the workers printed beside the journal, and say where: a process that died may have said why."""
+        try:
+            kept = session.keep_log(log_of(self.output.journal_path))
+        except OSError as error:
+            self.say(f"what the workers printed cannot be kept: {error.strerror or error}")
+            return
+        if kept is not None:
+            self.say(f"what the workers printed: {kept}")
+
     def publish(self, config: pytest.Config, write: Write) -> bool:
         """Write the JSON and the reports, and say where they are; return whether all is where it was asked for."""
         self._published = True
@@ -41,13 +62,31 @@ class Publication:
             path = self._target.publish(lambda: empty_document(config))
             journal = f"  (journal: {output.journal_path})" if output.journal_path.exists() else ""
             self.say(f"results: {path}{journal}")
-            self.say(f"{write(output.folder)}: {output.folder}")
+            self.say(f"{self._write_alone(write)}: {output.folder}")
         except OSError as error:
             self.say(f"{error.filename}: {error.strerror}; what is on disk is in {output.journal_path}")
             return False
         if path != output.json_path:
             self.say(f"they could not be written to {output.json_path}")
         return path == output.json_path
+
+    def _write_alone(self, write: Write) -> str:
+        """Write reports, and remove those of an earlier result in the same folder that are not among them.
+
+        Raises:
+            OSError: if something cannot be written.
+        """
+        folder = self.output.folder
+        manifest = folder / MANIFEST
+        earlier = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
+        before = _stamps(folder)
+        said = write(folder)
+        written = [name for name, stamp in _stamps(folder).items() if before.get(name) != stamp]
+        for name in set(earlier) - set(written):
+            if "/" not in name and not name.startswith("."):
+                (folder / name).unlink(missing_ok=True)
+        write_whole(manifest, "".join(f"{name}\n" for name in written).encode())
+        return said
 
     def rescue(self, config: pytest.Config, write: Write) -> None:
         """Publish what was measured if another plugin broke the end of the session before that was done."""

@@ -11,6 +11,9 @@ from bench.plugin.device_names import meets
 from bench.record.case import Case
 from bench.record.run import Outcome, Run
 
+COMPILERS_FAULT = "compile error: "
+"""A skip's reason that has this was not torch's refusal: the compiler began, and the machine did not let it end."""
+
 TAPE = "timer"
 """The keyword of pytest-benchmark's marker under which a test's tape is its clock."""
 
@@ -40,7 +43,7 @@ def tape_of(item: pytest.Item) -> Tape:
     return tape
 
 
-def replay(run: Run, case: Case, benchmark: Any, tape: Tape, *, required: Sequence[str]) -> None:
+def replay(run: Run, case: Case, benchmark: Any, tape: Tape, *, required: Sequence[str], compile_named: bool) -> None:
     """Hand a case's slices to pytest-benchmark's fixture, or end the test the way the case ended.
 
     Args:
@@ -49,12 +52,16 @@ def replay(run: Run, case: Case, benchmark: Any, tape: Tape, *, required: Sequen
         benchmark: the fixture.
         tape: the clock that the fixture was given for this test.
         required: devices whose absence is a failure.
+        compile_named: whether a user named compile modes: then a compiler that fails here, such as for a full disk, is
+            no reason to skip.
     """
     outcome, reason = run.outcomes()[case]
     if outcome.fault:
         pytest.fail(f"{outcome}: {reason}", pytrace=False)
     if outcome is Outcome.SKIPPED and any(meets(case.device, name) for name in required):
         pytest.fail(f"{case.device} is required: {reason}", pytrace=False)
+    if outcome is Outcome.SKIPPED and case.compiled and compile_named and COMPILERS_FAULT in str(reason):
+        pytest.fail(f"asked for by --compile: {reason}", pytrace=False)
     if outcome is not Outcome.MEASURED:
         pytest.skip(f"{outcome}: {reason}" if outcome is not Outcome.SKIPPED else str(reason))
     launches = {

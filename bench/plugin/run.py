@@ -17,11 +17,11 @@ from bench.host.stopping import StopSwitch, stoppable
 from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, replay
 from bench.plugin.run_progress import Progress
-from bench.plugin.selection import selected
-from bench.plugin.terminal import reporter_of, while_it_can_be_seen
+from bench.plugin.selection import only_shows, selected
+from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
 from bench.plugin.usage import usage_errors
 from bench.record.case import Case
-from bench.record.run import Run
+from bench.record.run import Outcome, Run
 from bench.request import Request, RunQuestion
 from bench.run.measure import measure, run_workers
 from bench.session import open_session
@@ -49,7 +49,7 @@ class RunPlugin:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Measure what was selected, then let the tests replay it."""
         cases = selected(session.items)
-        if not cases or session.testsfailed:
+        if not cases or session.testsfailed or only_shows(session.config):
             return (yield)
         with usage_errors(), stoppable() as stop:
             self._publication.output.lock()
@@ -59,9 +59,10 @@ class RunPlugin:
             raise session.Interrupted(self.run.finish.reason)
         return result
 
-    def _measure(self, reporter: pytest.TerminalReporter, cases: Sequence[Case], stop: StopSwitch) -> Run:
+    def _measure(self, reporter: Terminal, cases: Sequence[Case], stop: StopSwitch) -> Run:
         """Measure the cases with progress on the terminal and every event in the journal."""
         progress = Progress(reporter, self._request.settings, cases, describe)
+        progress.begin()
         journal_path = self._publication.output.journal_path
         if not self._question.resume and (aside := keep_aside(RUN_FORMAT, journal_path)):
             self._publication.say(
@@ -71,7 +72,7 @@ class RunPlugin:
             open_session(self._request, self._publication.output.own) as session,
             run_workers(session, cases, wake=stop.wake) as workers,
         ):
-            return measure(
+            run = measure(
                 session,
                 workers,
                 self._question,
@@ -80,12 +81,22 @@ class RunPlugin:
                 show=while_it_can_be_seen(progress.show),
                 stop=stop,
             )
+            if any(outcome is Outcome.CRASHED for outcome, _ in run.outcomes().values()):
+                self._publication.keep_log(session)
+            return run
 
     def replay(self, case: Case, benchmark: Any, _node: pytest.Item, tape: Tape) -> None:
         """Hand the case's slices to pytest-benchmark's fixture, or end the test the way the case ended."""
         if self.run is None:
             pytest.fail("nothing was measured, since the collection failed", pytrace=False)
-        replay(self.run, case, benchmark, tape, required=self._request.required)
+        replay(
+            self.run,
+            case,
+            benchmark,
+            tape,
+            required=self._request.required,
+            compile_named=self._request.compile_named,
+        )
 
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Add our section to everything that pytest-benchmark stores."""
@@ -96,6 +107,14 @@ class RunPlugin:
         """Publish the JSON and write the reports; pytest-benchmark has written its part by now."""
         if self.run is not None and not self._publication.publish(session.config, partial(write_reports, self.run)):
             session.exitstatus = pytest.ExitCode.INTERRUPTED
+        if session.exitstatus == pytest.ExitCode.OK and not self._measured_anything and not only_shows(session.config):
+            self._publication.say("nothing was measured: every case was skipped, see the reasons; exit code 4")
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    @property
+    def _measured_anything(self) -> bool:
+        outcomes = self.run.outcomes().values() if self.run is not None else ()
+        return any(outcome is Outcome.MEASURED for outcome, _ in outcomes)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Publish what was measured even if another plugin broke the end of the session."""
@@ -125,6 +144,13 @@ def write_reports(run: Run, folder: Path) -> str:
     return "tables and plots"
 
 
+OTHER_MEDIANS = (
+    "Medians further up are others: pytest-benchmark pools all slices of all launches, and the list of finished cases "
+    "holds sets that the hypervisor disturbed, which this table leaves out."
+)
+"""Two medians of one case on a screen want a reason."""
+
+
 def summary(run: Run) -> list[str]:
     """Return how the cases ended and the table that answers what was asked, as lines of text."""
     from reports.figures.reference import Reference
@@ -133,4 +159,6 @@ def summary(run: Run) -> list[str]:
 
     counts = Counter(outcome for outcome, _ in run.outcomes().values())
     table = render(run, ["summary"], Format.TEXT, Reference())
-    return [", ".join(f"{count} {outcome}" for outcome, count in counts.items()), "", *table.splitlines(), ""]
+    words = {Outcome.MEASURED: "right, not timed"} if run.settings.quick else {}
+    said = ", ".join(f"{count} {words.get(outcome, outcome)}" for outcome, count in counts.items())
+    return [said, *([] if run.settings.quick else [OTHER_MEDIANS]), "", *table.splitlines(), ""]

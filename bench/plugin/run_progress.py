@@ -5,16 +5,16 @@ Written between slices only; the worker is idle meanwhile.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from shutil import get_terminal_size
 from statistics import median
 from time import monotonic
 
-import pytest
-
+from bench.plugin.terminal import Terminal
 from bench.record.case import Case
-from bench.record.conditions import Settings
+from bench.record.conditions import Settings, is_busy
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Resumed, Started
 from bench.run.schedule import Event, Sliced
 from reports.show.units import duration
@@ -38,7 +38,7 @@ class Progress:
 
     def __init__(
         self,
-        terminal: pytest.TerminalReporter,
+        terminal: Terminal,
         settings: Settings,
         cases: Sequence[Case],
         describe: Callable[[Sequence[float]], str],
@@ -56,6 +56,13 @@ class Progress:
         self._launch = -1
         self._begin = self._drawn = self._timed_since = monotonic()
         self._live = bool(terminal.isatty)
+
+    def begin(self) -> None:
+        """Say what is done before the first event, which takes the time of importing torch and of a first compile."""
+        self._line("starting: a process imports torch, and every device says what it is")
+        load, cores = os.getloadavg()[0], os.cpu_count() or 1
+        if is_busy(load, cores):
+            self._line(f"the machine is busy (load {load:.1f} on {cores} cores): what is measured now is of that, too")
 
     def show(self, event: Event) -> None:
         """Show an event."""
@@ -88,7 +95,8 @@ class Progress:
         what = (
             "pilot: verify, compile, fix iterations" if launch == 0 else f"launch {launch} of {self._settings.launches}"
         )
-        self._line(f"{what} · {self._count} cases · after {duration(monotonic() - self._begin)}{self._left()}")
+        cases = "1 case" if self._count == 1 else f"{self._count} cases"
+        self._line(f"{what} · {cases} · after {duration(monotonic() - self._begin)}{self._left()}")
 
     def _finished(self, event: Measurement) -> None:
         self._done += 1
@@ -111,7 +119,8 @@ class Progress:
         self._drawn = now
         figure = self._describe(medians) if medians else "preparing"
         stage = f"launch {self._launch}/{self._settings.launches}" if self._launch else "pilot"
-        text = f"{stage} · {self._done + 1} of {self._count} · {case.id} · {figure}{self._left()}"
+        place = f"{min(self._done + 1, self._count)} of {self._count}"
+        text = f"{stage} · {place}{self._left()} · {case.id} · {figure}"  # a narrow terminal cuts off its end
         self._terminal.rewrite(text[: get_terminal_size().columns - 1], erase=True)
 
     def _left(self) -> str:

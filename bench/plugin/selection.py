@@ -20,6 +20,11 @@ def case_of(item: pytest.Item) -> Case | None:
     return Case(**{axis: callspec.params[axis] for axis in AXES})
 
 
+def only_shows(config: pytest.Config) -> bool:
+    """Whether pytest was asked to show what it would do: ``--setup-plan`` and ``--setup-only`` measure nothing."""
+    return bool(config.getoption("setupplan", default=False) or config.getoption("setuponly", default=False))
+
+
 def selected(items: Sequence[pytest.Item]) -> list[Case]:
     """Return the cases of the tests that will run, in order, skipped ones left out."""
     return list(dict.fromkeys(case for item in items if (case := case_of(item)) is not None))

@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import ParamSpec, Protocol
 
 import pytest
 
 Shown = ParamSpec("Shown")
 
 
-def reporter_of(config: pytest.Config) -> pytest.TerminalReporter:
-    """Return what writes to pytest's terminal."""
+class Terminal(Protocol):
+    """What progress is written to; see `pytest.TerminalReporter`."""
+
+    @property
+    def isatty(self) -> object:
+        """Whether a line can be written over; true or false, whatever it is."""
+
+    def write(self, content: str, *, flush: bool = False, **markup: bool) -> None:
+        """Write text."""
+
+    def write_line(self, line: str) -> None:
+        """Write a line."""
+
+    def rewrite(self, line: str, **markup: bool) -> None:
+        """Write text over the line before."""
+
+
+class Silence:
+    """A terminal that nobody sees."""
+
+    isatty = False
+
+    def write_line(self, line: str) -> None:
+        """Write nothing."""
+
+    def write(self, content: str, *, flush: bool = False, **markup: bool) -> None:
+        """Write nothing."""
+
+    def rewrite(self, line: str, **markup: bool) -> None:
+        """Write nothing."""
+
+
+def reporter_of(config: pytest.Config) -> Terminal:
+    """Return what writes to pytest's terminal; where another plugin has taken its place, what writes nowhere."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    assert isinstance(reporter, pytest.TerminalReporter)
-    return reporter
+    if isinstance(reporter, pytest.TerminalReporter):
+        return reporter
+    return Silence()
 
 
 def while_it_can_be_seen(show: Callable[Shown, None]) -> Callable[Shown, None]:

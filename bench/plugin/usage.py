@@ -20,5 +20,8 @@ def usage_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (SetupError, LaunchError, OSError) as error:
+    except (SetupError, LaunchError) as error:
         raise pytest.UsageError(str(error)) from error
+    except OSError as error:
+        place = error.filename or "a file of this run, which the system does not name"
+        raise pytest.UsageError(f"{place}: {error.strerror or error}") from error

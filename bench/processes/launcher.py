@@ -14,12 +14,12 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any
 
-from bench.host.lifetime import die_with_parent, ignore_terminal
+from bench.host.lifetime import adopt_orphans, die_with_parent, ignore_terminal, list_children
 from bench.protocol import (
     Done,
     Reap,
@@ -72,7 +72,11 @@ def warm(*, compiled: bool) -> Warmed:
     asleep = accelerator is None or (
         accelerator.type == "cuda" and not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     )
-    return Warmed(compile_seconds=monotonic() - begin, may_fork=sys.platform == "linux" and asleep)
+    return Warmed(
+        compile_seconds=monotonic() - begin,
+        may_fork=sys.platform == "linux" and asleep,
+        has_accelerator=accelerator is not None,
+    )
 
 
 def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:
@@ -80,9 +84,12 @@ def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:
     launcher = os.getpid()
     child = os.fork()
     if child:
+        lead_group(child)
         return child
     code = 1
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        lead_group(0)
         channel.close()
         if root is not None:
             sys.path[0] = root
@@ -100,7 +107,24 @@ def spawn(descriptor: int, root: str | None) -> subprocess.Popen[bytes]:
     """Return a new worker, executed from nothing in `root`, that serves `descriptor`."""
     command = [sys.executable, "-m", "bench.worker.serve", str(descriptor), str(os.getpid())]
     with on_all_cores():
-        return subprocess.Popen(command, pass_fds=(descriptor,), cwd=root)
+        return subprocess.Popen(command, pass_fds=(descriptor,), cwd=root, process_group=0)
+
+
+def lead_group(pid: int) -> None:
+    """Make a process the leader of a group of its own; whatever its model starts is suspended and ended with it.
+
+    Both sides do it, since neither knows who runs first.
+    """
+    with suppress(ProcessLookupError, PermissionError):  # it is gone, or has executed another program by now
+        os.setpgid(pid, 0)
+
+
+def signal_group(pid: int, number: int) -> None:
+    """Signal a worker and whatever it started; the worker alone if it is no group's leader."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        os.kill(pid, number)
 
 
 @contextmanager
@@ -120,12 +144,46 @@ def on_all_cores() -> Iterator[None]:
 def reap(pid: int) -> str:
     """Wait for a worker that is leaving, kill it if it does not; return how it ended: ``SIGSEGV``, ``exit code 1``."""
     deadline = monotonic() + LEAVE_SECONDS
-    while (code := ended(pid)) is None:
+    while (code := ended_with_its_group(pid)) is None:
         if monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
+            signal_group(pid, signal.SIGKILL)
         sleep(0.002)
     del WORKERS[pid]
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def ended_with_its_group(pid: int) -> int | None:
+    """Return a worker's exit code once it has ended, and kill what it started and left; None while it lives.
+
+    Where the system can say that it has ended without reaping it, its number is nobody else's at that moment.
+    """
+    if hasattr(os, "waitid"):
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        kill_group(pid)
+        return ended(pid)
+    code = ended(pid)
+    if code is not None:
+        kill_group(pid)
+    return code
+
+
+def kill_children(but: Container[int] = ()) -> None:
+    """Kill this process's children, and what they leave behind and so becomes its own; nothing where nobody tells."""
+    killed: set[int] = set()
+    while orphans := [pid for pid in list_children() if pid not in but and pid not in killed]:
+        for orphan in orphans:
+            killed.add(orphan)
+            with suppress(OSError):
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, 0)
+
+
+def kill_group(pid: int) -> None:
+    """Kill what is left of a worker's group, and what left the group and has lost its parent with it."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    kill_children(but=WORKERS)
 
 
 def ended(pid: int) -> int | None:
@@ -149,7 +207,7 @@ def answer(request: Request[Any], descriptors: list[int], channel: socket.socket
             WORKERS[pid] = spawned
             return WorkerStarted(pid=pid)
         case Signal():
-            os.kill(request.pid, signal.Signals[request.name])
+            signal_group(request.pid, signal.Signals[request.name])
             return Done()
         case Reap():
             return Reaped(ended=reap(request.pid))
@@ -158,7 +216,9 @@ def answer(request: Request[Any], descriptors: list[int], channel: socket.socket
 
 def main(descriptor: int, parent: int) -> None:
     """Answer requests until the other side closes its end; the workers die with this process."""
-    die_with_parent(parent)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what workers started is ended below
+    die_with_parent(parent, signal.SIGTERM)
+    adopt_orphans()
     ignore_terminal()
     try:
         with socket.socket(fileno=descriptor) as channel:
@@ -169,7 +229,9 @@ def main(descriptor: int, parent: int) -> None:
                 channel.sendall(encode_reply(answer(decode_request(message), descriptors, channel)))
     finally:
         for pid in WORKERS:
-            os.kill(pid, signal.SIGKILL)  # the kernel does it on Linux; elsewhere nobody else would
+            with suppress(OSError):
+                signal_group(pid, signal.SIGKILL)  # the kernel kills workers on Linux, and nothing that they started
+        kill_children()
 
 
 if __name__ == "__main__":

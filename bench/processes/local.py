@@ -14,6 +14,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
 
+from bench.host.environment_variables import importing
 from bench.processes.replies import decode_reply
 from bench.protocol import Exit, Failure, Reap, Request, Signal, Start, Warm, encode_request
 
@@ -22,8 +23,9 @@ R = TypeVar("R")
 START_SECONDS = 300.0
 """Limit for a launcher's imports and first compile on a slow machine."""
 
-WAIT_SECONDS = 3600.0
-"""Longest single wait for a reply; selectors refuse those of many days."""
+WAIT_SECONDS = 1.0
+"""A wait for a reply is made of such waits, each counted at most in full: while this process itself is stopped, by a
+suspended laptop or a paused container, a worker's time does not run out."""
 
 END_SECONDS = 10.0
 """How long a worker that was told to leave may take before it is killed."""
@@ -39,6 +41,10 @@ class WorkerTimeoutError(Exception):
 
 class AskedToStopError(Exception):
     """The run was asked to stop while a worker was busy; it has been killed."""
+
+
+MOST_WORDS = 300
+"""So many characters of a line that a process printed fit into a reason."""
 
 
 class LaunchError(Exception):
@@ -81,7 +87,7 @@ class Launcher:
                     [python, "-m", "bench.processes.launcher", str(theirs.fileno()), str(os.getpid())],
                     pass_fds=(theirs.fileno(),),
                     cwd=root,
-                    env={**os.environ, **variables},
+                    env={**importing(), **variables},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -93,6 +99,7 @@ class Launcher:
         warmed = self.call(Warm(compiled=compiled))
         self.compile_seconds = warmed.compile_seconds
         self.may_fork = warmed.may_fork
+        self.has_accelerator = warmed.has_accelerator
 
     def call(self, request: Request[R], descriptor: int | None = None) -> R:
         """Return the reply to a request, with which a worker's descriptor may be sent.
@@ -100,8 +107,8 @@ class Launcher:
         Raises:
             LaunchError: if the launcher is gone, or answers nonsense.
         """
-        self._channel.settimeout(START_SECONDS)
         try:
+            self._channel.settimeout(START_SECONDS)
             socket.send_fds(self._channel, [encode_request(request)], [] if descriptor is None else [descriptor])
             message = self._channel.recv(1 << 16)
         except TimeoutError as error:
@@ -111,7 +118,9 @@ class Launcher:
             message = b""
         if not message:
             self.close()
-            raise LaunchError(f"the launcher ended with code {self._process.returncode}: {self._last_words()}")
+            raise LaunchError(
+                f"the launcher ended with code {self._process.returncode}: {self.last_words() or 'it said nothing'}"
+            )
         reply = decode_reply(request, message)
         if isinstance(reply, Failure):
             self.close()
@@ -152,9 +161,17 @@ class Launcher:
     ) -> None:
         self.close()
 
-    def _last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it said nothing"
+    @property
+    def log_bytes(self) -> int:
+        """How long the log is by now."""
+        return self._log.stat().st_size if self._log.exists() else 0
+
+    def last_words(self, since: int = 0) -> str | None:
+        """Return the last line of the log after its first `since` bytes; None if there is none."""
+        with self._log.open("rb") as file:
+            file.seek(since)
+            lines = file.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].strip()[:MOST_WORDS] if lines else None
 
 
 class WorkerProcess:
@@ -163,6 +180,7 @@ class WorkerProcess:
     def __init__(self, launcher: Launcher, pid: int, channel: socket.socket, wake: int | None = None) -> None:
         self.pid = pid
         self._launcher = launcher
+        self._log_began = launcher.log_bytes
         self._channel = channel
         self._buffer = b""
         self._alive = True
@@ -180,19 +198,20 @@ class WorkerProcess:
             WorkerTimeoutError: if it took longer than `timeout_seconds`.
             AskedToStopError: if the run was asked to stop meanwhile; the worker is gone then.
         """
-        deadline = monotonic() + timeout_seconds
+        left = timeout_seconds
         try:
             self._channel.sendall(encode_request(request))
         except OSError as error:
             raise WorkerDiedError(self._reaped()) from error
         while b"\n" not in self._buffer:
-            left = max(0.0, deadline - monotonic())
-            ready = [key.fileobj for key, _ in self._selector.select(min(left, WAIT_SECONDS))]
+            wait, began = min(left, WAIT_SECONDS), monotonic()
+            ready = [key.fileobj for key, _ in self._selector.select(wait)]
+            left -= min(monotonic() - began, wait)
             if ready and self._channel not in ready:
                 self.kill()
                 raise AskedToStopError
             if not ready:
-                if left > WAIT_SECONDS:
+                if left > 0:
                     continue
                 self.kill()
                 raise WorkerTimeoutError(f"no answer within {timeout_seconds:g} s")
@@ -251,4 +270,5 @@ class WorkerProcess:
             ended = self._launcher.call(Reap(pid=self.pid)).ended
         except LaunchError as error:  # it took its workers with it
             return str(error)
-        return f"the worker's process ended with {ended}"
+        words = self._launcher.last_words(self._log_began)
+        return f"the worker's process ended with {ended}" + (f": {words}" if words else "")

@@ -72,6 +72,12 @@ class Program:
         return cls(python or sys.executable, tuple(sorted(variables.items())))
 
 
+SAYS_WHY_ONLY_IF_EXECUTED = "cuda"
+"""In a fork of a process that found none, this device says that it cannot be used in a fork, not what is missing."""
+
+WORKERS_LOG = "workers.log"
+"""The file of the scratch folder that takes whatever workers print."""
+
 OWN = Program()
 """This is the interpreter that runs pytest, with no variables of its own."""
 
@@ -124,7 +130,9 @@ class WorkerPool:
             self.close()
             self._generation = generation
         may_fork = all(self._launcher(other).may_fork for other in self.programs)
-        worker = self._launcher(program).start(fork=may_fork, root=models_root)
+        launcher = self._launcher(program)
+        refused = device.startswith(SAYS_WHY_ONLY_IF_EXECUTED) and not launcher.has_accelerator
+        worker = launcher.start(fork=may_fork and not refused, root=models_root)
         return self.setup.open(worker, device, launch=launch)
 
     def executions(self, done: int, launches: int) -> int:
@@ -154,7 +162,7 @@ class WorkerPool:
             root=self.root,
             variables={**worker_variables(self.scratch, self.setup.left_out), **dict(program.variables)},
             compiled=self.compiled,
-            log=self.scratch / "workers.log",
+            log=self.scratch / WORKERS_LOG,
             python=program.python,
             wake=self.wake,
         )

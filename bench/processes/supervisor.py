@@ -102,15 +102,19 @@ class Supervisor:
         """Whether there is no worker: cases that were prepared have to be prepared again."""
         return self._worker is None
 
-    def prepare(self, case: Case, launch: int, *, settled_within: float | None = None) -> Preparation | Failure:
+    def prepare(
+        self, case: Case, launch: int, *, settled_within: float | None = None, first: bool = True
+    ) -> Preparation | Failure:
         """Make a case ready and return what that showed.
 
         Args:
             case: which.
             launch: 0 tries the device, dtype and compile mode first, and counts operations.
             settled_within: when it counts as warm, if otherwise than in a plain run.
+            first: whether its first answer is verified.
         """
-        request = Prepare(case=case, warm=not self._settings.quick, probe=launch == 0, settled_within=settled_within)
+        warm, probe = not self._settings.quick, launch == 0
+        request = Prepare(case=case, warm=warm, probe=probe, settled_within=settled_within, first=first)
         return self._ask(case.device, launch, request)
 
     def probe(self, case: Case) -> Failure | None:

@@ -5,6 +5,7 @@ Standard library only. Seconds and bytes throughout; absent is None with a reaso
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,6 +27,9 @@ FREE_SETTINGS = ("budget_seconds", "timeout_seconds")
 
 CLOCK_SHARE = 0.01
 """A slice is so long that one pair of clock reads is at most this share of it."""
+
+HINTS = {"machine.name": " (where the machine is the same, give it the same name: docker run --hostname NAME)"}
+"""What would make a difference go away, by the fact's name."""
 
 Scalar = str | int | float | bool | None
 
@@ -83,6 +87,24 @@ class Settings:
         return max(1, round(aim / pilot.estimate_seconds))
 
 
+SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH", re.IGNORECASE)
+"""The value of an environment variable with such a name is never written down."""
+
+
+def veil(name: str, value: str) -> str:
+    """Return what may be written down of an environment variable: its value, or that it has one."""
+    return "set" if SECRET.search(name) else value
+
+
+BUSY_LOAD_PER_CORE = 0.75
+"""Where so many processes a core want to run, whoever is timed waits for its turn."""
+
+
+def is_busy(load: float, cores: int) -> bool:
+    """Whether a load average says that a machine had other work to do."""
+    return load > BUSY_LOAD_PER_CORE * cores
+
+
 class Part(Protocol):
     """A part of a run or of a gate: where it was measured, how, and what."""
 
@@ -120,7 +142,8 @@ def is_state(fact: str) -> bool:
 def _differing(before: Mapping[str, object], after: Mapping[str, object], *, free: tuple[str, ...]) -> Iterator[str]:
     for name in sorted({*before, *after}):
         if not name.endswith(free) and before.get(name) != after.get(name):
-            yield f"{name} was {before.get(name)!r}, is {after.get(name)!r}"
+            hint = HINTS.get(name, "")
+            yield f"{name} was {before.get(name)!r}, is {after.get(name)!r}{hint}"
 
 
 def _fields(settings: Settings) -> dict[str, object]:

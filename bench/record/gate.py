@@ -17,6 +17,9 @@ from bench.record.conditions import Environment, Settings
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, not_negative, positive
 from bench.record.run import Outcome
 
+FIRST_FLOPS = "flops_of_first_iteration"
+"""The name of a count: a network that remembers its answer has operations in its first iteration and then none."""
+
 GATE_SCHEMA = 1
 """The version of a gate's content. Raise it whenever a field changes its meaning."""
 

@@ -1,4 +1,4 @@
-"""What an iteration is, whether its answer is right, and what it counts.
+"""What an iteration is, whether its answer is right, what it counts, and what a model's code leaves behind.
 
 May import `devices`, `record`, `models` and torch.
 Start with `step`, which says what every step has in common, and `forward_backward_train`, whose loops are timed.

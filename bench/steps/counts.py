@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.record.gate import FIRST_FLOPS
 from bench.steps.step import Step, watch_saved
 
 ITERATIONS = 3
@@ -30,17 +31,19 @@ def eager_counts(step: Step) -> tuple[dict[str, int], str | None]:
 
     Names:
         flops: floating-point operations; absent, with the reason, where an operator has no formula.
+        flops_of_first_iteration: likewise of the first one, where that is another number.
         operators: dispatched operators; each kind under its own name, such as ``aten::addmm``.
         saved_bytes: tensors kept for the backward, each storage once; absent where nothing is differentiated.
         parameters: of the network.
     """
-    step.iterate()  # the first one may dispatch what later ones do not
+    first, _ = step.flops()  # the first iteration may dispatch what later ones do not
     operators = _Operators()
     flops, why_no_flops = step.flops()
     with watch_saved() as saved:
         step.isolated(operators)
     counts = {
         "flops": flops or 0,
+        FIRST_FLOPS: first if first is not None and first != flops else 0,
         "operators": operators.names.total(),
         "saved_bytes": sum(saved.values()),
         "parameters": sum(parameter.numel() for parameter in step.subject.network.parameters()),

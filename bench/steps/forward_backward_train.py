@@ -109,6 +109,8 @@ class Backward(Step):
 class Train(Step):
     """One step of training: clear gradients, forward, loss, backward, SGD; every slice starts from the same weights."""
 
+    moves_weights = True
+
     def __init__(self, subject: Subject, clock: Clock) -> None:
         super().__init__(subject, clock)
         self.optimizer = torch.optim.SGD(subject.network.parameters(), lr=LEARNING_RATE)

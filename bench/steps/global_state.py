@@ -23,11 +23,16 @@ from types import ModuleType
 import torch
 from torch.nn.modules import module as torch_module
 
+from bench.record.conditions import veil
+
 FLAGS = ("allow", "enabled", "determ", "benchmark", "precision", "sdp")
 """torch tells its global flags through functions without arguments that have one of these words in their names."""
 
 OURS = ("TORCH", "_TORCH", "TRITON", "PYTORCH", "KMP_", "OMP_")
 """The compiler sets variables of these names itself, in each process that compiles."""
+
+SYSTEM = ("/lib", "/lib32", "/lib64", "/usr", "/dev", "/memfd:")
+"""Libraries of the system itself lie here, and what has no file of its own."""
 
 ABSENT = "not there"
 
@@ -39,15 +44,17 @@ class GlobalState:
     Attributes:
         settings: global settings by name, as text.
         modules: names of the modules that are loaded.
+        libraries: files of the shared libraries that are, whoever loaded them.
     """
 
     settings: Mapping[str, str]
     modules: frozenset[str]
+    libraries: frozenset[str]
 
     @classmethod
     def now(cls, device: torch.device) -> GlobalState:
         """Return it as it stands; `device` is asked for autocast beside the CPU."""
-        return cls(settings=_settings(device), modules=frozenset(sys.modules))
+        return cls(settings=_settings(device), modules=frozenset(sys.modules.copy()), libraries=_libraries())
 
 
 def find_changes(before: GlobalState, after: GlobalState) -> dict[str, str]:
@@ -81,14 +88,18 @@ def _settings(device: torch.device) -> dict[str, str]:
         "interval timers": [signal.getitimer(timer)[1] for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF)],
         "nice value": os.getpriority(os.PRIO_PROCESS, 0),
         "working directory": _working_directory(),
-        "places that modules are found in": ", ".join(place for place in sys.path[1:] if not _is_installed(place)),
+        "places that modules are found in": ", ".join(
+            place for place in map(str, sys.path[1:]) if not _is_installed(place)
+        ),
     }
     for kind in dict.fromkeys(("cpu", device.type)):
         enabled = torch.is_autocast_enabled(kind) if torch.amp.is_autocast_available(kind) else False
         settings[f"autocast on {kind}"] = torch.get_autocast_dtype(kind) if enabled else "off"
     settings |= {f"hooks on every module: {name}": count for name, count in _global_hooks().items()}
     settings |= {f"torch's {name.removeprefix('_get_').replace('_', ' ')}": value for name, value in _flags().items()}
-    settings |= {f"variable {name}": value for name, value in os.environ.items() if not name.startswith(OURS)}
+    settings |= {
+        f"variable {name}": veil(name, value) for name, value in os.environ.items() if not name.startswith(OURS)
+    }
     if (dynamo := sys.modules.get("torch._dynamo.config")) is not None:
         settings |= {
             f"compiler's {name}": True for name in ("disable", "suppress_errors") if getattr(dynamo, name, False)
@@ -161,7 +172,7 @@ def _name(function: Callable[..., object] | None) -> str:
 
 
 def find_outside(before: GlobalState, after: GlobalState, inside: Collection[Path]) -> dict[str, str]:
-    """Return the files of modules that were loaded from neither the compared tree nor what is installed, by module.
+    """Return the files of modules and libraries from neither the compared tree nor what is installed, by their names.
 
     Args:
         before: what was loaded when the process began.
@@ -169,12 +180,14 @@ def find_outside(before: GlobalState, after: GlobalState, inside: Collection[Pat
         inside: folders of the compared tree and of the engine.
     """
     known = {os.path.realpath(folder) for folder in map(str, inside)}
-    outside = {}
-    for name in sorted(after.modules - before.modules):
-        file = _file_of(sys.modules.get(name))
-        if file is not None and not _is_installed(file) and not any(_is_below(file, folder) for folder in known):
-            outside[name] = file
-    return outside
+    loaded = {name: _file_of(sys.modules.get(name)) for name in sorted(after.modules - before.modules)}
+    files = set(loaded.values())
+    libraries = {Path(file).name: file for file in sorted(after.libraries - before.libraries) if file not in files}
+    return {
+        name: file
+        for name, file in (loaded | libraries).items()
+        if file is not None and not _is_installed(file) and not any(_is_below(file, folder) for folder in known)
+    }
 
 
 def _is_installed(file: str) -> bool:
@@ -188,15 +201,37 @@ def _installed() -> frozenset[str]:
     folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders += [*site.getsitepackages(), site.getusersitepackages(), str(Path(torch.__file__).parents[1])]
     folders += [os.environ[name] for name in ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR") if name in os.environ]
-    folders.append(str(Path(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")))
+    folders += _compilers_default()
+    folders += SYSTEM
     folders.append(str(Path(paths["stdlib"]).with_name(f"python{sys.version_info[0]}{sys.version_info[1]}.zip")))
     return frozenset(map(os.path.realpath, folders))
 
 
+def _compilers_default() -> list[str]:
+    """Return where inductor writes by default; nothing for a user without a name, as in some containers."""
+    try:
+        return [str(Path(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}"))]
+    except (KeyError, OSError, ImportError):
+        return []
+
+
 def _file_of(module: ModuleType | None) -> str | None:
-    """Return where a module was loaded from; None for one that is built in, or that code made."""
-    file = getattr(module, "__file__", None)
+    """Return where a module was loaded from; None for one that is built in, or that code made.
+
+    Its own namespace is read, since asking a lazy module for anything may import something.
+    """
+    file = getattr(module, "__dict__", {}).get("__file__")
     return os.path.realpath(file) if isinstance(file, str) else None
+
+
+def _libraries() -> frozenset[str]:
+    """Return the files of shared libraries that are loaded, where Linux tells them."""
+    try:
+        lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return frozenset()
+    files = (line.split(maxsplit=5)[5:] for line in lines if " r-xp " in line)
+    return frozenset(file[0] for file in files if file and file[0].startswith("/"))
 
 
 def _is_below(file: str, folder: str) -> bool:

@@ -26,6 +26,9 @@ from bench.steps.verify import Answer, Tensors, check_output
 ITERATIONS = 1
 """Timed iterations of that slice; one that is not timed goes before them, as in any slice."""
 
+DROPPING_INSIDE = (nn.RNNBase, nn.MultiheadAttention)
+"""These layers drop by a number of their own, and not by a layer inside them."""
+
 CALLS = 1 + ITERATIONS
 """Calls of the network in it: after so many steps of training the weights are compared."""
 
@@ -81,15 +84,23 @@ def last_answer(step: Step) -> Answer:
 
 @contextmanager
 def without_dropout(network: nn.Module) -> Iterator[None]:
-    """Switch dropout off for the length of the block: it is random, and no reference can match it."""
-    dropping = [module for module in network.modules() if isinstance(module, _DropoutNd) and module.training]
-    for module in dropping:
-        module.training = False
+    """Switch dropout off for the length of the block: it is random, and no reference can match it.
+
+    A layer that drops inside keeps its mode, in which alone some can compute gradients, and drops nothing.
+    """
+    layers = [module for module in network.modules() if isinstance(module, _DropoutNd) and module.training]
+    inside = [(module, module.dropout) for module in network.modules() if isinstance(module, DROPPING_INSIDE)]
+    for layer in layers:
+        layer.training = False
+    for module, _ in inside:
+        module.dropout = 0.0
     try:
         yield
     finally:
-        for module in dropping:
-            module.training = True
+        for layer in layers:
+            layer.training = True
+        for module, dropout in inside:
+            module.dropout = dropout
 
 
 def _copy(output: Tensors) -> Tensors:

@@ -22,11 +22,11 @@ class References:
     """What is right, in float64.
 
     Attributes:
-        first: of the first iteration, on the first of two feeds.
+        first: of the first iteration, on the first of two feeds; None if nobody asks for it.
         last: of the one after it, on the second feed; a step that trains starts it from the first one's weights.
     """
 
-    first: Answer
+    first: Answer | None
     last: Answer
 
 
@@ -38,10 +38,12 @@ class Step(ABC):
     Attributes:
         queued: whether an accelerator is given an iteration before the one before it has ended; only then do the
             rate of many iterations and the latency of one differ.
+        moves_weights: whether an iteration begins from what the one before it left.
         clock_pairs_per_iteration: pairs of clock reads in each iteration; 0 where one pair stands around all of them.
     """
 
     queued: ClassVar[bool] = True
+    moves_weights: ClassVar[bool] = False
     clock_pairs_per_iteration: ClassVar[int] = 0
 
     def __init__(self, subject: Subject, clock: Clock) -> None:

@@ -68,7 +68,8 @@ def feed_twice(feed: Feed, batch: int, seed: int, data_root: Path | None) -> tup
     """Return two different feeds of equal shapes, so that an answer to one is wrong for the other.
 
     They are the halves of a feed of twice the batch; where something in it has no such dimension in front, the feeds
-    of two seeds.
+    of two seeds; where those are equal, the first in another order. Inputs that are all alike stay equal, and there an
+    answer that is remembered is a right one.
     """
     try:
         both = feed(2 * batch, seed, data_root)
@@ -79,8 +80,24 @@ def feed_twice(feed: Feed, batch: int, seed: int, data_root: Path | None) -> tup
             cast("Fed", tuple(_slice(part, half) for part in both))
             for half in (slice(0, batch), slice(batch, 2 * batch))
         )
-        return first, second
-    return feed(batch, seed, data_root), feed(batch, seed + 1, data_root)
+    else:
+        first, second = feed(batch, seed, data_root), feed(batch, seed + 1, data_root)
+    if _are_equal(first, second):  # the data begin again, or know no seed: the same in another order
+        second = cast("Fed", tuple(_roll(part) for part in first))
+    return first, second
+
+
+def _are_equal(first: Fed, second: Fed) -> bool:
+    """Whether a network is fed the same twice."""
+    pairs = zip(list_tensors(first[0]), list_tensors(second[0]), strict=True)
+    return all(torch.equal(mine, theirs) for mine, theirs in pairs)
+
+
+def _roll(tensors: Tensors) -> Tensors:
+    """Return tensors with the last of a batch put first; one without a batch as it is."""
+    if isinstance(tensors, tuple):
+        return tuple(tensor.roll(1, 0) if tensor.dim() else tensor for tensor in tensors)
+    return tensors.roll(1, 0) if tensors.dim() else tensors
 
 
 def _is_batched(tensor: Tensor, batch: int) -> bool:

@@ -9,6 +9,8 @@ import gc
 import os
 import socket
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 from bench.devices.backend import UnknownDeviceError, first_line, is_out_of_memory
@@ -48,7 +50,21 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, WrongResultError):
         return Failure(outcome=Outcome.WRONG_RESULT, reason=str(error))
     outcome = Outcome.OUT_OF_MEMORY if is_out_of_memory(error) else Outcome.FAILED
-    return Failure(outcome=outcome, reason=first_line(error))
+    place = find_place(error)
+    return Failure(outcome=outcome, reason=first_line(error) + (f" ({place})" if place else ""))
+
+
+def find_place(error: BaseException) -> str | None:
+    """Return file and line of the model's code that an exception comes from; None if it comes from elsewhere."""
+    own = getattr(sys.modules.get("models"), "__file__", None)
+    if own is None:
+        return None
+    folder = str(Path(os.path.realpath(own)).parent)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        file = os.path.realpath(frame.filename)
+        if file.startswith(folder + os.sep):
+            return f"models/{os.path.relpath(file, folder)}:{frame.lineno}"
+    return None
 
 
 def serve(channel: socket.socket) -> None:

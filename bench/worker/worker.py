@@ -77,7 +77,7 @@ class Worker:
             try_case(case, self._device)
         feeds = self._feeds(case)
         if case.group not in self._right:
-            self._right[case.group] = compute_references(case, feeds, seed=self._seed)
+            self._right[case.group] = compute_references(case, feeds, seed=self._seed, first=request.first)
         ready = prepare(
             case,
             self._device,
@@ -169,7 +169,8 @@ class Worker:
         """Return what the models' code left behind in this process so far."""
         now = GlobalState.now(self._device)
         models = sys.modules.get("models")
-        inside = [Path(__file__).parents[1], *(Path(place) for place in getattr(models, "__path__", ()))]
+        own = getattr(models, "__file__", None)  # and not its path, which a model may lengthen
+        inside = [Path(__file__).parents[1], *([] if own is None else [Path(own).parent])]
         return FootprintTold(state=find_changes(self._began, now), outside=find_outside(self._began, now, inside))
 
     def read_yardstick(self) -> YardstickRead:

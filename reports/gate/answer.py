@@ -13,7 +13,7 @@ from statistics import fmean, median
 
 from bench.record.arm import Side
 from bench.record.case import Case
-from bench.record.gate import Acceptance, Contest, Counts, Fault, Gate, Pairing, quad_effects
+from bench.record.gate import FIRST_FLOPS, Acceptance, Contest, Fault, Gate, Pairing, quad_effects
 from bench.record.looks import LEAST_BLOCKS
 from bench.record.run import Outcome
 from reports.stats.verdict import Ruling, Verdict, judge
@@ -184,28 +184,18 @@ def list_shared_modules(gate: Gate) -> list[str]:
 
 
 def list_remembered(gate: Gate) -> list[str]:
-    """Return which cases compute nothing on an input that they have seen before, each as a sentence.
+    """Return which cases compute in their first iteration only, each as a sentence.
 
-    Operations are counted on the second iteration. A network that remembers its first answer has none there, however
-    it recognises the input; its time is that of looking an answer up.
+    A network that remembers its first answer has no operation left in the second, however it recognises the input; its
+    time is that of looking an answer up.
     """
-    by_case: dict[Case, dict[Side, Counts]] = {}
-    for counts in gate.counts:
-        by_case.setdefault(counts.case, {})[counts.side] = counts
-    problems = []
-    for case, counted in by_case.items():
-        flops = {side: counts.numbers.get("flops", 0) for side, counts in counted.items() if _is_counted(counts)}
-        if set(flops) == set(Side) and 0 in flops.values() and any(flops.values()):
-            idle, busy = sorted(flops, key=lambda side: flops[side])
-            problems.append(
-                f"{case.id} computes nothing in {idle} on an input that it has seen before, and {flops[busy]} "
-                f"floating-point operations in {busy}: an answer is remembered, and its time is not the network's"
-            )
-    return problems
-
-
-def _is_counted(counts: Counts) -> bool:
-    return counts.reason is None and counts.flops_reason is None
+    return [
+        f"{counts.case.id} computes nothing in {counts.side} on an input that it has seen before, and "
+        f"{counts.numbers[FIRST_FLOPS]} floating-point operations on one that it has not: an answer is remembered, "
+        "and its time is not the network's"
+        for counts in gate.counts
+        if counts.flops_reason is None and FIRST_FLOPS in counts.numbers and not counts.numbers.get("flops")
+    ]
 
 
 def _sort_faults(gate: Gate) -> tuple[dict[Case, Fault], dict[Case, str], list[str]]:

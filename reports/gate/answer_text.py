@@ -11,8 +11,8 @@ from statistics import median
 from pandas import DataFrame, isna
 
 from bench.record.arm import Side
-from bench.record.case import Case
-from bench.record.gate import Contest, Counts, Gate, default_floor
+from bench.record.case import Case, compile_label
+from bench.record.gate import FIRST_FLOPS, Contest, Counts, Gate, default_floor
 from reports.gate.answer import Answer, find_pairings
 from reports.show.table import (
     LOOKS,
@@ -82,9 +82,9 @@ def make_headline(answer: Answer) -> str:
     within = f" (within {' to '.join(percent(floor) for floor in (*floors[:1], *floors[1:][-1:]))})" if floors else ""
     parts = [
         answer.state.value,
-        f"{answer.count(Verdict.UNCHANGED)} unchanged{within}",
-        f"{answer.count(Verdict.IMPROVED)} improved",
-        f"{len(answer.regressed)} regressed",
+        f"{answer.count(Verdict.UNCHANGED)} {word_verdict(gate, Verdict.UNCHANGED)}{within}",
+        f"{answer.count(Verdict.IMPROVED)} {word_verdict(gate, Verdict.IMPROVED)}",
+        f"{len(answer.regressed)} {word_verdict(gate, Verdict.REGRESSED)}",
         f"{answer.count(Verdict.INCONCLUSIVE)} inconclusive",
     ]
     extra = {
@@ -96,7 +96,7 @@ def make_headline(answer: Answer) -> str:
     }
     parts += [f"{count} {name}" for name, count in extra.items() if count]
     if answer.rulings:
-        parts.append(f"could have seen {percent(max(ruling.visible for ruling in answer.rulings.values()))}")
+        parts.append(f"slowdowns visible from {percent(max(ruling.visible for ruling in answer.rulings.values()))}")
     parts.append(f"{len(gate.blocks)} blocks")
     if gate.wall_seconds:
         parts.append(duration(gate.wall_seconds))
@@ -139,6 +139,28 @@ def list_footprints(gate: Gate) -> list[str]:
     ]
 
 
+def name_case(gate: Gate, case: Case) -> str:
+    """Return a case's id, with what each arm runs of it where that differs: ``float32 -> bfloat16``."""
+    base, head = (gate.arms[side].case(case) for side in Side)
+    changes = [
+        f"{before} -> {after}"
+        for before, after in ((base.dtype, head.dtype), (compile_label(base.compile), compile_label(head.compile)))
+        if before != after
+    ]
+    return f"{case.id} ({', '.join(changes)})" if changes else case.id
+
+
+VARIANT_WORDS = {Verdict.REGRESSED: "slower", Verdict.IMPROVED: "faster", Verdict.UNCHANGED: "as fast"}
+"""Two variants of the same code neither regress nor improve."""
+
+
+def word_verdict(gate: Gate, verdict: Verdict) -> str:
+    """Return a verdict in words: where the arms are two variants, other ones than where they are two codes."""
+    base, head = (gate.arms[side] for side in Side)
+    variants = (base.dtype, base.compile) != (head.dtype, head.compile)
+    return VARIANT_WORDS.get(verdict, verdict.value) if variants else verdict.value
+
+
 def list_looser_answers(gate: Gate) -> list[str]:
     """Return whose answers in head are far less exact than base's although they pass, each as a sentence."""
     if gate.arms[Side.BASE].dtype != gate.arms[Side.HEAD].dtype:
@@ -178,7 +200,7 @@ def list_remarks(answer: Answer) -> list[str]:
     remarks += [f"{case.id}: {fault.outcome} in head: {fault.reason}" for case, fault in answer.failed.items()]
     remarks += [f"{case.id}: skipped: {reason}" for case, reason in answer.skipped.items()]
     changed = [case for case, ruling in answer.rulings.items() if ruling.verdict is not Verdict.UNCHANGED]
-    remarks += [f"{case.id}: {make_verdict_line(answer, case)}" for case in changed]
+    remarks += [f"{name_case(gate, case)}: {make_verdict_line(answer, case)}" for case in changed]
     if gate.new:
         remarks.append(f"new, base does not have it: {', '.join(gate.new)}")
     if gate.gone:
@@ -201,7 +223,8 @@ def make_verdict_line(answer: Answer, case: Case) -> str:
     change = _word_changes(ruling)
     why = "; ".join(list_reasons(answer.gate, case))
     because = f"; {why}" if why else ""
-    said = f"{ruling.verdict} in its tail" if ruling.by_tail else ruling.verdict.value
+    word = word_verdict(answer.gate, ruling.verdict)
+    said = f"{word} in its tail" if ruling.by_tail else word
     match ruling.verdict:
         case Verdict.INCONCLUSIVE:
             return f"{said}: {change}; {explain_settling(ruling)}{because}"
@@ -217,7 +240,15 @@ def make_verdict_line(answer: Answer, case: Case) -> str:
 
 
 def _word_changes(ruling: Ruling) -> str:
-    """Return the change that the verdict rests on with its p, and the other one where it tells more."""
+    """Return the change that the verdict rests on with its p, the other one where it tells more, and the look.
+
+    Intervals are of all blocks; the verdict is of the look that reached it first.
+    """
+    decided = "" if ruling.decided_at in (None, ruling.blocks) else f"; decided after {ruling.decided_at} blocks"
+    return f"{_word_both(ruling)}{decided}"
+
+
+def _word_both(ruling: Ruling) -> str:
     tail = ruling.tail
     of_median = signed_percent(ruling.change, ruling.low, ruling.high)
     of_tail = f"mean over slices {signed_percent(tail.change, tail.low, tail.high)}, adjusted p {tail.p:.4f}"
@@ -258,7 +289,7 @@ def list_reasons(gate: Gate, case: Case) -> list[str]:
     reasons = [
         _word_reason(name, base.get(name, 0), head.get(name, 0))
         for name in sorted(changed, key=lambda name: ("::" in name, -abs(head.get(name, 0) - base.get(name, 0))))
-        if name != "operators" and not (name == "flops" and uncounted)
+        if name not in ("operators", FIRST_FLOPS) and not (name == "flops" and uncounted)
     ]
     left = len(reasons) - MOST_REASONS
     return [*uncounted, *reasons[:MOST_REASONS], *([f"and {left} more counts"] if left > 0 else [])]
@@ -282,7 +313,7 @@ def make_frame(answer: Answer) -> DataFrame:
     """Return one row for each planned case and control, in base units and full precision."""
     gate = answer.gate
     rows = [
-        _make_row(case.id, answer.rulings[case], gate, case, default_floor(case))
+        _make_row(name_case(gate, case), answer.rulings[case], gate, case, default_floor(case))
         if case in answer.rulings
         else _make_hole(answer, case)
         for case in gate.cases
@@ -312,6 +343,8 @@ def _name_hole(answer: Answer, case: Case) -> str:
 
 def explain_missing(answer: Answer, case: Case) -> str:
     """Return why there is no ruling on a case."""
+    if case in answer.failed:
+        return answer.failed[case].reason
     match _name_hole(answer, case):
         case "skipped":
             return answer.skipped[case]
@@ -319,17 +352,15 @@ def explain_missing(answer: Answer, case: Case) -> str:
             return "new: base does not have it, so there is nothing to compare it with"
         case "gone":
             return "gone: head does not have it"
-        case "unproven":
-            return f"unproven: {'; '.join(answer.problems)}"
         case _:
-            return answer.failed[case].reason
+            return f"unproven: {'; '.join(answer.problems)}"
 
 
 def _make_row(name: str, ruling: Ruling, gate: Gate, case: Case | None, default: float) -> dict[str, object]:
     timed = [] if case is None else list(find_pairings(gate, case).values())
     return {
         "case": name,
-        "verdict": ruling.verdict.value,
+        "verdict": word_verdict(gate, ruling.verdict) if case is not None else ruling.verdict.value,
         "base_seconds": median(median(pairing.base_seconds) for pairing in timed) if timed else None,
         "head_seconds": median(median(pairing.head_seconds) for pairing in timed) if timed else None,
         "change": ruling.change,
@@ -395,7 +426,7 @@ VERDICTS = Table(
         Column(header="adjusted p", read=_read_number("p", ".4f")),
         Column(header="blocks", read=_read_number("blocks", ".0f")),
         Column(header="floor", read=_read_floor, optional=True),
-        Column(header="could see", read=lambda row: percent(row["visible"])),
+        Column(header="visible from", read=lambda row: percent(row["visible"])),
         Column(header="verdict", read=_read_verdict, right=False),
         Column(header="why", read=_read_why, right=False),
     )

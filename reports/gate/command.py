@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from bench.files.gate import read_gate
+from bench.files.parse_json import UnreadableError
 from bench.files.run import read_run
 from reports.gate.answer import State, conclude
 from reports.gate.answer_text import render_answer
@@ -53,6 +54,8 @@ def run_gate(options: Namespace) -> int:
 
 
 def _stored(options: Namespace) -> int:
+    if options.file.resolve() == options.head.resolve():
+        raise UnreadableError(f"{options.file}: given twice; name base's run and head's")
     answer = compare_stored(read_run(options.file), read_run(options.head), options.drift)
     print_report(render_stored(answer, options.format))
     if answer.faults or answer.count(Verdict.REGRESSED):

@@ -123,5 +123,5 @@ def _make_notes(ratios: DataFrame, run: Run) -> list[str]:
     apart = (
         " (measured one after the other, not interleaved)" if run.environment.get("steady.interleaved") is False else ""
     )
-    meaning = f"In each cell the ratio of slices{apart} and its 95 % interval over launches; bold leaves out 1."
+    meaning = f"In each cell the ratio of slices{apart} and its 95 % interval over launches; bold: without 1 in it."
     return [meaning, *note_holes(ratios[ratios["speedup"].isna()], what="not compared")]

@@ -9,19 +9,28 @@ from bench.record.run import Finish, Run
 from reports.figures.evidence import QUICK
 from reports.figures.provenance import provenance
 from reports.figures.roofline import no_ceiling, roofs
+from reports.figures.unsteadiness import find_unsteadiness
 from reports.show.escape import plain
 from reports.show.units import Unit, percent, seconds, text
 from reports.stats.intervals import CONFIDENCE
 
+WHAT_TO_DO = (
+    "The figures are of a busy machine: stop what else runs there and measure again, or ask for a change of code by"
+    " --against, which measures both sides in turn."
+)
+
 MEANING = (
     "A figure is the median over launches (fresh processes) of each launch's median over slices;"
     f" [low, high] is its {CONFIDENCE:.0%} interval over launches (Wilcoxon signed rank)."
+    " A speed-up is taken within sets, so it need not be the quotient of two such times."
 ).replace("%", " %")
 
 
 def make_headlines(run: Run) -> list[str]:
-    """Return what must be read before any number: nothing was timed, or the run did not end as planned."""
+    """Return what must be read before any number: the machine was busy, nothing was timed, or it ended too early."""
     lines = []
+    if not run.settings.quick and (unsteadiness := find_unsteadiness(run)):
+        lines.append(f"UNSTEADY: {'; '.join(unsteadiness)}. {WHAT_TO_DO}")
     if run.settings.quick:
         lines.append(f"{QUICK[0].upper()}{QUICK[1:]}.")
     if run.finish is None:
@@ -45,6 +54,8 @@ def make_footer(run: Run) -> list[str]:
     )
     if where.switches:
         lines.append(f"Not held still: {', '.join(where.switches)}.")
+    if overridden := run.environment.get("steady.overrides"):
+        lines.append(f"Set otherwise by this program: {plain(str(overridden))}.")
     if run.settings.quick:
         return lines
     lines.append(MEANING)
@@ -57,8 +68,9 @@ def _at_best(run: Run, device: str) -> str:
     """Return what a device did at best in this run, and what waiting for it costs; nothing where nothing was timed."""
     own = {dtype: roof for (name, dtype), roof in roofs(run).items() if name == device}
     rates = [f"{text(Unit.FLOPS_PER_SECOND, roof.flops_per_second)} ({dtype})" for dtype, roof in own.items()]
-    parts = [f"products {', '.join(rates)}"] if rates else []
-    parts += [f"copies {text(Unit.BYTES_PER_SECOND, roof.bytes_per_second)}" for roof in [*own.values()][:1]]
+    parts = [f"at best {', '.join(rates)} in products of matrices"] if rates else []
+    copies = [f"{text(Unit.BYTES_PER_SECOND, roof.bytes_per_second)} in copies" for roof in [*own.values()][:1]]
+    parts = [" and ".join([*parts, *copies])] if parts or copies else []
     waits = [
         measurement.slices.clock_seconds
         for measurement in run.measurements

@@ -1,4 +1,4 @@
-"""What a gate of so many blocks could have seen, and how many more would settle a case.
+"""What a gate of so many blocks shows, and how many more would settle a case.
 
 Both figures take the scatter of the blocks that were measured as that of further ones.
 """

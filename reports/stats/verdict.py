@@ -183,7 +183,8 @@ def judge(
         columns = _look(table[:blocks], margins, *allowed_error(number), before=columns)
         for name, median, tail in _pair(names, columns):
             verdict = combine(median.reading, tail.reading)
-            if name not in decided and verdict is not Verdict.INCONCLUSIVE:
+            stands = verdict is Verdict.REGRESSED or (median.decided and tail.decided)
+            if name not in decided and verdict is not Verdict.INCONCLUSIVE and (stands or blocks == looks[-1]):
                 decided[name] = verdict, blocks
     alpha, level = allowed_error(len(looks) - 1)
     limit = critical(table - np.median(table, axis=0), alpha)

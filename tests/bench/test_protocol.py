@@ -83,7 +83,7 @@ EXCHANGES: list[tuple[Request[Any], Reply]] = [
     (ListModels(), ModelsListed(names=("mlp",))),
     (TellFacts(), FactsTold(facts={"torch.threads": 2, "torch.cuda": None, "steady": True, "name": "a"})),
     (Drop(), Done()),
-    (Warm(compiled=True), Warmed(compile_seconds=0.5, may_fork=True)),
+    (Warm(compiled=True), Warmed(compile_seconds=0.5, may_fork=True, has_accelerator=False)),
     (Start(fork=False, root="somewhere"), WorkerStarted(pid=7)),
     (Signal(pid=7, name="SIGSTOP"), Done()),
     (Reap(pid=7), Reaped(ended="SIGSEGV")),

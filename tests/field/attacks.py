@@ -429,9 +429,9 @@ LATE = (
     ),
     Attack(
         name="zeros-in-inference",
-        does="Answers zeros in inference mode from the 500th call on.",
+        does="Answers zeros in inference mode from the 200th call on.",
         head=in_forward(
-            "if torch.is_inference_mode_enabled() and next(calls) >= 500:\n    return x.new_zeros(len(x), CLASSES)",
+            "if torch.is_inference_mode_enabled() and next(calls) >= 200:\n    return x.new_zeros(len(x), CLASSES)",
             "calls = count(1)",
         ),
         truth={"mlp-forward": WRONG},
@@ -466,7 +466,7 @@ LATE = (
     ),
     Attack(
         name="weights-stand-still",
-        does="Drops its gradients from the 150th training step on, so that its weights no longer move.",
+        does="Drops its gradients from the 40th training step on, so that its weights no longer move.",
         head=replaced(
             NETWORK,
             "            nn.Linear(hidden, CLASSES),\n        )\n",
@@ -474,7 +474,7 @@ LATE = (
             "        from itertools import count\n\n"
             "        steps = count(1)\n\n"
             "        def drop(parameter: Tensor) -> None:\n"
-            "            if next(steps) > 6 * 150:\n"
+            "            if next(steps) > 6 * 40:\n"
             "                parameter.grad = None\n\n"
             "        for parameter in self.parameters():\n"
             "            parameter.register_post_accumulate_grad_hook(drop)\n",
@@ -509,6 +509,7 @@ OUTSIDE = (
         head=written("helping/cost.py", DEAR),
         truth={"mlp-forward": SLOWER},
         environment={"FIELD_HELPING": "{tree}/helping"},
+        against=("--against", "HEAD", "--against-tip"),
         clue=r"cost|helping",
     ),
     Attack(
@@ -518,6 +519,7 @@ OUTSIDE = (
         head=written("helping/cost.py", DEAR),
         truth={"mlp-forward": SLOWER},
         environment={"PYTHONPATH": "{tree}/helping"},
+        against=("--against", "HEAD", "--against-tip"),
         clue=r"cost|helping",
     ),
     Attack(
@@ -527,6 +529,7 @@ OUTSIDE = (
         head=written("helping/cost.py", f"# Nothing to pay.\n{FREE}"),
         truth={"mlp-forward": UNCHANGED},
         environment={"FIELD_HELPING": "{tree}/helping"},
+        against=("--against", "HEAD", "--against-tip"),
         clue=r"cost|helping",
     ),
     Attack(

@@ -352,7 +352,7 @@ def scatter(jobs_: dict[str, Gate]) -> str:
 
 def whole_jobs(found: dict[str, Gate]) -> str:
     """Return how whole jobs ended."""
-    lines = ["| job | answer | verdicts | blocks | could have seen |", "|---|---|---|--:|--:|"]
+    lines = ["| job | answer | verdicts | blocks | slowdowns visible from |", "|---|---|---|--:|--:|"]
     for name, job in found.items():
         one = conclude(job)
         verdicts = Counter(ruling.verdict.value for ruling in one.rulings.values())

@@ -28,6 +28,7 @@ def made_request(**changes: Any) -> Request:
         "devices": ("cpu",),
         "dtypes": None,
         "compiles": ("off",),
+        "compile_named": False,
         "required": (),
         "settings": Settings(launches=2),
         "data": "random",

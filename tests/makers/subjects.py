@@ -62,7 +62,9 @@ def feeds_of(case: Case, *, seed: int = 0) -> tuple[Fed, Fed]:
 
 def right_of(case: Case, *, seed: int = 0) -> Answer:
     """Return the reference's answer to the first feed."""
-    return compute_references(case, feeds_of(case, seed=seed), seed=seed).first
+    first = compute_references(case, feeds_of(case, seed=seed), seed=seed).first
+    assert first is not None
+    return first
 
 
 def answer_of(step: Step) -> Answer:

@@ -99,3 +99,15 @@ def test_download_leaves_files_that_are_there_alone(tmp_path: Path, monkeypatch:
     )
     program.download(tmp_path)
     assert asked == [(str(tmp_path), False, True)]
+
+
+def test_reader_that_leaves_early_is_no_traceback() -> None:
+    """``python -m models | head -1``."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "models"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == program.BROKEN_PIPE

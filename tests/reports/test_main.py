@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,37 @@ def test_full_disk_is_one_line(result: Path) -> None:
     assert done.stderr == (
         "python -m reports: standard output: No space left on device; name another place with --out, or free this one\n"
     )
+
+
+def test_run_that_is_given_twice_is_not_compared_with_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing would differ, and the answer would look like a finding."""
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+    assert main(["gate", str(path), str(tmp_path / "." / "a.json")]) == 2
+    assert "given twice; name base's run and head's" in capsys.readouterr().err
+
+
+REQUIREMENTS = (ROOT / "reports" / "requirements.txt").read_text().splitlines()
+
+
+def test_requirements_of_a_reader_are_the_projects_own() -> None:
+    """One list of versions: the short one says no other thing than the long one."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    named = [line for line in REQUIREMENTS if line and not line.startswith("#")]
+    assert named
+    assert set(named) <= set(project)
+
+
+def test_reading_takes_nothing_but_its_requirements(result: Path, tmp_path: Path) -> None:
+    """No torch, no pytest, no psutil: a laptop reads what a server measured."""
+    absent = "torch torchvision pytest pytest_benchmark psutil scipy hypothesis"
+    arguments = ["write", str(result), "--out", str(tmp_path / "out")]
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent.split()!r}))\n"
+        f"from reports.__main__ import main; sys.exit(main({arguments!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "out").glob("*.csv"))

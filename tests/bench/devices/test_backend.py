@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.devices import backend
-from bench.devices.backend import UnknownDeviceError
+from bench.devices.backend import UnknownDeviceError, first_line
 from tests.makers.backends import CPU, CUDA, pretend, refuse
 
 
@@ -163,3 +163,13 @@ def test_allocation_beyond_all_memory_is_out_of_memory() -> None:
 def test_error_is_one_line(error: Exception, line: str) -> None:
     """It becomes the reason in a table's cell."""
     assert backend.first_line(error) == line
+
+
+def test_failed_compiler_says_why_in_the_same_line() -> None:
+    """A full disk or a folder with a blank is the environment's fault, and inductor's first line hides it."""
+    output = (
+        "C++ compile error\n\nCommand:\ng++ /tmp/a b/c.cpp -o x\n\nOutput:\nnote\ng++: error: b/c.cpp: No such file\n"
+    )
+    assert first_line(RuntimeError(output)) == "RuntimeError: C++ compile error: g++: error: b/c.cpp: No such file"
+    assert first_line(RuntimeError("C++ compile error\nsilence")) == "RuntimeError: C++ compile error"
+    assert first_line(RuntimeError("plain\ng++: error: not looked at")) == "RuntimeError: plain"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from bench.devices import description
+from bench.host.folders import ROOT
 from bench.record.conditions import Scalar
 from tests.makers.backends import CPU, CUDA, pretend, refuse
 
@@ -96,3 +100,20 @@ def test_facts_of_torch_stand_beside_those_of_the_device(monkeypatch: pytest.Mon
     assert facts["device.cpu.description"] == "Chip 9"
     assert facts["torch.threads"] == 7
     assert facts["torch.git"] == torch.version.git_version
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's threads")
+@pytest.mark.parametrize(("limit", "threads"), [({}, "2"), ({"OMP_THREAD_LIMIT": "1"}, "1")], ids=["free", "limited"])
+def test_threads_that_run_are_counted_and_not_asked_for(limit: dict[str, str], threads: str) -> None:
+    """Torch says two under OMP_THREAD_LIMIT=1, and computes on one."""
+    code = (
+        "import torch; torch.set_num_threads(2)\n"
+        "from bench.devices.description import torch_facts\n"
+        "facts = torch_facts(torch.device('cpu'))\n"
+        "print(facts['torch.threads'], facts['torch.threads_running'])"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", **limit}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[1] == threads

@@ -261,6 +261,9 @@ def test_measurement_that_stands_twice_is_an_error(journal_path: Path) -> None:
 
 
 JSON_FILES = {
+    "pyperf's": (b'{"benchmarks": [], "metadata": {}, "version": "1.0"}', "made by pyperf"),
+    "Google Benchmark's": (b'{"benchmarks": [], "context": {}}', "made by Google Benchmark"),
+    "asv's": (b'{"results": {}, "result_columns": []}', "made by asv"),
     "pytest-benchmark's own": (b'{"benchmarks": [], "version": "5.3.1"}', "made by pytest-benchmark alone"),
     "foreign": (b'{"hello": 1}', "no 'accelbench' section .foreign"),
     "a list": (b"[1]", "foreign"),

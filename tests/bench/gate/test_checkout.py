@@ -148,3 +148,32 @@ def test_file_of_the_repository_outside_the_trees_is_shared(repository: Path, tm
     code = freeze(repository, tmp_path / "scratch")
     assert code.is_shared(str(repository / "helpers" / "fast.py"))
     assert not code.is_shared(str(tmp_path / "helpers.py"))
+
+
+def test_file_that_one_arm_ignores_and_the_other_has_is_a_difference(repository: Path, tmp_path: Path) -> None:
+    """It is not in neither tree."""
+    write(repository, {".gitignore": ""})
+    commit(repository, "tracked", {"models/generated.py": "a\n"})
+    git(repository, "rm", "-q", "--cached", "models/generated.py")
+    write(repository, {".gitignore": "generated.py\n", "models/__init__.py": "NEWER = 1\n"})
+    trees = freeze(repository, tmp_path / "scratch").trees
+    assert trees is not None
+    assert FileDifference(path="models/generated.py", added=0, removed=1) in trees.differences
+    assert trees.left_out == {}
+
+
+def test_editors_lock_in_the_engine_is_nobodys(repository: Path, tmp_path: Path) -> None:
+    """It is a link to nothing."""
+    (repository / "bench" / ".#pool.py").symlink_to("somebody@somewhere.1234")
+    assert freeze(repository, tmp_path / "scratch").trouble is None
+
+
+def test_repository_around_an_unpacked_checkout_is_not_its_own(repository: Path, tmp_path: Path) -> None:
+    """A module from there is no part of what is compared."""
+    inner = repository / "unpacked"
+    write(inner, {"models/__init__.py": "", "bench/__init__.py": ""})
+    (tmp_path / "scratch").mkdir()
+    origins = {side: Origin(source=Folder(path=inner), facts={}) for side in Side}
+    code = ArmsCode.freeze(inner, ARMS, origins, tmp_path / "scratch", tolerance=NOTHING_SPECIAL)
+    assert not code.is_shared(str(repository / "helper.py"))
+    assert code.is_shared(str(inner / "helper.py"))

@@ -154,3 +154,14 @@ def test_variables_of_a_hook_do_not_lead_elsewhere(root: Path, tmp_path: Path, m
     base = base_of(root, "main")
     monkeypatch.undo()
     assert base.facts["commit"] == git(root, "rev-parse", "topic~1")
+
+
+def test_folder_that_is_in_no_commit_says_so(root: Path) -> None:
+    """Unpacked inside another project, it is not at that project's commits."""
+    inner = root / "unpacked"
+    (inner / "models").mkdir(parents=True)
+    (inner / "models" / "__init__.py").write_text("")
+    with pytest.raises(
+        SetupError, match=r"main: .*unpacked is in no commit of the repository around it: name a folder"
+    ):
+        base_of(inner, "main")

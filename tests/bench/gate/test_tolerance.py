@@ -91,3 +91,12 @@ def test_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").mkdir()
     with pytest.raises(SetupError, match=r"pyproject\.toml"):
         read_tolerance(tmp_path / "pyproject.toml")
+
+
+@pytest.mark.parametrize("text", ["tool = 1\n", '[tool]\naccelbench = "x"\n', "[tool]\naccelbench = []\n"])
+def test_table_that_is_none_is_a_sentence(text: str, tmp_path: Path) -> None:
+    """And no traceback."""
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text)
+    with pytest.raises(SetupError, match=r"\[tool.accelbench\]: it must be a table"):
+        read_tolerance(path)

@@ -21,7 +21,7 @@ from bench.gate.tree import (
     find_differences,
     make_tree,
 )
-from bench.host.facts import digest_files
+from bench.host.facts import code_facts, digest_files
 from bench.record.arm import Side
 from bench.record.gate import FileDifference
 from tests.makers.repositories import commit, git, made_repository, write
@@ -146,7 +146,7 @@ def test_names_that_are_no_text_are_bytes(root: Path, tmp_path: Path) -> None:
     name = commit(root, "odd names")
     assert prints_of(Commit(folder=root, name=name), tmp_path / "base") == untracked
     assert len(untracked) == 5
-    "".join(untracked).encode()  # so that they can be stored
+    assert {path.encode() for path in code_facts("code", untracked)}  # so that they can be stored
 
 
 def test_link_inside_is_made_again_and_one_outside_is_refused(root: Path, tmp_path: Path) -> None:
@@ -166,7 +166,10 @@ def test_link_inside_is_made_again_and_one_outside_is_refused(root: Path, tmp_pa
 def test_what_is_no_file_is_left_out_and_named(root: Path, tmp_path: Path) -> None:
     """An editor's lock is a link to nothing; a pipe, which git does not see at all, would never end."""
     (root / "models" / ".#net.py").symlink_to("/somebody@somewhere.1234")
-    assert make_tree(Folder(path=root), tmp_path / "head") == {"models/.#net.py": DANGLING}
+    (root / "models" / ".#other.py").symlink_to("somebody@somewhere.1234")
+    left_out = {"models/.#net.py": DANGLING, "models/.#other.py": DANGLING}
+    assert make_tree(Folder(path=root), tmp_path / "head") == left_out
+    assert digest_files(tmp_path / "head" / "models") == prints_of(head(root), tmp_path / "base")
     write(tmp_path, {"plain/models/__init__.py": ""})
     os.mkfifo(tmp_path / "plain" / "models" / "pipe")
     assert make_tree(Folder(path=tmp_path / "plain"), tmp_path / "head-2") == {"models/pipe": SPECIAL}

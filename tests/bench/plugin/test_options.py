@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bench.host.folders import ROOT
-from bench.plugin.foreign_options import REFUSED, refuse_foreign
+from bench.plugin.foreign_options import REFUSED, REPEATERS, refuse_foreign
 from bench.plugin.options import add_options, read_request
 from bench.request import GateQuestion, PlanQuestion, Request, RunQuestion
 from models import dataset
@@ -31,9 +31,9 @@ def read(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Read:
     return lambda *arguments: read_request(pytester.parseconfig(SUITE, *arguments))
 
 
-def pytest_bench(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def pytest_bench(*arguments: str, first: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess[str]:
     """Run ``pytest bench`` on the real checkout."""
-    command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", *first, "bench", "-p", "no:cacheprovider", *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"} | variables
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
 
@@ -138,8 +138,10 @@ def test_option_without_a_meaning_here_is_refused_by_name(
 def a_config(*, arguments: Sequence[str] = (), addopts: Sequence[str] = (), **values: object) -> Any:
     """Return what `refuse_foreign` asks a pytest.Config, which only another plugin could make real."""
     return SimpleNamespace(
+        rootpath=ROOT,
+        option=SimpleNamespace(rootdir=None, inifilename=None),
         pluginmanager=SimpleNamespace(hasplugin=lambda name: name == "benchmark"),
-        getoption={"benchmark_group_by": "group", **values}.get,
+        getoption=lambda name, default=None: {"benchmark_group_by": "group", **values}.get(name, default),
         getini={"addopts": addopts}.__getitem__,
         invocation_params=SimpleNamespace(args=arguments),
     )
@@ -150,6 +152,39 @@ def test_xdist_is_refused(values: dict[str, object]) -> None:
     """Its workers would disturb each other, and pytest-benchmark disables itself there."""
     with pytest.raises(pytest.UsageError, match="under xdist the workers would disturb each other: leave out -n"):
         refuse_foreign(a_config(**values))
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"count": 2}, "--count (pytest-repeat) runs a test another number of times"),
+        ({"parallel_threads": "2"}, "--parallel-threads (pytest-run-parallel) runs a test another"),
+        ({"iterations": 3}, "--iterations (pytest-run-parallel) runs a test another"),
+        ({"reruns": 2}, "--reruns (pytest-rerunfailures) runs a test another"),
+        ({"forked": True}, "--forked (pytest-forked) runs a test elsewhere"),
+        ({"looponfail": True}, "-f (pytest-xdist) runs a test elsewhere"),
+        ({"codspeed": True}, "--codspeed (pytest-codspeed) replaces the fixture"),
+        ({"benchmark_compare_fail": ["min:5%"]}, "--benchmark-compare-fail goes with --benchmark-compare"),
+        ({"benchmark_histogram": "x"}, "--benchmark-histogram draws with pygal, which is not installed"),
+    ],
+    ids=str,
+)
+def test_what_would_spoil_the_replay_is_refused_before_measuring(values: dict[str, object], sentence: str) -> None:
+    """After it, an empty result or a traceback would be all there is."""
+    with pytest.raises(pytest.UsageError, match=f"^{re.escape(sentence)}"):
+        refuse_foreign(a_config(**values))
+
+
+@pytest.mark.parametrize("name", REPEATERS)
+@pytest.mark.parametrize("value", [None, 0, 1, "1", False], ids=str)
+def test_plugin_that_is_merely_installed_is_not_refused(name: str, value: object) -> None:
+    """Its options have their defaults."""
+    refuse_foreign(a_config(**{name: value}))
+
+
+def test_one_processor_is_one_device(read: Read) -> None:
+    """``cpu:0`` and ``cpu:1`` are names of it."""
+    assert read("--device", "cpu:0,cpu,cpu:1").devices == ("cpu",)
 
 
 def test_ordinary_command_line_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,3 +341,34 @@ def test_retry_without_resume_is_refused_whatever_is_asked(read: Read, gate: tup
     """It would be ignored in silence."""
     with pytest.raises(pytest.UsageError, match="--retry goes with --resume"):
         read("--retry", *gate)
+
+
+@pytest.mark.parametrize("option", ["--against", "--data-root", "--benchmark-json", "--reports"])
+def test_path_before_the_suite_is_no_folder_of_tests(option: str, tmp_path: Path) -> None:
+    """Pytest would take another project's settings; with an equals sign, or behind, the same command works."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '-q'\n")
+    before = pytest_bench("--collect-only", first=(option, str(other)))
+    assert before.returncode == 4
+    assert before.stderr.strip().splitlines()[-1].startswith(f"ERROR: pytest took its settings from {other}")
+    value = str(other / "out.json") if option == "--benchmark-json" else str(other)
+    for first, arguments in (((f"{option}={value}",), ()), ((), (option, value))):
+        assert pytest_bench("--collect-only", "--device=cpu", *arguments, first=first).returncode == 0
+
+
+def test_settings_that_are_asked_for_are_taken(tmp_path: Path) -> None:
+    """``-c`` and ``--rootdir`` say so themselves; what the project tolerates is still the checkout's own."""
+    (tmp_path / "other.ini").write_text("[pytest]\n")
+    assert pytest_bench("--collect-only", "--device=cpu", f"--rootdir={tmp_path}").returncode == 0
+    assert pytest_bench("--collect-only", "--device=cpu", "-c", str(tmp_path / "other.ini")).returncode == 0
+
+
+def test_axis_that_both_arms_name_has_one_value(read: Read) -> None:
+    """Every value of it would be the same comparison again."""
+    arms = ("--arm", "base=dtype=float32", "--arm", "head=dtype=bfloat16")
+    assert read(*arms).dtypes == ("float32",)
+    assert read("--arm", "base=compile=off", "--arm", "head=compile=on").compiles == ("off",)
+    assert read("--arm", "head=dtype=bfloat16").dtypes is None
+    with pytest.raises(pytest.UsageError, match="--dtype float64: both arms name theirs, float32 and bfloat16"):
+        read(*arms, "--dtype", "float64")

@@ -108,3 +108,22 @@ def test_session_with_nothing_to_say_says_nothing(publication: Publication, pyte
     stream = io.StringIO()
     publication.show(TerminalReporter(pytestconfig, file=stream), [])
     assert stream.getvalue() == ""
+
+
+def test_reports_of_an_earlier_result_do_not_stand_beside_the_new_ones(
+    publication: Publication, pytestconfig: pytest.Config
+) -> None:
+    """A gate's answer beside a run's tables would be read as one result; a file of the user's is not ours to remove."""
+    folder = publication.output.folder
+    (folder / "mine.txt").write_text("a user's own")
+
+    def write_gate(place: Path) -> str:
+        (place / "gate.md").write_text("an answer")
+        return "an answer"
+
+    publication.publish(pytestconfig, write_gate)
+    assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == ["gate.md", "mine.txt"]
+    publication.publish(pytestconfig, write)
+    assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == ["mine.txt", "table.txt"]
+    publication.publish(pytestconfig, write)
+    assert (folder / "table.txt").exists()

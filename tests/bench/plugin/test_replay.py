@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ulp
 from typing import Any
 
@@ -33,11 +34,11 @@ def test_tape_plays_each_slice_as_one_interval(seconds: list[float]) -> None:
         tape()
 
 
-def replayed(run: Run, case: Case = CASE, *, required: tuple[str, ...] = ()) -> Fixture:
+def replayed(run: Run, case: Case = CASE, *, required: tuple[str, ...] = (), compile_named: bool = False) -> Fixture:
     """Return what the fixture holds afterwards."""
     tape = Tape()
     fixture = Fixture(tape)
-    replay(run, case, fixture, tape, required=required)
+    replay(run, case, fixture, tape, required=required, compile_named=compile_named)
     return fixture
 
 
@@ -77,6 +78,25 @@ def test_test_ends_as_its_case_ended(
     assert ended.type is ending
 
 
+@pytest.mark.parametrize(
+    ("reason", "named", "ending"),
+    [
+        ("C++ compile error: No space left on device", True, pytest.fail.Exception),
+        ("C++ compile error: No space left on device", False, pytest.skip.Exception),
+        ("inductor does not support this device", True, pytest.skip.Exception),
+    ],
+)
+def test_compiler_that_the_machine_failed_is_no_skip_where_it_was_asked_for(
+    reason: str, ending: type[BaseException], *, named: bool
+) -> None:
+    """A full disk is mended by somebody who sees a failure; what was only a default may be left out."""
+    case = replace(CASE, compile="on")
+    run = made_run((case,), [hole(case, 0, Outcome.SKIPPED, f"torch.compile (on) does not work on cpu: {reason}")])
+    with pytest.raises((pytest.fail.Exception, pytest.skip.Exception)) as ended:
+        replayed(run, case, compile_named=named)
+    assert ended.type is ending
+
+
 def test_quick_pass_hands_over_no_time() -> None:
     """The fixture is disabled then, and calls the function once."""
     tape = Tape()
@@ -87,7 +107,7 @@ def test_quick_pass_hands_over_no_time() -> None:
             function()
 
     fixture = Disabled(tape)
-    replay(made_run(TWO, [measured(CASE, 0, None)], quick=True), CASE, fixture, tape, required=())
+    replay(made_run(TWO, [measured(CASE, 0, None)], quick=True), CASE, fixture, tape, required=(), compile_named=False)
     assert fixture.extra_info["launch_of_round"] == []
 
 

@@ -18,10 +18,12 @@ from bench.files.run import make_run_section, read_run
 from bench.host.folders import ROOT, lock
 from bench.plugin.replay import Tape
 from bench.plugin.run import RunPlugin
-from bench.processes.local import LaunchError
-from bench.protocol import Failure, Request, TimeSlice
+from bench.processes.local import LaunchError, WorkerDiedError
+from bench.processes.pool import WORKERS_LOG
+from bench.protocol import Failure, Prepare, Request, TimeSlice
 from bench.record.run import Outcome, Run
 from bench.run.schedule import Event
+from bench.session import Session
 from tests.makers.doubles import FakePool, FakeWorker
 from tests.makers.plugins import EndedSession, Fixture, made_publication
 from tests.makers.requests import RUN, made_request
@@ -163,6 +165,44 @@ def test_whole_session_measures_replays_and_publishes(suite: Suite, tmp_path: Pa
     assert [case.id for case in run.cases] == [case.id for case in TWO]
     document = json.loads((tmp_path / "out.json").read_text())
     assert [entry["extra_info"]["case"] for entry in document["benchmarks"]] == [case.id for case in TWO]
+
+
+def test_run_in_which_everything_was_skipped_is_not_green(suite: Suite, tmp_path: Path) -> None:
+    """Nothing was measured, whatever the reasons are."""
+    result = suite(FakePool(absent={"cpu": "no such device"}))
+    result.assertoutcome(skipped=2)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert read_run(tmp_path / "out.json").measurements
+
+
+@pytest.mark.parametrize("option", ["--setup-plan", "--setup-only"])
+def test_plan_of_set_up_measures_nothing(option: str, suite: Suite, tmp_path: Path) -> None:
+    """Pytest shows there what it would do."""
+    pool = FakePool()
+    suite(pool, option)
+    assert not pool.asked
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_session_without_a_terminal_is_measured(suite: Suite, tmp_path: Path) -> None:
+    """Other plugins take the terminal's place."""
+    suite(FakePool(), "-p", "no:terminal")
+    assert len(read_run(tmp_path / "out.json").measurements) > 2
+
+
+def test_what_workers_printed_is_kept_where_one_crashed(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have said why; its own folder is removed."""
+
+    def keep(session: Session, target: Path) -> Path | None:
+        (session.scratch / WORKERS_LOG).write_text("Fatal: no licence\n")
+        return kept(session, target)
+
+    kept = Session.keep_log
+    monkeypatch.setattr(Session, "keep_log", keep)
+    suite(FakePool(lambda _, request: WorkerDiedError("SIGSEGV") if isinstance(request, Prepare) else None))
+    assert (tmp_path / "out.workers.log").read_text() == "Fatal: no licence\n"
 
 
 def test_only_what_was_selected_is_measured(suite: Suite, tmp_path: Path) -> None:

@@ -141,6 +141,80 @@ def test_worker_that_dies_says_how(worker: WorkerProcess, number: signal.Signals
     assert not psutil.pid_exists(worker.pid)
 
 
+def test_worker_that_dies_says_its_last_words(launcher: Launcher, tmp_path: Path) -> None:
+    """What it printed itself, and nothing that another one printed before."""
+    models = tmp_path / "models"
+    models.mkdir()
+    dying = "import os, sys\nprint('the licence has expired', file=sys.stderr, flush=True)\nos._exit(7)\n"
+    (models / "__init__.py").write_text(dying)
+    for root, words in ((tmp_path, ": the licence has expired"), (None, "")):
+        worker = launcher.start(fork=True, root=root)
+        assert worker.ask(OPEN, SECONDS) == Done()
+        if root is None:
+            os.kill(worker.pid, signal.SIGKILL)
+        ended = "exit code 7" if root else "SIGKILL"
+        with pytest.raises(WorkerDiedError, match=f"^the worker's process ended with {ended}{words}$"):
+            worker.ask(ListModels(), SECONDS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands a dead process's children on")
+@pytest.mark.parametrize("how", ["worker", "driver"])
+def test_what_left_the_group_of_its_worker_ends_too(how: str, tmp_path: Path) -> None:
+    """A daemon of a session of its own is not suspended, but it does not outlive the worker, nor a killed driver."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text(
+        "import subprocess\nMODELS = {}\n"
+        "subprocess.Popen(['sleep', '600'], stdin=subprocess.DEVNULL, start_new_session=True)\n"
+    )
+    with launch(tmp_path) as launcher:
+        worker = launcher.start(fork=True, root=tmp_path)
+        assert worker.ask(OPEN, SECONDS) == Done()
+        assert worker.ask(ListModels(), SECONDS) == ModelsListed(names=())
+        (child,) = psutil.Process(worker.pid).children()
+        if how == "worker":
+            worker.kill()
+        else:
+            launcher._process.terminate()  # as the kernel does where the driver has died
+            launcher._process.wait()
+            worker.kill()
+        assert becomes(lambda: is_gone(child))
+
+
+@pytest.mark.parametrize("fork", [True, False], ids=["fork", "spawn"])
+@pytest.mark.parametrize("how", ["end", "kill", "crash"])
+def test_what_a_model_starts_ends_with_its_worker(how: str, launcher: Launcher, tmp_path: Path, *, fork: bool) -> None:
+    """It is suspended with it, too: a child that goes on burns the core of whoever is timed."""
+    (tmp_path / "bench").symlink_to(ROOT / "bench")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text(
+        "import subprocess\nMODELS = {}\nsubprocess.Popen(['sleep', '600'], stdin=subprocess.DEVNULL)\n"
+    )
+    worker = launcher.start(fork=fork, root=tmp_path)
+    assert worker.ask(OPEN, SECONDS) == Done()
+    assert worker.ask(ListModels(), SECONDS) == ModelsListed(names=())
+    (child,) = psutil.Process(worker.pid).children()
+    worker.pause()
+    assert becomes(lambda: child.status() == psutil.STATUS_STOPPED)
+    worker.resume()
+    assert becomes(lambda: child.status() != psutil.STATUS_STOPPED)
+    if how == "crash":
+        os.kill(worker.pid, signal.SIGSEGV)
+        with pytest.raises(WorkerDiedError):
+            worker.ask(ListModels(), SECONDS)
+    else:
+        getattr(worker, how)()
+    assert becomes(lambda: is_gone(child))
+
+
+def test_time_in_which_this_process_stood_still_does_not_count(
+    shared: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that was suspended, a container that was paused: an answer that is there by then is an answer."""
+    stamps = iter(range(0, 10**6, 25))  # each look at the clock is 25 seconds later
+    monkeypatch.setattr("bench.processes.local.monotonic", lambda: float(next(stamps)))
+    assert facts_of(shared, 10.0)
+
+
 def test_death_of_one_worker_is_nothing_to_another(worker: WorkerProcess, launcher: Launcher) -> None:
     """The run goes on in a new one."""
     worker.kill()

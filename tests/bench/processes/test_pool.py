@@ -43,6 +43,7 @@ class StartedLauncher:
     machine: Machine
     arguments: dict[str, Any]
     may_fork: bool
+    has_accelerator: bool
     alive: bool = True
     compile_seconds: float = 2.0
 
@@ -61,10 +62,12 @@ class Machine:
 
     Attributes:
         spawning: interpreters whose workers cannot be forked.
+        has_accelerator: whether torch finds one there.
         reply: what every worker answers.
     """
 
     spawning: set[str] = field(default_factory=set)
+    has_accelerator: bool = False
     reply: Done | Failure = field(default_factory=Done)
     now: float = 0.0
     launchers: list[StartedLauncher] = field(default_factory=list)
@@ -72,7 +75,8 @@ class Machine:
 
     def execute(self, **arguments: Any) -> StartedLauncher:
         self.now += 5.0
-        launcher = StartedLauncher(self, arguments, may_fork=arguments["python"] not in self.spawning)
+        may_fork = arguments["python"] not in self.spawning
+        launcher = StartedLauncher(self, arguments, may_fork=may_fork, has_accelerator=self.has_accelerator)
         self.launchers.append(launcher)
         return launcher
 
@@ -103,6 +107,25 @@ def test_launcher_is_executed_anew_every_so_many_launches(every: int, machine: M
     assert [len(list(same)) // 2 for _, same in groupby(origins)] == [every + 1, *[every] * (20 // every - 1)]
     assert [launcher.alive for launcher in machine.launchers[:-1]] == [False] * (len(machine.launchers) - 1)
     assert machine.launchers[-1].alive
+
+
+@pytest.mark.parametrize(
+    ("device", "has_accelerator", "forks"),
+    [
+        ("cuda", False, False),
+        ("cuda:1", False, False),
+        ("cuda", True, True),
+        ("cpu", False, True),
+        ("vulkan", False, True),
+    ],
+)
+def test_card_that_was_not_found_is_asked_for_by_an_executed_worker(
+    device: str, machine: Machine, *, has_accelerator: bool, forks: bool
+) -> None:
+    """A fork would say that it is one, and not that there is no driver."""
+    machine.has_accelerator = has_accelerator
+    made_pool().open(device, 0)
+    assert [worker.fork for worker in machine.workers] == [forks]
 
 
 def test_executions_are_foretold(machine: Machine) -> None:

@@ -6,14 +6,16 @@ from time import perf_counter
 
 import pytest
 import torch
+from torch import nn
 
 from bench.record.case import Case
+from bench.record.gate import FIRST_FLOPS
 from bench.steps.counts import compiled_counts, eager_counts
 from bench.steps.forward_backward_train import STEPS
 from bench.steps.step import Step, watch_saved
 from bench.steps.subject import build
 from models import MODELS
-from tests.makers.subjects import feeds_of
+from tests.makers.subjects import BATCH, case_of, feeds_of, step_of
 
 MATRIX_FLOPS = 2 * (784 * 512 + 512 * 512 + 512 * 10)
 """Of one image's forward: a multiplication and an addition for each weight."""
@@ -117,3 +119,18 @@ def test_compiled_network_is_one_graph_without_breaks() -> None:
     broken.subject.network.linear_relu_stack.register_forward_hook(hook)  # type: ignore[union-attr]
     assert compiled_counts(broken)["graph_breaks"] >= 1
     torch.compiler.reset()
+
+
+def test_operations_of_the_first_iteration_are_told_where_they_are_others() -> None:
+    """A network that remembers its answer computes once; the tutorial's computes alike each time."""
+    case = case_of()
+    assert FIRST_FLOPS not in eager_counts(step_of(case))[0]
+
+    def remember(network: nn.Module) -> None:
+        forward, known = network.forward, {}
+        network.forward = lambda inputs: known[0] if known else known.setdefault(0, forward(inputs))
+
+    counts, reason = eager_counts(step_of(case, break_it=remember))
+    assert reason is None
+    assert "flops" not in counts
+    assert counts[FIRST_FLOPS] == 2 * BATCH * (784 * 512 + 512 * 512 + 512 * 10)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.steps import global_state as global_state_module
 from bench.steps.global_state import GlobalState, find_changes, find_outside
 from tests.makers.subjects import CPU, answer_of, case_of, step_of
 
@@ -163,3 +168,44 @@ def test_modules_from_elsewhere_are_named_with_their_files(tmp_path: Path, monke
         __import__(name)
     outside = find_outside(before, GlobalState.now(CPU), [tmp_path / "inside"])
     assert outside == {"helper_outside": str(tmp_path / "outside" / "helper_outside.py")}
+
+
+def test_secrets_are_named_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer is posted where everybody reads it."""
+    before = GlobalState.now(CPU)
+    monkeypatch.setenv("HF_TOKEN", "hidden")
+    assert find_changes(before, GlobalState.now(CPU)) == {"variable HF_TOKEN": "not there -> set"}
+
+
+def test_odd_places_and_modules_do_not_keep_it_from_being_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What cannot be told would be a hole in what is compared."""
+    before = GlobalState.now(CPU)
+
+    class Lazy(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise ImportError(name)
+
+    monkeypatch.setattr(sys, "path", [*sys.path, tmp_path])
+    monkeypatch.setitem(sys.modules, "a_lazy_one", Lazy("a_lazy_one"))
+    monkeypatch.setitem(sys.modules, "nothing_at_all", None)
+    after = GlobalState.now(CPU)
+    assert list(find_changes(before, after)) == ["places that modules are found in"]
+    assert find_outside(before, after, []) == {}
+
+
+def test_user_without_a_name_can_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``docker run --user 1234``: the system knows no such user."""
+    monkeypatch.setattr("getpass.getuser", lambda: (_ for _ in ()).throw(KeyError("uid not found: 1234")))
+    global_state_module._installed.cache_clear()
+    assert GlobalState.now(CPU).settings
+    monkeypatch.undo()
+    global_state_module._installed.cache_clear()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which libraries are loaded")
+def test_shared_library_from_elsewhere_is_named(tmp_path: Path) -> None:
+    """It is in no table of modules, and both arms would load the same one."""
+    shutil.copy(min(Path(psutil.__file__).parent.glob("*.so")), tmp_path / "ops.so")
+    before = GlobalState.now(CPU)
+    ctypes.PyDLL(str(tmp_path / "ops.so"))
+    assert find_outside(before, GlobalState.now(CPU), []) == {"ops.so": str(tmp_path / "ops.so")}

@@ -150,7 +150,8 @@ def test_right_answer_depends_on_model_step_batch_and_seed_only() -> None:
     second = compute_references(case_of(dtype="bfloat16", compile_="on"), data, seed=0)
     other = compute_references(case_of(), data, seed=1)
     assert torch.equal(first.last.output[0], second.last.output[0])
-    assert not torch.equal(first.first.output[0], other.first.output[0])
+    assert not torch.equal(first.last.output[0], other.last.output[0])
+    assert first.first is not None
     assert not torch.equal(first.first.output[0], first.last.output[0])
 
 
@@ -287,3 +288,14 @@ def test_nothing_was_compiled_where_the_compiler_was_never_loaded(monkeypatch: p
     monkeypatch.delitem(sys.modules, "torch._dynamo.utils", raising=False)
     assert CompileCounts.now() == CompileCounts(graphs=0, hits=0, misses=0)
     assert "torch._dynamo.utils" not in sys.modules
+
+
+@pytest.mark.parametrize("step", BUILTIN_STEPS)
+def test_first_answer_is_verified_only_where_it_is_asked_for(step: str) -> None:
+    """In a block of a gate the last one is enough, and a reference less is computed."""
+    case = case_of(step)
+    right = compute_references(case, feeds_of(case), seed=0, first=False)
+    assert (right.first is None) is (step != "train")
+    prepared = prepare(case, CPU, clock(CPU), 1e-9, feeds_of(case), right, seed=0, warm=False, counted=False)
+    assert bool(prepared.preparation.relative_errors) is (step == "train")
+    assert prepared.recheck()["logits"] < 1e-5

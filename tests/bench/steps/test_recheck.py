@@ -17,6 +17,7 @@ from bench.steps.prepare import Prepared, compute_references, prepare
 from bench.steps.recheck import last_answer, without_dropout
 from bench.steps.subject import feed_twice
 from bench.steps.verify import WrongResultError
+from models import Model
 from tests.makers.subjects import CPU, broken_model, case_of, feeds_of, step_of
 
 
@@ -218,3 +219,42 @@ def test_feeds_are_halves_or_of_two_seeds() -> None:
     assert (first.tolist(), second.tolist(), labels.tolist()) == ([5, 6, 7], [8, 9, 10], [3, 4, 5])
     (first, _), (second, _) = feed_twice(fixed, 3, 5, None)
     assert (first.tolist(), second.tolist()) == ([5] * 3, [6] * 3)
+
+
+def test_feeds_that_would_be_equal_are_in_another_order() -> None:
+    """Real images begin again after 10,000, and a feed may know no seed: a remembered answer would be right."""
+
+    def again(batch: int, _seed: int, _root: object) -> tuple[Tensor, Tensor]:
+        return torch.arange(batch) % 3, torch.arange(batch) % 3
+
+    (first, _), (second, labels) = feed_twice(again, 3, 0, None)
+    assert (first.tolist(), second.tolist(), labels.tolist()) == ([0, 1, 2], [2, 0, 1], [2, 0, 1])
+
+
+class Dropping(nn.Module):
+    """Drops half of its numbers in three places, one of which is no layer of dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(0.5)
+        self.attention = nn.MultiheadAttention(784, 4, dropout=0.5, batch_first=True)
+        self.out = nn.Linear(784, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.drop(images.flatten(1)).unsqueeze(1)  # (B, 1, 784)
+        return self.out(self.attention(x, x, x, need_weights=False)[0].squeeze(1))  # (B, 10)
+
+
+@pytest.mark.parametrize("step", BUILTIN_STEPS)
+def test_network_with_dropout_is_right(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its first answer to its last: it is off for both checks, and for the reference, and on for the time."""
+    monkeypatch.setattr("models.MODELS", {"mlp": Model(summary="dropping", build=Dropping)})
+    case = case_of(step)
+    right = compute_references(case, feeds_of(case), seed=0)
+    prepared = prepare(case, CPU, clock(CPU), 1e-9, feeds_of(case), right, seed=0, warm=False, counted=False)
+    network = prepared.step.subject.network
+    assert isinstance(network, Dropping)
+    prepared.step.timed(2)
+    prepared.recheck()
+    assert network.drop.training
+    assert network.attention.dropout == 0.5

@@ -68,6 +68,7 @@ def towers_step(case: Case, model: Model = TOWERS, *, compiled: bool = False) ->
 def errors_of(case: Case, step: Step) -> Mapping[str, float]:
     """Return how far a step's answer is off."""
     right = compute_references(case, feed_twice(sentences, case.batch, 0, None), seed=0).first
+    assert right is not None
     return check(step.answer(*step.iterate()), right, find_tolerance(TOWERS, case))
 
 
@@ -97,6 +98,7 @@ def test_wrong_second_output_is_a_wrong_result() -> None:
     mine = towers_step(case)
     (score, pooled), loss = mine.iterate()
     right = compute_references(case, feed_twice(sentences, case.batch, 0, None), seed=0).first
+    assert right is not None
     with pytest.raises(WrongResultError, match=r"logits\[1\]: relative error"):
         check(mine.answer((score, 2 * pooled), loss), right, find_tolerance(TOWERS, case))
 

@@ -112,4 +112,4 @@ def test_reason_of_a_missing_ceiling_is_told_unless_another_launch_found_it() ->
 def test_footer_says_what_the_device_did_at_best() -> None:
     """Beside its name."""
     said = make_footer(run_with(PRODUCTS, COPIES))[0]
-    assert said.endswith("; products 100.0 GFLOP/s (float32); copies 20.00 GB/s.")
+    assert said.endswith("; at best 100.0 GFLOP/s (float32) in products of matrices and 20.00 GB/s in copies.")

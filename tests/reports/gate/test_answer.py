@@ -9,7 +9,7 @@ from math import log
 import pytest
 
 from bench.record.arm import Side
-from bench.record.gate import Acceptance, Contest, Ending, Fault, Footprint, Gate
+from bench.record.gate import FIRST_FLOPS, Acceptance, Contest, Ending, Fault, Footprint, Gate
 from bench.record.run import Outcome
 from reports.gate import answer as answer_module
 from reports.gate.answer import State, compute_effects, compute_tails, conclude
@@ -240,14 +240,20 @@ def test_file_from_outside_the_repository_is_no_problem() -> None:
     assert conclude(made_gate(footprints=(left_behind(),))).state is State.PASS
 
 
-@pytest.mark.parametrize(("idle", "busy"), [(Side.HEAD, Side.BASE), (Side.BASE, Side.HEAD)])
-def test_answer_that_is_looked_up_proves_nothing(idle: Side, busy: Side) -> None:
+@pytest.mark.parametrize("side", Side)
+def test_answer_that_is_looked_up_proves_nothing(side: Side) -> None:
     """The second iteration on the same input has no operations left to count."""
     without = {name: count for name, count in COUNTS.items() if name != "flops"}
-    answer = conclude(made_gate(counts={idle: without, busy: COUNTS}))
+    remembered = {**without, FIRST_FLOPS: COUNTS["flops"]}
+    other = Side.BASE if side is Side.HEAD else Side.HEAD
+    answer = conclude(made_gate(counts={side: remembered, other: COUNTS}))
     assert answer.state is State.UNPROVEN
     assert len(answer.problems) == len(CASES)
-    assert f"{CASES[0].id} computes nothing in {idle} on an input that it has seen before" in answer.problems[0]
-    assert conclude(made_gate(counts=dict.fromkeys(Side, without))).state is State.PASS
-    uncounted = made_gate(counts={idle: without, busy: COUNTS}, flops_reasons={idle: "no formula"})
+    assert f"{CASES[0].id} computes nothing in {side} on an input that it has seen before" in answer.problems[0]
+    assert (
+        conclude(made_gate(counts={side: without, other: COUNTS})).state is State.PASS
+    )  # elementwise work counts as 0
+    cached = {**COUNTS, FIRST_FLOPS: COUNTS["flops"] + 1}
+    assert conclude(made_gate(counts=dict.fromkeys(Side, cached))).state is State.PASS
+    uncounted = made_gate(counts={side: remembered, other: COUNTS}, flops_reasons={side: "no formula"})
     assert conclude(uncounted).state is State.PASS

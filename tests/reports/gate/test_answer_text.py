@@ -15,7 +15,14 @@ from bench.record.gate import Acceptance, Counts, Fault, FileDifference, Footpri
 from bench.record.run import Outcome
 from reports.__main__ import main
 from reports.gate.answer import conclude
-from reports.gate.answer_text import list_reasons, list_remarks, make_headline, make_verdict_line, render_answer
+from reports.gate.answer_text import (
+    explain_missing,
+    list_reasons,
+    list_remarks,
+    make_headline,
+    make_verdict_line,
+    render_answer,
+)
 from reports.show.table import Format
 from tests.makers.gates import CASES, COUNTS, made_gate, stored_gate
 
@@ -26,8 +33,8 @@ MORE = {Side.BASE: COUNTS, Side.HEAD: {**COUNTS, "operators": 10, "aten::clone":
 def test_headline_is_the_answer() -> None:
     """The first thing that is read, and often the only one."""
     assert make_headline(conclude(made_gate())) == (
-        "PASS · 8 unchanged (within 2.0 %) · 0 improved · 0 regressed · 0 inconclusive · could have seen 2.3 % · "
-        "16 blocks · 3m40s"
+        "PASS · 8 unchanged (within 2.0 %) · 0 improved · 0 regressed · 0 inconclusive · "
+        "slowdowns visible from 2.3 % · 16 blocks · 3m40s"
     )
 
 
@@ -327,3 +334,33 @@ def test_answers_that_are_far_less_exact_than_bases_are_named() -> None:
     assert not [
         one for one in list_remarks(conclude(replace(made_gate(), counts=counts, arms=arms))) if "err by" in one
     ]
+
+
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("head", [None, *(outcome for outcome in Outcome if outcome is not Outcome.MEASURED)], ids=str)
+@pytest.mark.parametrize("base", [None, *(outcome for outcome in Outcome if outcome is not Outcome.MEASURED)], ids=str)
+def test_every_pair_of_outcomes_is_rendered(base: Outcome | None, head: Outcome | None, form: Format) -> None:
+    """A case may end in either arm in any way; the answer is printed whatever that was."""
+    faults = tuple(
+        Fault(side=side, case=SLOW, block=0, outcome=outcome, reason=f"why {side}")
+        for side, outcome in ((Side.BASE, base), (Side.HEAD, head))
+        if outcome is not None
+    )
+    answer = conclude(made_gate(faults=faults))
+    text = render_answer(answer, form)
+    assert SLOW.id in text
+    if faults:
+        assert "why" in explain_missing(answer, SLOW)
+        assert "why" in text
+
+
+def test_two_variants_are_slower_or_faster_and_named() -> None:
+    """They are the same code: nothing has regressed."""
+    arms = {Side.BASE: Arm(dtype="float32"), Side.HEAD: Arm(dtype="bfloat16")}
+    answer = conclude(made_gate(slower={SLOW: 0.2}, arms=arms))
+    text = render_answer(answer, Format.TEXT)
+    assert f"{SLOW.id} (float32 -> bfloat16)" in text
+    assert make_verdict_line(answer, SLOW).startswith("slower: +")
+    assert "7 as fast (within 2.0 %) · 0 faster · 1 slower" in text.splitlines()[0]
+    compiled = conclude(made_gate(arms={Side.BASE: Arm(), Side.HEAD: Arm(compile="on")}))
+    assert "(eager -> compiled)" in render_answer(compiled, Format.TEXT)

@@ -80,7 +80,7 @@ def test_launches_without_each_other_are_a_hole_with_a_reason() -> None:
 def test_csv_holds_full_precision_and_holes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For a spreadsheet."""
     base, head = written(tmp_path, "base.json", run(1)), written(tmp_path, "head.json", run(2, launches=3))
-    assert main(["gate", base, base, "--format", "csv"]) == 0
+    assert main(["gate", base, written(tmp_path, "again.json", run(1)), "--format", "csv"]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert rows[0].startswith("case,verdict,change,")
     assert rows[1].startswith(f"{TWO[0].id},inconclusive,0.0,")

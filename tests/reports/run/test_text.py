@@ -25,7 +25,8 @@ FOOTER = """\
   Machine: Imaginary Processor, 2 cores, 2 threads, 8.0 GiB.
   torch 2.14.1; commit 0123456789ab; data: random images (no FashionMNIST in data); 8 launches; seed 0.
   A figure is the median over launches (fresh processes) of each launch's median over slices; [low, high] is its 95 % \
-interval over launches (Wilcoxon signed rank).
+interval over launches (Wilcoxon signed rank). A speed-up is taken within sets, so it need not be the quotient of two \
+such times.
   The run took 200.0 s: slices 50.0 %, warm-up 20.0 %, compiling 15.0 %, rest 15.0 %.
 """
 
@@ -235,3 +236,26 @@ def test_column_that_is_empty_everywhere_is_left_out() -> None:
     plain = shown(made_run([FLOAT], [measured(FLOAT, 1, slices([1e-3]))]), "summary", "roofline")
     assert "latency" not in plain
     assert "peak memory" not in plain
+
+
+@pytest.mark.parametrize(
+    ("load", "spread", "said"),
+    [
+        (0.4, 0.01, None),
+        (5.1, 0.01, "UNSTEADY: load 5.1 on 2 cores when it began. "),
+        (0.4, 1.0, "UNSTEADY: the yardstick on cpu scattered by "),
+        (5.1, 1.0, "UNSTEADY: load 5.1 on 2 cores when it began; the yardstick on cpu scattered by "),
+    ],
+)
+def test_busy_machine_is_the_first_thing_said(load: float, spread: float, said: str | None) -> None:
+    """A figure of one is as neat as any other; the line says what to do, under each picture too."""
+    timed = slices([0.001] * 8)
+    readings = tuple(1e-5 * (1 + spread * index) for index in range(8))
+    run = made_run(TWO[:1], [measured(TWO[0], launch, replace(timed, yardstick_seconds=readings)) for launch in (1, 2)])
+    facts = {**run.environment.facts, "machine.load_at_start": load, "machine.cores": 2}
+    run = replace(run, environment=Environment(facts=facts))
+    text = render(run, ["summary"], Format.TEXT, Reference())
+    assert ("UNSTEADY" in text) is (said is not None)
+    if said is not None:
+        assert text.startswith(said)
+        assert "measure again" in text.splitlines()[0]

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
 from bench.record.looks import LOOKS
+from reports.stats import verdict as verdict_module
 from reports.stats.forecast import needed_blocks, visible
 from reports.stats.intervals import hodges_lehmann
-from reports.stats.verdict import TAIL_FLOOR, Reading, Ruling, Verdict, combine, judge, tail_floor
+from reports.stats.verdict import TAIL_FLOOR, Reading, Ruling, Verdict, _Column, combine, judge, tail_floor
 
 BLOCKS = tuple(look.blocks for look in LOOKS)
 MIRROR = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRESSED}
@@ -290,3 +291,22 @@ def test_one_test_holds_all_columns() -> None:
     seen, tails = effects(22, blocks=12, slower=0.03), heavy_tails(23, blocks=12)
     alone = ruled(seen, (12,), tails={name: [0.0] * 12 for name in seen})["case0"].p
     assert ruled(seen, (12,), tails=tails)["case0"].p > alone
+
+
+@pytest.mark.parametrize(
+    ("looks", "verdict", "decided_at"), [([8], Verdict.IMPROVED, 8), ([8, 16], Verdict.REGRESSED, 16)]
+)
+def test_faster_median_is_not_final_while_its_tail_is_open(
+    looks: list[int], verdict: Verdict, decided_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verdict stands once both columns have theirs: a tail that turns out slower later takes it back."""
+    shown = iter(
+        [
+            [_Column(reading=Reading.FASTER, p=0.001), _Column(reading=Reading.NOT_SLOWER, p=0.5)],
+            [_Column(reading=Reading.FASTER, p=0.001), _Column(reading=Reading.SLOWER, p=0.001)],
+        ]
+    )
+    monkeypatch.setattr(verdict_module, "_look", lambda *_, **__: next(shown))
+    values = {"a": [-0.1 + 0.001 * number for number in range(looks[-1])]}
+    ruling = judge(values, values, looks, {"a": 0.02})["a"]
+    assert (ruling.verdict, ruling.decided_at) == (verdict, decided_at)
