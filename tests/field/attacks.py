@@ -756,6 +756,5 @@ SHORT = (
     "memory-by-id",
     "zeros-without-collector",
     "data-file",
-    "loose-floor",
 )
 """One of each kind that a few seconds can tell."""

@@ -307,6 +307,84 @@ MUTANTS = (
         broken="if len(who) > 0:",
         tests="tests/reports/compare",
     ),
+    Mutant(
+        path="bench/steps/recheck.py",
+        line="        self._subject.take(1)\n",
+        broken="        self._subject.take(0)\n",
+        tests="tests/bench/steps/test_recheck.py",
+    ),
+    Mutant(
+        path="bench/steps/recheck.py",
+        line="        check_output(output, self._subject.device)\n",
+        broken="",
+        tests="tests/bench/steps/test_recheck.py",
+    ),
+    Mutant(
+        path="bench/steps/global_state.py",
+        line="after.modules - before.modules",
+        broken="before.modules - after.modules",
+        tests="tests/bench/steps/test_global_state.py",
+    ),
+    Mutant(
+        path="bench/steps/subject.py",
+        line="tensor.data.copy_(values)",
+        broken="tensor.copy_(values)",
+        tests="tests/bench/steps/test_recheck.py",
+    ),
+    Mutant(
+        path="bench/gate/tree.py",
+        line="            if path not in changed or mode == GITLINK:\n",
+        broken="            if mode == GITLINK:\n",
+        tests="tests/bench/gate/test_tree.py",
+    ),
+    Mutant(
+        path="bench/gate/origin.py",
+        line='git_line(root, "merge-base", tip.name, head)',
+        broken='git_line(root, "rev-parse", tip.name)',
+        tests="tests/bench/gate/test_origin.py",
+    ),
+    Mutant(
+        path="bench/gate/checkout.py",
+        line="if not trees.differences and arms",
+        broken="if arms",
+        tests="tests/bench/gate/test_checkout.py",
+    ),
+    Mutant(
+        path="bench/gate/block.py",
+        line="                    self._verify(process, share.case, index)\n",
+        broken="                    pass\n",
+        tests="tests/bench/gate/test_schedule.py",
+    ),
+    Mutant(
+        path="bench/processes/launcher.py",
+        line="        os.setpgid(pid, 0)\n",
+        broken="        pass\n",
+        tests="tests/bench/processes/test_local.py",
+    ),
+    Mutant(
+        path="bench/host/git.py",
+        line="if name not in LOCATIONS",
+        broken="if name",
+        tests="tests/bench/gate/test_origin.py",
+    ),
+    Mutant(
+        path="reports/gate/answer.py",
+        line="for name in footprint.shared",
+        broken="for name in ()",
+        tests="tests/reports/gate/test_answer.py",
+    ),
+    Mutant(
+        path="reports/stats/verdict.py",
+        line="stands = verdict is Verdict.REGRESSED or (median.decided and tail.decided)",
+        broken="stands = True",
+        tests="tests/reports/stats/test_verdict.py",
+    ),
+    Mutant(
+        path="reports/stats/verdict.py",
+        line="    if Reading.SLOWER in both:\n        return Verdict.REGRESSED\n",
+        broken="",
+        tests="tests/reports/stats/test_verdict.py",
+    ),
 )
 
 
