@@ -149,6 +149,9 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
         adds=("--collect-only", "-q"), shows=r"\d+ tests? collected", why="a run that was cut off"
     ),
     "python -m reports table out.jsonl": Executed(shows="forward"),
+    "python -m reports table out.json --table speedup --reference dtype=bfloat16": Parsed(
+        adds=("--help",), shows="--reference", why="a run of two dtypes, as tests/reports/test_main.py has it"
+    ),
     "python -m reports table out.json --table roofline": Executed(shows="intensity|No case|Nothing was timed"),
     "pytest bench": Parsed(adds=("--collect-only", "-q"), shows=r"\d+ tests collected", why="four minutes"),
     "python -m reports": Parsed(adds=("--help",), shows="usage: python -m reports", why="it is a name only"),
