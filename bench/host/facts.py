@@ -6,6 +6,7 @@ import os
 import platform
 import resource
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import file_digest, sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -135,6 +136,43 @@ def digest_timed(root: Path, own: Collection[Path] = ()) -> dict[str, str]:
         known = set()
     files = [path for path in list_files(folder) if not known or path in known]
     return digest_listed(folder, files, own)
+
+
+@dataclass(slots=True, kw_only=True)
+class CodeWatch:
+    """Tells whether the timed code of a checkout is still what it was when this was made.
+
+    Attributes:
+        root: the checkout.
+        own: files that this program writes itself.
+    """
+
+    root: Path
+    own: Collection[Path] = ()
+    _prints: Mapping[str, str] = field(init=False)
+    _stamps: Mapping[Path, tuple[int, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._stamps, self._prints = self._read_stamps(), digest_timed(self.root, self.own)
+
+    def find_change(self) -> str | None:
+        """Return which file was changed, added or removed; None if none was. Contents are read where times differ."""
+        stamps = self._read_stamps()
+        if stamps == self._stamps:
+            return None
+        self._stamps, now = stamps, digest_timed(self.root, self.own)
+        changed = [name for name in sorted({*self._prints, *now}) if self._prints.get(name) != now.get(name)]
+        return f"{TIMED}/{printable(changed[0])}" if changed else None
+
+    def _read_stamps(self) -> dict[Path, tuple[int, int]]:
+        stamps = {}
+        for path in list_files(self.root / TIMED):
+            try:
+                told = path.stat()
+            except OSError:  # a link to nothing, or a file that is being replaced
+                continue
+            stamps[path] = (told.st_mtime_ns, told.st_size)
+        return stamps
 
 
 def digest_listed(folder: Path, files: Iterable[Path], own: Collection[Path]) -> dict[str, str]:

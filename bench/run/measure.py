@@ -12,6 +12,7 @@ from bench.files.journal import Journal, whole_lines
 from bench.files.log import JournalError, read_log
 from bench.files.parse_json import UnreadableError
 from bench.files.run import RUN_FORMAT, RunLog
+from bench.host.facts import CodeWatch
 from bench.host.folders import ROOT
 from bench.processes.local import LaunchError
 from bench.processes.pool import WorkerPool
@@ -91,6 +92,7 @@ def measure(
     """
     begin = monotonic()
     request = session.request
+    watch = CodeWatch(root=ROOT, own=session.own)
     environment = session.environment(session.worker_facts(workers.open, (case.device for case in cases)))
     begun = Run(environment=environment, settings=request.settings, cases=tuple(cases))
     earlier: Earlier | None = None
@@ -105,6 +107,7 @@ def measure(
             workers,
             stop=stop,
             begin=begin,
+            find_change=watch.find_change,
             interleaved="interleaved" not in request.unsteady,
             resumption=earlier.resumption if earlier else None,
         )

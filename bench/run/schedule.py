@@ -48,6 +48,7 @@ class Schedule:
         workers: makes workers.
         stop: asked between requests; a reason to stop now, None to go on.
         begin: when the run began, on the machine's monotonic clock.
+        find_change: asked when a group has been timed; which file of the timed code was changed since the run began.
         interleaved: whether the variants of a group take turns; otherwise each is timed in one go.
     """
 
@@ -59,11 +60,13 @@ class Schedule:
         *,
         stop: Callable[[], str | None],
         begin: float,
+        find_change: Callable[[], str | None] = lambda: None,
         interleaved: bool = True,
         resumption: Resumption | None = None,
     ) -> None:
         self._settings = settings
         self._supervisor = Supervisor(workers.open, settings, stop)
+        self._find_change = find_change
         self._interleaved = interleaved
         self._random = _order(settings.seed, 0)
         self._pace = Pace(settings)
@@ -215,6 +218,8 @@ class Schedule:
             if not builders or self._supervisor.lost:
                 continue
             notes = (*notes, *self._footprint_notes(group, launch))
+            if (changed := self._find_change()) is not None:
+                raise StoppedError(f"{changed} was changed while it was measured: begin a new run")
             yield Measured(
                 measurements=tuple(
                     builders[case].build(case, launch, self._pace.iterations[case], self._begin, notes)

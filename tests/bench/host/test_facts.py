@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import asdict
 from json import dumps
@@ -11,6 +12,7 @@ import pytest
 
 from bench.host import facts
 from bench.host.facts import (
+    CodeWatch,
     commit,
     control_groups,
     cpu_quota,
@@ -267,3 +269,21 @@ def test_timed_files_are_those_that_git_does_not_ignore(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("*.swp\n")
     git(tmp_path, "add", "models/__init__.py")
     assert sorted(digest_timed(tmp_path)) == ["__init__.py", "new.json"]
+
+
+def test_change_of_the_timed_code_is_found_by_name(tmp_path: Path) -> None:
+    """Only what was really changed: a file that was written again as it was is the same, and so is our own."""
+    models, own = tmp_path / "models", tmp_path / "models" / "out.jsonl"
+    models.mkdir()
+    (models / "net.py").write_text("one")
+    own.write_text("a line\n")
+    watch = CodeWatch(root=tmp_path, own=[own])
+    assert watch.find_change() is None
+    own.write_text("a line\nand another\n")
+    os.utime(models / "net.py", ns=(1, 1))
+    assert watch.find_change() is None
+    (models / "net.py").write_text("two!")
+    assert watch.find_change() == "models/net.py"
+    (models / "net.py").write_text("one")
+    (models / "cfg.json").write_text("1")
+    assert watch.find_change() == "models/cfg.json"

@@ -541,3 +541,25 @@ def test_lowered_clocks_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     events = carry_out(FakePool(script=script), monkeypatch)
     notes = {one.notes for one in measured_in(events) if one.slices}
     assert notes == {("the device lowered its clocks while it was timed: the temperature",)}
+
+
+def test_code_that_is_changed_in_between_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The launches before it stand, and no figure is of two codes."""
+    pool = FakePool()
+    monkeypatch.setattr(schedule_module, "monotonic", pool.clock)
+    schedule = Schedule(
+        CASES,
+        SETTINGS,
+        pool,
+        stop=running,
+        begin=0.0,
+        find_change=lambda: "models/mlp.py" if pool.opened[-1].launch == 2 else None,
+    )
+    events = list(schedule.events())
+    assert isinstance(events[-1], Finish)
+    assert (events[-1].stopped, events[-1].reason) == (
+        True,
+        "models/mlp.py was changed while it was measured: begin a new run",
+    )
+    assert {one.launch for one in as_run(events).measurements} == {0, 1}
+    assert not any(worker.alive for worker in pool.opened)
