@@ -12,8 +12,9 @@ from pathlib import Path
 
 from bench.files.whole import write_whole
 from bench.host.environment_variables import importing, worker_variables
-from bench.host.facts import gather, memory_bytes
+from bench.host.facts import gather
 from bench.host.folders import ROOT, scratch_folder
+from bench.host.limits import memory_bytes
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
 from bench.processes.pool import WORKERS_LOG, WorkerSetup
 from bench.processes.supervisor import Opener

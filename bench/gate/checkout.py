@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.gate.origin import Origin
 from bench.gate.tolerance import Tolerance, compare_tolerances, read_tolerance
 from bench.gate.tree import POINTER, SETTINGS, Commit, Source, TreeError, find_differences, make_tree
-from bench.host.facts import COMPILED, ENGINE, TIMED, code_facts, digest_files, printable
+from bench.host.code import COMPILED, ENGINE, TIMED, code_facts, digest_files, printable
 from bench.host.git import GitError, git_line, git_paths
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Scalar

@@ -16,7 +16,7 @@ from bench.files.log import JournalError, keep_aside
 from bench.gate.block import Turn
 from bench.gate.checkout import ArmsCode
 from bench.gate.schedule import Blocks, Event
-from bench.host.facts import TIMED
+from bench.host.code import TIMED
 from bench.host.stopping import StopSwitch
 from bench.processes.local import LaunchError
 from bench.processes.pool import Program, WorkerPool

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.gate.tree import Commit, Folder, Source
-from bench.host.facts import ENGINE, TIMED
+from bench.host.code import ENGINE, TIMED
 from bench.host.git import GitError, git, git_line, git_paths
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Scalar

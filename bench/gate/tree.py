@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from bench.host.facts import COMPILED, COMPILED_SUFFIX, TIMED, list_files, printable
+from bench.host.code import COMPILED, COMPILED_SUFFIX, TIMED, list_files, printable
 from bench.host.git import GitError, git, git_paths, is_repository
 from bench.record.arm import Side
 from bench.record.gate import FileDifference

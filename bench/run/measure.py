@@ -12,7 +12,7 @@ from bench.files.journal import Journal, whole_lines
 from bench.files.log import JournalError, read_log
 from bench.files.parse_json import UnreadableError
 from bench.files.run import RUN_FORMAT, RunLog
-from bench.host.facts import CodeWatch
+from bench.host.code import CodeWatch
 from bench.host.folders import ROOT
 from bench.processes.local import LaunchError
 from bench.processes.pool import WorkerPool

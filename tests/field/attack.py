@@ -29,7 +29,7 @@ from time import monotonic
 import tests.field.attacks
 from bench.files.gate import read_gate
 from bench.files.parse_json import UnreadableError
-from bench.host.facts import digest, digest_files
+from bench.host.code import digest, digest_files
 from reports.gate.answer import conclude
 from tests.field.attacks import ATTACKS, SHORT, Attack
 from tests.field.judging import Judged, Judgement, judge, judge_silence

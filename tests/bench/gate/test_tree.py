@@ -21,7 +21,7 @@ from bench.gate.tree import (
     find_differences,
     make_tree,
 )
-from bench.host.facts import code_facts, digest_files
+from bench.host.code import code_facts, digest_files
 from bench.record.arm import Side
 from bench.record.gate import FileDifference
 from tests.makers.repositories import commit, git, made_repository, write

@@ -1,0 +1,76 @@
+"""Which code is timed, its fingerprints, and that a change of it is found."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.host.code import CodeWatch, digest, digest_files, digest_timed
+from tests.makers.repositories import git
+
+
+def test_code_has_a_fingerprint_of_its_names_and_contents(tmp_path: Path) -> None:
+    """What a run was made with decides whether it may be continued: any file of it, not Python's alone."""
+    folder, own = tmp_path / "models", tmp_path / "models" / "out.json"
+    (folder / "__pycache__").mkdir(parents=True)
+
+    def print_of() -> str:
+        return digest(digest_files(folder, [own]))
+
+    (folder / "a.py").write_text("one")
+    prints = [print_of()]
+    (folder / "__pycache__" / "a.pyc").write_text("compiled")
+    own.write_text("a result of this very run")
+    assert print_of() == prints[0]
+    (folder / "cfg.json").write_text("one")
+    prints.append(print_of())
+    (folder / "cfg.json").write_text("two")
+    prints.append(print_of())
+    (folder / "a.py").rename(folder / "b.py")
+    prints.append(print_of())
+    (folder / "link").symlink_to("b.py")
+    prints.append(print_of())
+    (folder / "link").unlink()
+    (folder / "link").symlink_to("nowhere")
+    prints.append(print_of())
+    assert len(set(prints)) == len(prints)
+
+
+def test_own_files_are_found_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--benchmark-json models/out.json`` is relative to where it was typed."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "out.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert digest_files(tmp_path / "models", [Path("models/out.json")]) == {}
+
+
+def test_timed_files_are_those_that_git_does_not_ignore(tmp_path: Path) -> None:
+    """An editor's swap file keeps no run from going on; outside a repository everything counts."""
+    (tmp_path / "models").mkdir()
+    for name in ("__init__.py", "new.json", ".mlp.py.swp"):
+        (tmp_path / "models" / name).write_text("x")
+    assert sorted(digest_timed(tmp_path)) == [".mlp.py.swp", "__init__.py", "new.json"]
+    git(tmp_path, "init")
+    (tmp_path / ".gitignore").write_text("*.swp\n")
+    git(tmp_path, "add", "models/__init__.py")
+    assert sorted(digest_timed(tmp_path)) == ["__init__.py", "new.json"]
+
+
+def test_change_of_the_timed_code_is_found_by_name(tmp_path: Path) -> None:
+    """Only what was really changed: a file that was written again as it was is the same, and so is our own."""
+    models, own = tmp_path / "models", tmp_path / "models" / "out.jsonl"
+    models.mkdir()
+    (models / "net.py").write_text("one")
+    own.write_text("a line\n")
+    watch = CodeWatch(root=tmp_path, own=[own])
+    assert watch.find_change() is None
+    own.write_text("a line\nand another\n")
+    os.utime(models / "net.py", ns=(1, 1))
+    assert watch.find_change() is None
+    (models / "net.py").write_text("two!")
+    assert watch.find_change() == "models/net.py"
+    (models / "net.py").write_text("one")
+    (models / "cfg.json").write_text("1")
+    assert watch.find_change() == "models/cfg.json"
