@@ -17,6 +17,7 @@ from bench.plugin.output import Output
 from bench.plugin.publication import Publication
 from bench.plugin.replay import TAPE, Tape, tape_of
 from bench.plugin.selection import FLOOR_MARKER
+from bench.plugin.usage import usage_errors
 from bench.record.case import AXES, Case, select
 from bench.request import GateQuestion, PlanQuestion, Request, RunQuestion
 
@@ -71,7 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def publication_of(config: pytest.Config) -> Publication:
     """Make sure that everything can be written, and take over where pytest-benchmark's JSON goes."""
     json_path, reports = config.option.benchmark_json, config.option.reports
-    output = Output(json_path) if reports is None else Output(json_path, reports=reports)
+    with usage_errors():
+        output = Output(json_path) if reports is None else Output(json_path, reports=reports)
     config.add_cleanup(output.close)
     output.prepare()
     target = config.option.benchmark_json = output.target()

@@ -11,14 +11,14 @@ import os
 from pathlib import Path
 from typing import Self
 
-from bench.files.whole import sync_folder
+from bench.files.whole import errors_name, sync_folder
 
 
 class Journal:
     """Appends a run's events to a file, each a whole line that is on disk when the call returns.
 
     Raises:
-        OSError: from every method, if the line could not be written or the file is no longer there.
+        OSError: from every method, if the line could not be written or the file is no longer there; it names the file.
     """
 
     def __init__(self, path: Path, *, resume_at: int = 0) -> None:
@@ -30,9 +30,10 @@ class Journal:
         """
         self.path = path
         self._file = path.open("r+b" if resume_at else "wb", buffering=0)  # a buffer would write again when closed
-        self._file.truncate(resume_at)
-        self._file.seek(resume_at)
-        sync_folder(path.parent)
+        with errors_name(path):
+            self._file.truncate(resume_at)
+            self._file.seek(resume_at)
+            sync_folder(path.parent)
 
     def close(self) -> None:
         """Close the file; what was appended is on disk already."""
@@ -48,9 +49,10 @@ class Journal:
         """Write an event as one line."""
         line = json.dumps({"event": event, **content}, allow_nan=False) + "\n"
         rest = memoryview(line.encode())
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        os.fsync(self._file.fileno())
+        with errors_name(self.path):
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
         if not self.path.exists():
             raise FileNotFoundError(
                 errno.ENOENT, "the journal was removed while the run was writing it", str(self.path)

@@ -116,8 +116,10 @@ class Log(Generic[Record, Event]):
         try:
             self._journal.append(word, **fields)
         except OSError as error:
-            place, self._journal = error.filename or self._journal.path, None  # what follows a torn line would spoil it
-            raise JournalError(f"the journal cannot be written: {error.strerror or error} ({place})") from error
+            self._journal = None  # what follows a torn line would spoil it
+            raise JournalError(
+                f"the journal cannot be written: {error.strerror or error} ({error.filename})"
+            ) from error
 
     def keep(self, event: Event) -> None:
         """Keep an event, and write it too if that still works; from memory it reaches the JSON."""

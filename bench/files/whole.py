@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MOST_LINKS = 40
@@ -16,22 +18,34 @@ def write_whole(path: Path, content: bytes) -> None:
     What is no regular file, such as ``/dev/null`` or a named pipe, cannot be replaced: it is written to.
 
     Raises:
-        OSError: if the folder cannot be written or the disk is full.
+        OSError: if the folder cannot be written or the disk is full; it names the file.
     """
-    if is_stream(path):
-        path.write_bytes(content)
-        return
-    target = Path(os.path.realpath(path))  # a link that leads to itself is replaced
-    part = target.with_name(target.name + ".part")
+    with errors_name(path):
+        if is_stream(path):
+            path.write_bytes(content)
+            return
+        target = Path(os.path.realpath(path))  # a link that leads to itself is replaced
+        part = target.with_name(target.name + ".part")
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+            sync_folder(target.parent)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def errors_name(path: Path) -> Iterator[None]:
+    """Put a file's name into an error of the block that has none: a full disk does not say which file it refused."""
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-        sync_folder(target.parent)
-    except OSError:
-        part.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = os.fspath(path)
         raise
 
 

@@ -72,7 +72,7 @@ MUTANTS = (
     ),
     Mutant(
         path="bench/files/journal.py",
-        line="        self._file.truncate(resume_at)\n",
+        line="            self._file.truncate(resume_at)\n",
         broken="",
         tests="tests/bench/files",
     ),

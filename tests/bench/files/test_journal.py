@@ -382,8 +382,9 @@ def test_failed_write_leaves_the_old_file(failing: str, tmp_path: Path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(*((whole_module.os, "fsync") if failing == "fsync" else (Path, "replace")), fail)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as ended:
         write_whole(path, b"new")
+    assert ended.value.filename == str(path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -500,8 +501,9 @@ def test_full_disk_is_told_once_and_not_again_when_the_journal_closes(monkeypatc
     with Journal.__new__(Journal) as journal:
         journal.path = Path("/dev/full")
         journal._file = journal.path.open("wb", buffering=0)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match="No space left") as ended:
             journal.append("measured", measurements=[])
+        assert ended.value.filename == "/dev/full"
 
 
 def test_finished_journal_beside_another_runs_json_is_kept_aside(journal_path: Path) -> None:

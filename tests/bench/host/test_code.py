@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bench.host.code import CodeWatch, digest, digest_files, digest_timed
+from bench.host.folders import ROOT
 from tests.makers.repositories import git
 
 
@@ -74,3 +77,19 @@ def test_change_of_the_timed_code_is_found_by_name(tmp_path: Path) -> None:
     (models / "net.py").write_text("one")
     (models / "cfg.json").write_text("1")
     assert watch.find_change() == "models/cfg.json"
+
+
+def test_digests_under_an_ascii_locale_are_those_of_any_other(tmp_path: Path) -> None:
+    """Cron and a bare container have no locale: names that it cannot write are bytes all the same."""
+    for name in ("caf\u00e9.json", os.fsdecode(b"\xff.json")):
+        (tmp_path / name).write_text("1")
+    program = "import sys; from bench.host.code import *; print(digest(digest_files(Path(sys.argv[1]))))"
+    asked = subprocess.run(
+        [sys.executable, "-c", program, tmp_path],
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert asked.stdout.strip() == digest(digest_files(tmp_path))

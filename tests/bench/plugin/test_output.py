@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.host.folders import ROOT
 from bench.plugin.output import Output
 
 
@@ -53,6 +54,14 @@ def test_no_two_results_share_a_folder_or_a_journal(
         found.append(output)
     assert [output.folder.name for output in found] == folders
     assert [str(output.journal_path.relative_to(tmp_path)) for output in found] == journals
+
+
+def test_name_that_is_too_long_is_named_before_anything_is_measured(pytester: pytest.Pytester) -> None:
+    """It was a traceback of pytest's."""
+    name = "n" * 300
+    result = pytester.runpytest_inprocess(ROOT / "bench", "-p", "no:cacheprovider", f"--benchmark-json={name}.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: *{name}*: File name too long"])
 
 
 def test_empty_name_is_a_sentence() -> None:
