@@ -1,4 +1,4 @@
-"""Breaks the program in three places of every folder, one at a time, and shows that its tests go red.
+"""Breaks the program in at least three places of every folder, one at a time, and shows that its tests go red.
 
     python -m tests.field.mutants [--only FOLDER,...] [--jobs N]
 
