@@ -82,6 +82,7 @@ def warm(*, compiled: bool) -> Warmed:
 def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:
     """Return the process id of a new worker that serves `descriptor` and imports ``models`` from `root`."""
     launcher = os.getpid()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # from the first worker on: what it started is ended below
     child = os.fork()
     if child:
         lead_group(child)
@@ -216,7 +217,6 @@ def answer(request: Request[Any], descriptors: list[int], channel: socket.socket
 
 def main(descriptor: int, parent: int) -> None:
     """Answer requests until the other side closes its end; the workers die with this process."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what workers started is ended below
     die_with_parent(parent, signal.SIGTERM)
     adopt_orphans()
     ignore_terminal()
