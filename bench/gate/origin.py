@@ -81,21 +81,19 @@ def _find(root: Path, ref: str | None) -> Origin:
             return _folder(folder)
         raise SetupError(_explain_unknown(root, ref, str(error))) from error
     also = f"{ref} is also a folder here; write ./{ref} for that"
-    return _commit(root, commit, f"{ref} is {{}}", (also,) if folder.is_dir() else ())
+    return _commit(root, commit, ref, (also,) if folder.is_dir() else ())
 
 
 def _folder(folder: Path) -> Origin:
     return Origin(source=Folder(path=folder), facts={"commit": str(folder.resolve())})
 
 
-def _commit(
-    root: Path, commit: str, sentence: str, remarks: tuple[str, ...] = (), *, same: str | None = None
-) -> Origin:
+def _commit(root: Path, commit: str, named: str, remarks: tuple[str, ...] = (), *, same: str | None = None) -> Origin:
     subject = git_line(root, "log", "-1", "--format=%s", commit)
     return Origin(
         source=Commit(folder=root, name=commit),
         facts={"commit": commit, "commit.subject": subject},
-        remarks=(sentence.format(f"{commit[:SHORT]} ({subject})"), *remarks),
+        remarks=(f"{named} is {commit[:SHORT]} ({subject})", *remarks),
         same_commit=same,
     )
 
@@ -155,5 +153,5 @@ def _find_branch_point(root: Path, ref: str, tip: Commit, head: str) -> Origin:
             f"nothing would be compared: head is {point[:SHORT]}, which is also its merge base with {ref}, and nothing "
             f"in {TIMED} is changed since; --against-tip compares with {ref} itself, {tip.name[:SHORT]}"
         )
-    where = f"{ref}, where head left it," if point != tip.name else f"{ref}"
-    return _commit(root, point, f"{where} is {{}}", remarks, same=same)
+    named = ref if point == tip.name else f"{ref}, where head left it,"
+    return _commit(root, point, named, remarks, same=same)

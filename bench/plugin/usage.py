@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from bench.host.git import GitError
 from bench.processes.local import LaunchError
 from bench.request import SetupError
 
@@ -16,11 +17,11 @@ def usage_errors() -> Iterator[None]:
     """Turn what keeps anything from being measured into a usage error for the length of the block.
 
     Raises:
-        pytest.UsageError: with the sentence of a `SetupError`, a `LaunchError` or an `OSError`.
+        pytest.UsageError: with the sentence of a `SetupError`, a `LaunchError`, a `GitError` or an `OSError`.
     """
     try:
         yield
-    except (SetupError, LaunchError) as error:
+    except (SetupError, LaunchError, GitError) as error:
         raise pytest.UsageError(str(error)) from error
     except OSError as error:
         place = error.filename or "a file of this run, which the system does not name"

@@ -47,6 +47,13 @@ def test_base_is_where_head_left_the_branch(root: Path) -> None:
     assert base.same_commit is None
 
 
+@pytest.mark.parametrize("ref", ["main@{0}", "HEAD^{commit}", "@{-1}"])
+@pytest.mark.parametrize("tip", [False, True])
+def test_git_has_names_with_braces(ref: str, root: Path, *, tip: bool) -> None:
+    """An upstream is ``@{u}``, and a branch as it was yesterday ``main@{1.day.ago}``."""
+    assert base_of(root, ref, tip=tip).remarks[0].startswith(ref)
+
+
 def test_tip_is_the_branch_as_it_is_now(root: Path) -> None:
     """The other meaning."""
     tip = git(root, "rev-parse", "main")
