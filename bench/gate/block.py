@@ -170,8 +170,8 @@ class BlockTimer:
                     self._verify(process, share.case, index)
             for process in processes:
                 with process.supervisor.awake():
-                    told = tell_footprint(process.supervisor, process.side, unit.shares[-1].case, index, self.workers)
-                yield from told
+                    left = tell_footprint(process.supervisor, process.side, unit.shares[-1].case, index, self.workers)
+                yield left
         finally:
             for process in processes:
                 process.supervisor.end()
@@ -242,7 +242,7 @@ class BlockTimer:
         )
 
 
-def tell_footprint(supervisor: Supervisor, side: Side, case: Case, launch: int, workers: ArmWorkers) -> list[Footprint]:
+def tell_footprint(supervisor: Supervisor, side: Side, case: Case, launch: int, workers: ArmWorkers) -> Footprint:
     """Return what the code of a case's model left behind in its process.
 
     Raises:
@@ -252,7 +252,7 @@ def tell_footprint(supervisor: Supervisor, side: Side, case: Case, launch: int, 
     if isinstance(told, Failure):
         raise AbandonedError(fault_of(side, case, launch, told))
     shared = tuple(name for name, file in told.outside.items() if workers.is_shared(file))
-    return [Footprint(side=side, model=case.model, state=told.state, outside=told.outside, shared=shared)]
+    return Footprint(side=side, model=case.model, state=told.state, outside=told.outside, shared=shared)
 
 
 def plan_of(pilot: Block, control: Case, floor: float) -> Plan:

@@ -5,7 +5,7 @@ The consumer writes the journal and shows progress; while it does, nothing is be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from statistics import median
@@ -156,14 +156,13 @@ class Blocks:
             supervisor.end()
         return faulty
 
-    def _left_behind(self, footprints: Iterable[Footprint]) -> Iterator[Footprint]:
+    def _left_behind(self, footprint: Footprint) -> Iterator[Footprint]:
         """Yield what was not told of an arm and a model before; what a process began as needs no telling."""
-        for footprint in footprints:
-            known = self._footprints.setdefault((footprint.side, footprint.model), [])
-            if (footprint.state or footprint.outside) and footprint not in known:
-                known.append(footprint)
-                self._shared = self._shared or bool(footprint.shared)
-                yield footprint
+        known = self._footprints.setdefault((footprint.side, footprint.model), [])
+        if (footprint.state or footprint.outside) and footprint not in known:
+            known.append(footprint)
+            self._shared = self._shared or bool(footprint.shared)
+            yield footprint
 
     def _opened(self, base: Sequence[str], head: Sequence[str]) -> Opened:
         """Return what only one arm has."""
@@ -234,7 +233,7 @@ class Blocks:
             if isinstance(event, Turn):
                 yield event
             else:
-                yield from self._left_behind([event])
+                yield from self._left_behind(event)
 
     def _carry_on(self) -> Generator[Event, None, tuple[str, bool]]:
         """Time blocks until a look settles everything or the budget ends; return why no more, and whether it broke."""
