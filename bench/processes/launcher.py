@@ -82,7 +82,6 @@ def warm(*, compiled: bool) -> Warmed:
 def fork(descriptor: int, channel: socket.socket, root: str | None) -> int:
     """Return the process id of a new worker that serves `descriptor` and imports ``models`` from `root`."""
     launcher = os.getpid()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # from the first worker on: what it started is ended below
     child = os.fork()
     if child:
         lead_group(child)
@@ -202,6 +201,7 @@ def answer(request: Request[Any], descriptors: list[int], channel: socket.socket
         case Warm():
             return warm(compiled=request.compiled)
         case Start():
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # from the first worker on, so that `main` ends all
             spawned = None if request.fork else spawn(descriptors[0], request.root)
             pid = fork(descriptors[0], channel, request.root) if spawned is None else spawned.pid
             os.close(descriptors[0])

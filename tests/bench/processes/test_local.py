@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,16 +160,18 @@ def test_worker_that_dies_says_its_last_words(launcher: Launcher, tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands a dead process's children on")
+@pytest.mark.parametrize("fork", [True, False], ids=["fork", "spawn"])
 @pytest.mark.parametrize("how", ["worker", "driver"])
-def test_what_left_the_group_of_its_worker_ends_too(how: str, tmp_path: Path) -> None:
+def test_what_left_the_group_of_its_worker_ends_too(how: str, tmp_path: Path, *, fork: bool) -> None:
     """A daemon of a session of its own is not suspended, but it does not outlive the worker, nor a killed driver."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").write_text(
         "import subprocess\nMODELS = {}\n"
         "subprocess.Popen(['sleep', '600'], stdin=subprocess.DEVNULL, start_new_session=True)\n"
     )
+    (tmp_path / "bench").symlink_to(ROOT / "bench")
     with launch(tmp_path) as launcher:
-        worker = launcher.start(fork=True, root=tmp_path)
+        worker = launcher.start(fork=fork, root=tmp_path)
         assert worker.ask(OPEN, SECONDS) == Done()
         assert worker.ask(ListModels(), SECONDS) == ModelsListed(names=())
         (child,) = psutil.Process(worker.pid).children()
@@ -310,6 +314,25 @@ def test_launcher_that_does_not_come_up_says_its_last_words(tmp_path: Path) -> N
     with pytest.raises(LaunchError, match="the launcher ended with code 1: torch is not installed"):
         Launcher(root=tmp_path, variables={}, compiled=False, log=tmp_path / "log")
     gc.collect()  # shows a socket or a process that was left open, as a warning, which is an error here
+
+
+def test_launcher_of_a_killed_run_does_not_finish_its_import(tmp_path: Path) -> None:
+    """Python's own handlers wait for whatever is imported: it outlived its run by as long as that took."""
+    (tmp_path / "bench").symlink_to(ROOT / "bench")
+    (tmp_path / "torch.py").write_text(
+        "import hashlib, pathlib\npathlib.Path('importing').touch()\nhashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)\n"
+    )
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(Launcher, root=tmp_path, variables={}, compiled=False, log=tmp_path / "log")
+        assert becomes((tmp_path / "importing").exists)
+        (running,) = [child for child in psutil.Process().children() if child.cwd() == str(tmp_path)]
+        running.terminate()  # as the kernel does where the run has died
+        ended = becomes(lambda: is_gone(running))
+        with suppress(psutil.NoSuchProcess):
+            running.kill()
+        assert ended
+        with pytest.raises(LaunchError, match="the launcher ended with code -15"):
+            coming.result(SECONDS)
 
 
 @pytest.mark.parametrize("do", ["pause", "resume"])
