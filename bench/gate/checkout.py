@@ -15,6 +15,7 @@ from bench.host.git import GitError, git_line, git_paths
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Scalar
 from bench.record.gate import Trees
+from bench.record.how_many import how_many
 from bench.request import SetupError
 
 MOST_LEFT_OUT = 100
@@ -166,7 +167,7 @@ def _remark_engine(root: Path, base: Source) -> list[str]:
         return []
     if not changed:
         return []
-    files = "1 file" if len(changed) == 1 else f"{len(changed)} files"
+    files = how_many(len(changed), "file")
     return [f"{ENGINE} is the working tree's for both arms, which differs from base's in {files}: it is not compared"]
 
 

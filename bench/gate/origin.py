@@ -16,6 +16,7 @@ from bench.host.code import ENGINE, TIMED
 from bench.host.git import GitError, git, git_line, git_paths
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Scalar
+from bench.record.how_many import how_many
 from bench.request import SetupError
 
 SHORT = 12
@@ -144,8 +145,7 @@ def _find_branch_point(root: Path, ref: str, tip: Commit, head: str) -> Origin:
     if point != tip.name:
         count = git_line(root, "rev-list", "--count", f"{point}..{tip.name}", "--", TIMED)
         if count != "0":
-            commits = "1 commit" if count == "1" else f"{count} commits"
-            lacks = f"{ref} has {commits} in {TIMED} that head lacks"
+            lacks = f"{ref} has {how_many(int(count), 'commit')} in {TIMED} that head lacks"
             remarks = (f"{lacks}; --against-tip compares with {ref} as it is now",)
     same = None
     if point == git_line(root, "rev-parse", head):

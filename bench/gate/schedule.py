@@ -28,6 +28,7 @@ from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Counts, Ending, Fault, Footprint, GateEvent, Looked, Opened, Plan, Share
+from bench.record.how_many import how_many
 from bench.record.looks import LEAST_BLOCKS, is_look
 
 Event = Turn | GateEvent
@@ -255,7 +256,8 @@ class Blocks:
                 if self._settled():
                     return "every case is settled", False
         if number < LEAST_BLOCKS:
-            return f"{reason} after {number} blocks; a verdict takes {LEAST_BLOCKS}: raise --budget or --launches", True
+            done = how_many(number, "block")
+            return f"{reason} after {done}; a verdict takes {LEAST_BLOCKS}: raise --budget or --launches", True
         if not looked and not self._done:
             yield Looked(blocks=number)
         return reason, False

@@ -8,6 +8,7 @@ from typing import assert_never
 from bench.gate.block import Turn
 from bench.gate.schedule import Event
 from bench.record.gate import Block, Counts, Ending, Fault, Footprint, Gate, Looked, Opened, Plan, Trees
+from bench.record.how_many import how_many
 from bench.record.looks import LOOKS
 from reports.show.units import duration
 
@@ -31,13 +32,12 @@ class GateProgress:
             case Turn():
                 if self._opening:
                     self._opening = False
-                    cases = "1 case" if self._cases == 1 else f"{self._cases} cases"
-                    self._write(f"both arms: verify and count {cases}")
+                    self._write(f"both arms: verify and count {how_many(self._cases, 'case')}")
             case Plan():
                 quads = sum(share.quads for share in event.shares)
                 looks = ", ".join(str(look.blocks) for look in LOOKS)
-                cases = "1 case" if len(event.shares) == 1 else f"{len(event.shares)} cases"
-                self._write(f"pilot done: {cases}, {quads} quads a block; looks after {looks} blocks")
+                cases = how_many(len(event.shares), "case")
+                self._write(f"pilot done: {cases}, {how_many(quads, 'quad')} a block; looks after {looks} blocks")
             case Fault():
                 self._write(f"{event.case.id}: {event.outcome} in {event.side}: {event.reason}")
             case Block():

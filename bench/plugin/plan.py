@@ -11,6 +11,7 @@ from bench.plugin.terminal import reporter_of
 from bench.plugin.usage import usage_errors
 from bench.record.case import Case
 from bench.record.conditions import Settings
+from bench.record.how_many import how_many
 from bench.request import Request
 from bench.run.measure import refusals, run_workers
 from bench.run.pace import expected_seconds
@@ -51,4 +52,7 @@ def plan_lines(cases: Sequence[Case], refused: dict[Case, str], settings: Settin
     lines = [f"{case.id:<{width}}  {'skipped: ' + refused[case] if case in refused else 'measured'}" for case in cases]
     live = {case: case.compiled for case in cases if case not in refused}
     forecast = duration(expected_seconds(live, settings))
-    return [*lines, f"{len(live)} of {len(cases)} cases, {settings.launches} launches, about {forecast}"]
+    return [
+        *lines,
+        f"{len(live)} of {how_many(len(cases), 'case')}, {how_many(settings.launches, 'launch')}, about {forecast}",
+    ]

@@ -15,6 +15,7 @@ from time import monotonic
 from bench.plugin.terminal import Terminal
 from bench.record.case import Case
 from bench.record.conditions import Settings, is_busy
+from bench.record.how_many import how_many
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Resumed, Started
 from bench.run.schedule import Event, Sliced
 from reports.show.units import duration
@@ -62,7 +63,8 @@ class Progress:
         self._line("starting: a process imports torch, and every device says what it is")
         load, cores = os.getloadavg()[0], os.cpu_count() or 1
         if is_busy(load, cores):
-            self._line(f"the machine is busy (load {load:.1f} on {cores} cores): what is measured now is of that, too")
+            where = f"load {load:.1f} on {how_many(cores, 'core')}"
+            self._line(f"the machine is busy ({where}): what is measured now is of that, too")
 
     def show(self, event: Event) -> None:
         """Show an event."""
@@ -95,7 +97,7 @@ class Progress:
         what = (
             "pilot: verify, compile, fix iterations" if launch == 0 else f"launch {launch} of {self._settings.launches}"
         )
-        cases = "1 case" if self._count == 1 else f"{self._count} cases"
+        cases = how_many(self._count, "case")
         self._line(f"{what} · {cases} · after {duration(monotonic() - self._begin)}{self._left()}")
 
     def _finished(self, event: Measurement) -> None:

@@ -248,7 +248,7 @@ class Schedule:
         """Return what the model's code left behind in its process, each as a sentence."""
         told = self._supervisor.tell_footprint(group.device, launch)
         if isinstance(told, Failure):
-            return ()
+            return (f"what the model's code left behind cannot be told: {told.reason}",)
         return (
             *(f"the model's code changed {name}: {change}" for name, change in told.state.items()),
             *(f"the model's code uses {name} from {file}" for name, file in told.outside.items()),

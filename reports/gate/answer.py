@@ -14,6 +14,7 @@ from statistics import fmean, median
 from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import FIRST_FLOPS, Acceptance, Contest, Fault, Gate, Pairing, quad_effects
+from bench.record.how_many import how_many
 from bench.record.looks import LEAST_BLOCKS
 from bench.record.run import Outcome
 from reports.stats.verdict import Ruling, Verdict, judge
@@ -108,7 +109,7 @@ def conclude(gate: Gate, today: Callable[[], date] = date.today, *, finished: bo
     if len(gate.blocks) < LEAST_BLOCKS or not gate.looks:
         if not (gate.ending is not None and gate.ending.broken):
             short = f"a verdict takes {LEAST_BLOCKS}" if len(gate.blocks) < LEAST_BLOCKS else "none was looked at"
-            problems.append(f"{len(gate.blocks)} blocks; {short}")
+            problems.append(f"{how_many(len(gate.blocks), 'block')}; {short}")
     elif gate.plan is None or not gate.live:
         problems.append("no case was measured in both arms")
     else:

@@ -13,6 +13,7 @@ from pandas import DataFrame, isna
 from bench.record.arm import Side
 from bench.record.case import Case, compile_label
 from bench.record.gate import FIRST_FLOPS, Contest, Counts, Gate, default_floor
+from bench.record.how_many import how_many
 from reports.gate.answer import Answer, find_pairings
 from reports.show.table import (
     LOOKS,
@@ -97,7 +98,7 @@ def make_headline(answer: Answer) -> str:
     parts += [f"{count} {name}" for name, count in extra.items() if count]
     if answer.rulings:
         parts.append(f"slowdowns visible from {percent(max(ruling.visible for ruling in answer.rulings.values()))}")
-    parts.append(f"{len(gate.blocks)} blocks")
+    parts.append(how_many(len(gate.blocks), "block"))
     if gate.wall_seconds:
         parts.append(duration(gate.wall_seconds))
     return " · ".join(parts)
@@ -117,7 +118,7 @@ def make_trees_line(gate: Gate) -> str | None:
         for difference in differences[:MOST_FILES]
     ]
     left = len(differences) - MOST_FILES
-    files = "1 file" if len(differences) == 1 else f"{len(differences)} files"
+    files = how_many(len(differences), "file")
     return f"base and head differ in {files}: {', '.join([*shown, *([f'and {left} more'] if left > 0 else [])])}"
 
 

@@ -14,6 +14,7 @@ from statistics import median
 import numpy as np
 
 from bench.record.case import Case
+from bench.record.how_many import how_many
 from bench.record.run import Outcome, Run
 from reports.figures.evidence import Evidence, examine
 from reports.stats.intervals import CONFIDENCE, LEAST_LAUNCHES, shift_interval
@@ -97,12 +98,13 @@ def compare_stored(base: Run, head: Run, drift: float = DRIFT) -> StoredAnswer:
         else:
             pair = tuple(_list_logs(evidence) for evidence in (ours, theirs))
             if min(map(len, pair)) < LEAST_LAUNCHES:
-                missing[case.id] = f"{min(map(len, pair))} launches; it takes {LEAST_LAUNCHES} in each run"
+                missing[case.id] = f"{how_many(min(map(len, pair)), 'launch')}; it takes {LEAST_LAUNCHES} in each run"
             else:
                 logs[case] = (pair[0], pair[1])
     if (common := _count_common(logs)) < LEAST_LAUNCHES:
         missing |= {
-            case.id: f"{common} launches in which every case was measured; it takes {LEAST_LAUNCHES}" for case in logs
+            case.id: f"{how_many(common, 'launch')} in which every case was measured; it takes {LEAST_LAUNCHES}"
+            for case in logs
         }
         logs = {}
     return StoredAnswer(changes=tuple(_judge_changes(logs, drift)), faults=faults, missing=missing, drift=drift)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from bench.record.case import on_cpu
+from bench.record.how_many import how_many
 from bench.record.run import Finish, Run
 from reports.figures.evidence import QUICK
 from reports.figures.provenance import provenance
@@ -48,7 +49,7 @@ def make_footer(run: Run) -> list[str]:
     ]
     lines += [f"No ceiling for {plain(what)}: {plain(why)}." for what, why in no_ceiling(run).items()]
     lines.append(f"Machine: {where.machine}.")
-    amount = "each case once" if run.settings.quick else f"{where.launches} launches"
+    amount = "each case once" if run.settings.quick else how_many(where.launches, "launch")
     lines.append(
         f"torch {where.torch_version}; commit {where.commit}; data: {where.data}; {amount}; seed {where.seed}."
     )
@@ -85,7 +86,8 @@ def make_caption(run: Run) -> str:
     """Return one line for under a picture."""
     where = provenance(run)
     devices = "; ".join(f"{plain(name)}: {description}" for name, description in where.devices.items())
-    return f"{devices} | torch {where.torch_version} | commit {where.commit} | {where.data} | {where.launches} launches"
+    launches = how_many(where.launches, "launch")
+    return f"{devices} | torch {where.torch_version} | commit {where.commit} | {where.data} | {launches}"
 
 
 def _spent(finish: Finish) -> str:

@@ -282,6 +282,14 @@ def test_what_a_models_code_leaves_behind_is_a_note(monkeypatch: pytest.MonkeyPa
     }
 
 
+def test_what_a_models_code_leaves_behind_and_cannot_be_told_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that fails at this did not leave nothing behind."""
+    failure = Failure(outcome=Outcome.FAILED, reason="KeyError: 'x'")
+    pool = FakePool(lambda _, request: failure if isinstance(request, TellFootprint) else None)
+    notes = {one.notes for one in as_run(carry_out(pool, monkeypatch)).measurements if one.slices}
+    assert notes == {("what the model's code left behind cannot be told: KeyError: 'x'",)}
+
+
 def test_each_model_has_a_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one model's code does to its process reaches no other."""
     pool = FakePool()
