@@ -1,17 +1,21 @@
 """From parsed JSON to the record's types, strictly: a wrong type, a missing and an unknown field are errors.
 
+One kind of field may be missing: what is marked as `ADDED_LATER` has its default in an older file.
+
 Standard library only. What a file says is data: nothing here opens, imports or evaluates any of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from bench.record.added_later import ADDED_LATER
 
 T = TypeVar("T")
 
@@ -62,18 +66,20 @@ gate of many files holds millions of values."""
 def _record(kind: Hashable) -> Decoder:
     """Return the decoder of a dataclass: the fields that a file holds are those that make a record what it is."""
     hints = get_type_hints(kind)
-    decoders = {field.name: _decoder(hints[field.name]) for field in fields(kind) if field.compare}  # type: ignore[arg-type]
+    stored = [field for field in fields(kind) if field.compare]  # type: ignore[arg-type]
+    decoders = {field.name: _decoder(hints[field.name]) for field in stored}
+    needed = {field.name for field in stored if not field.metadata.keys() & ADDED_LATER.keys()}
     make = cast("Callable[..., object]", kind)
 
     def read(value: object) -> object:
         if not isinstance(value, dict):
             raise _MisfitError(f"expected an object, found {_found(value)}")
-        if value.keys() != decoders.keys():
-            raise _MisfitError(_wrong_fields(value, decoders))
+        if not needed <= value.keys() <= decoders.keys():
+            raise _MisfitError(_wrong_fields(value, decoders, needed))
         decoded = {}
-        for name, decoder in decoders.items():
+        for name, content in value.items():
             try:
-                decoded[name] = decoder(value[name])
+                decoded[name] = decoders[name](content)
             except _MisfitError as misfit:
                 misfit.place.append(f".{name}")
                 raise
@@ -85,10 +91,10 @@ def _record(kind: Hashable) -> Decoder:
     return read
 
 
-def _wrong_fields(value: Mapping[Any, object], known: Mapping[str, object]) -> str:
+def _wrong_fields(value: Mapping[Any, object], known: Mapping[str, object], needed: Collection[str]) -> str:
     if surplus := sorted(map(str, value.keys() - known.keys())):
         return f"unknown field {surplus[0][:80]!r}"
-    return f"field {next(name for name in known if name not in value)!r} is missing"
+    return f"field {next(name for name in known if name in needed and name not in value)!r} is missing"
 
 
 def _decoder(hint: Any) -> Decoder:

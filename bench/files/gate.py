@@ -109,10 +109,7 @@ def _read_event(line: object, where: str) -> GateEvent:
     word = line.get("event") if isinstance(line, dict) else None
     if not isinstance(line, dict) or not isinstance(word, str) or word not in EVENTS or line.keys() != {"event", word}:
         raise DecodeError(f"{where}: not an event of a gate")
-    fields = line[word]
-    if word == WORDS[Counts] and isinstance(fields, dict):
-        fields = {"flops_reason": None, "relative_errors": {}, **fields}  # older files do not record them
-    event: GateEvent = decode(EVENTS[word], fields, f"{where}: {word}")
+    event: GateEvent = decode(EVENTS[word], line[word], f"{where}: {word}")
     return event
 
 

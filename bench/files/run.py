@@ -147,20 +147,14 @@ CLOCK_PAIRS_OF_OLD_STEPS = {"forward": 0, "backward": 1, "train": 0}
 
 
 def complete_preparation(content: object) -> object:
-    """Return a parsed measurement with what older files do not record.
-
-    That is what its step's name alone said before a preparation recorded it, and that no reason is known why operations
-    were not counted.
-    """
+    """Return a parsed measurement with what its step's name alone said before a preparation recorded it."""
     match content:
         case {"case": {"step": str(step)} as case, "preparation": dict(preparation), **rest} if (
             step in CLOCK_PAIRS_OF_OLD_STEPS and not preparation.keys() & {"queued", "clock_pairs_per_iteration"}
         ):
             pairs = CLOCK_PAIRS_OF_OLD_STEPS[step]
-            recorded = {"flops_reason": None, "queued": pairs == 0, "clock_pairs_per_iteration": pairs}
+            recorded = {"queued": pairs == 0, "clock_pairs_per_iteration": pairs}
             return {"case": case, "preparation": {**recorded, **preparation}, **rest}
-        case {"preparation": dict(preparation), **rest} if "flops_reason" not in preparation:
-            return {"preparation": {**preparation, "flops_reason": None}, **rest}
         case _:
             return content
 

@@ -11,6 +11,7 @@ from datetime import date
 from enum import StrEnum
 from math import log
 
+from bench.record.added_later import ADDED_LATER
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
@@ -140,8 +141,8 @@ class Counts:
     case: Case
     numbers: Mapping[str, int]
     reason: str | None = None
-    flops_reason: str | None = None
-    relative_errors: Mapping[str, float] = field(default_factory=dict)
+    flops_reason: str | None = field(default=None, metadata=ADDED_LATER)
+    relative_errors: Mapping[str, float] = field(default_factory=dict, metadata=ADDED_LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

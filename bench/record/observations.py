@@ -6,10 +6,12 @@ Standard library only. Seconds throughout; absent is None.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 from typing import Any, get_args, get_origin, get_type_hints
+
+from bench.record.added_later import ADDED_LATER
 
 LEAST_SECONDS, MOST_SECONDS = 1e-12, 1e9
 """No iteration is shorter than a light wave's path through a chip, or longer than a career."""
@@ -143,7 +145,7 @@ class Preparation:
     minimal_bytes: int | None
     peak_bytes: int | None
     peak_bytes_reason: str | None
-    flops_reason: str | None = None
+    flops_reason: str | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         positive(self, "estimate_seconds", "minimal_bytes", "peak_bytes")

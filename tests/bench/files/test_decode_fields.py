@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from math import nan
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.files.decode_fields import MAX_TEXT, DecodeError, decode
+from bench.record.added_later import ADDED_LATER
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import Preparation
 from bench.record.run import Finish, Measurement, Outcome
@@ -139,6 +140,38 @@ def test_missing_field_is_an_error(path: str, field: str) -> None:
     del (document[path] if path else document)[field]
     with pytest.raises(DecodeError, match=f"{path or 'top'}: field '{field}' is missing"):
         decode(Measurement, document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grown:
+    """A record that got a field after files of it had been written."""
+
+    first: int
+    later: tuple[str, ...] = field(default=("of old",), metadata=ADDED_LATER)
+    unmarked: int = 1
+
+
+def test_field_that_was_added_later_has_its_default_in_an_older_file() -> None:
+    """Whoever adds a field says in one place what was true before, and older files stay readable."""
+    assert decode(Grown, {"first": 1, "unmarked": 2}) == Grown(first=1, later=("of old",), unmarked=2)
+    assert decode(Grown, {"first": 1, "later": ["new"], "unmarked": 2}) == Grown(first=1, later=("new",), unmarked=2)
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({"first": 1}, "field 'unmarked' is missing"),
+        ({"later": [], "unmarked": 1}, "field 'first' is missing"),
+        ({"first": 1, "unmarked": 1, "laterr": []}, "unknown field 'laterr'"),
+        ({"first": 1, "unmarked": 1, "later": "text"}, "later: expected a list, found 'text'"),
+        ({"first": 1, "unmarked": 1, "later": None}, "later: expected a list, found null"),
+    ],
+    ids=["default alone", "another field", "typo", "wrong type", "null"],
+)
+def test_mark_of_one_field_excuses_nothing_else(document: dict[str, object], sentence: str) -> None:
+    """A default is no mark, and what is there is read as strictly as before."""
+    with pytest.raises(DecodeError, match=sentence):
+        decode(Grown, document)
 
 
 @pytest.mark.parametrize(
