@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from bench.devices.clock import Clock
-from bench.record.case import unknown
 from bench.steps.step import Step, count_bytes, watch_saved
-from bench.steps.subject import Subject, UnknownNameError
+from bench.steps.subject import Subject
 from bench.steps.verify import LEARNING_RATE, Answer, Tensors, collect
 
 
@@ -167,18 +166,3 @@ class Train(Step):
         with torch.no_grad():
             for parameter, initial in zip(self.subject.network.parameters(), self.initial, strict=True):
                 parameter.copy_(initial)
-
-
-STEPS: dict[str, type[Step]] = {"forward": Forward, "backward": Backward, "train": Train}
-"""Names every step that a worker knows; `BUILTIN_STEPS` of the record lists the same names where torch is absent."""
-
-
-def find_step(name: str) -> type[Step]:
-    """Return a step by its name.
-
-    Raises:
-        UnknownNameError: if there is none.
-    """
-    if name not in STEPS:
-        raise UnknownNameError(unknown("step", name, STEPS))
-    return STEPS[name]

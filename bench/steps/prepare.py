@@ -14,7 +14,7 @@ from bench.devices.memory import allocated_bytes, peak_bytes
 from bench.record.case import Case
 from bench.record.observations import Preparation
 from bench.steps.compiling import CompileCounts, SilentEagerError
-from bench.steps.forward_backward_train import find_step
+from bench.steps.find_step import find_step
 from bench.steps.recheck import CALLS, last_answer, without_dropout
 from bench.steps.step import References, Step
 from bench.steps.subject import Fed, build, build_reference, find_model, find_tolerance

@@ -41,7 +41,7 @@ from bench.record.observations import Preparation
 from bench.record.run import CeilingsFound
 from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
 from bench.steps.counts import compiled_counts, eager_counts
-from bench.steps.forward_backward_train import find_step
+from bench.steps.find_step import find_step
 from bench.steps.global_state import GlobalState, find_changes, find_outside
 from bench.steps.prepare import SETTLED_WITHIN, Prepared, compute_references, prepare
 from bench.steps.step import References, Step

@@ -23,7 +23,7 @@ from bench.devices.clock import clock as clock_of
 from bench.devices.clock import clock_cost
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import Case
-from bench.steps.forward_backward_train import STEPS
+from bench.steps.find_step import STEPS
 from bench.steps.prepare import warm_up
 from bench.steps.recheck import last_answer
 from bench.steps.subject import build, feed_twice

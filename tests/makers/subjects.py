@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.devices.clock import Clock
 from bench.record.case import Case
-from bench.steps.forward_backward_train import STEPS
+from bench.steps.find_step import STEPS
 from bench.steps.prepare import compute_references
 from bench.steps.step import Step
 from bench.steps.subject import Fed, build, feed_twice

@@ -11,7 +11,7 @@ from torch import nn
 from bench.record.case import Case
 from bench.record.gate import FIRST_FLOPS
 from bench.steps.counts import compiled_counts, eager_counts
-from bench.steps.forward_backward_train import STEPS
+from bench.steps.find_step import STEPS
 from bench.steps.step import Step, watch_saved
 from bench.steps.subject import build
 from models import MODELS

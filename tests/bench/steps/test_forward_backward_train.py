@@ -12,25 +12,12 @@ from torch import Tensor
 from bench.devices.clock import Clock
 from bench.record.case import BUILTIN_STEPS
 from bench.steps.compiling import compile_network
-from bench.steps.forward_backward_train import STEPS, find_step
 from bench.steps.step import Step
-from bench.steps.subject import UnknownNameError
 from tests.makers.subjects import BATCH, case_of, step_of
 
 FORWARD_FLOPS = 2 * BATCH * (784 * 512 + 512 * 512 + 512 * 10)
 BACKWARD_FLOPS = 2 * BATCH * (784 * 512 + 2 * 512 * 512 + 2 * 512 * 10)
 """The first layer's input, the images, needs no gradient."""
-
-
-def test_every_step_that_the_options_name_is_known() -> None:
-    """The record lists the names, since it is read where torch is absent, and here is where a forgotten one shows."""
-    assert tuple(STEPS) == BUILTIN_STEPS
-
-
-def test_unknown_step_lists_the_known_ones() -> None:
-    """A record may hold any step, so it is the worker that refuses what it cannot do."""
-    with pytest.raises(UnknownNameError, match="unknown step 'sideways'; known: forward, backward, train"):
-        find_step("sideways")
 
 
 @pytest.mark.parametrize("name", BUILTIN_STEPS)

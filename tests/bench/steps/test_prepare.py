@@ -17,7 +17,8 @@ from bench.devices.memory import NO_ALLOCATOR
 from bench.record.case import BUILTIN_STEPS, Case
 from bench.steps import prepare as prepare_module
 from bench.steps.compiling import CompileCounts, SilentEagerError
-from bench.steps.forward_backward_train import STEPS, Forward
+from bench.steps.find_step import STEPS
+from bench.steps.forward_backward_train import Forward
 from bench.steps.prepare import NOTHING_TO_COUNT, WARM_LIMIT_SECONDS, Prepared, compute_references, prepare, warm_up
 from bench.steps.support import SkipError, try_case
 from bench.steps.verify import WrongResultError

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import BUILTIN_STEPS, DTYPES, Case
-from bench.steps.forward_backward_train import STEPS
+from bench.steps.find_step import STEPS
 from bench.steps.prepare import compute_references
 from bench.steps.step import Step
 from bench.steps.subject import build, feed_twice, find_feed, find_tolerance
