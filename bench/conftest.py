@@ -12,6 +12,7 @@ import pytest
 
 from bench.plugin.continuation import fill_in, keep_planned
 from bench.plugin.device_names import named_devices
+from bench.plugin.file_batches import batches_of
 from bench.plugin.options import add_options, read_request
 from bench.plugin.output import Output
 from bench.plugin.publication import Publication
@@ -29,6 +30,7 @@ REQUEST = pytest.StashKey[Request]()
 PLANNED = pytest.StashKey[Sequence[Case]]()
 """The cases of a run that goes on; none for any other."""
 
+BATCHES = pytest.StashKey[Callable[[str], Sequence[int]]]()
 DEVICES = pytest.StashKey[Sequence[str]]()
 MEASURING: pytest.StashKey[RunPlugin | GatePlugin] = pytest.StashKey()
 """The plugin that is at work; none with ``--plan`` or ``--collect-only``, where no test is run."""
@@ -48,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[PLANNED] = fill_in(config)
     request = config.stash[REQUEST] = read_request(config)
     config.stash[DEVICES] = named_devices(request)
+    config.stash[BATCHES] = batches_of(request)
     if config.option.collectonly:
         return
     if request.settings.quick:
@@ -89,9 +92,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     request = metafunc.config.stash[REQUEST]
     cases = select(
-        models=request.models,
+        models=[spec.id for spec in request.models],
         steps=request.steps,
-        batches=request.batches,
+        batches=metafunc.config.stash[BATCHES],
         devices=metafunc.config.stash[DEVICES],
         dtypes=request.dtypes_for,
         compiles=request.compiles,

@@ -96,6 +96,11 @@ class Open(Request[Done]):
         data_root: torchvision's root of the real images; None for random ones.
         left_out: names in `steadiness.MEASURES` that are switched off.
         memory_bytes: what the process may allocate; None for no limit of ours.
+        models: specs of the models that are not built in, by id; see `record.spec`.
+        project: the folder that specs are relative to and that their imports come from.
+        src: the folder below it that packages lie in; None where that is the project's own.
+        shape: of one example of a network that says nothing of its inputs; None if none was given.
+        references: a folder where right answers are kept for the processes that come after; None for none.
     """
 
     device: str
@@ -103,6 +108,11 @@ class Open(Request[Done]):
     data_root: str | None
     left_out: tuple[str, ...]
     memory_bytes: int | None
+    models: Mapping[str, str] = field(default_factory=dict)
+    project: str = "."
+    src: str | None = None
+    shape: tuple[int, ...] | None = None
+    references: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +295,17 @@ class TellFacts(Request[FactsTold]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellModel(Request[FactsTold]):
+    """Tell where a model that is not built in comes from.
+
+    Attributes:
+        name: its id.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drop(Request[Done]):
     """Forget every case that is ready, its compiled code and its memory."""
 
@@ -375,6 +396,7 @@ REQUESTS: Mapping[str, type[Request[Any]]] = {
     "counts": Count,
     "models": ListModels,
     "facts": TellFacts,
+    "model": TellModel,
     "footprint": TellFootprint,
     "drop": Drop,
     "exit": Exit,
@@ -399,6 +421,7 @@ ANSWERS: Mapping[type[Request[Any]], type] = {
     Count: Counted,
     ListModels: ModelsListed,
     TellFacts: FactsTold,
+    TellModel: FactsTold,
     TellFootprint: FootprintTold,
     Drop: Done,
     Warm: Warmed,

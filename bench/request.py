@@ -16,6 +16,7 @@ from bench.record.case import (
     on_cpu,
 )
 from bench.record.conditions import Settings
+from bench.record.spec import ModelSpec
 
 
 class SetupError(Exception):
@@ -63,11 +64,29 @@ Question = PlanQuestion | RunQuestion | GateQuestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Where the code of a user's own models lies.
+
+    Attributes:
+        folder: absolute; specs are relative to it, and its modules are imported from it.
+        src: the folder below it that packages lie in; None where that is the folder itself.
+        own: whether it is this checkout.
+    """
+
+    folder: Path
+    src: str | None
+    own: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Which cases, how they are measured, and what is to be found out about them.
 
     Attributes:
-        models, steps, batches, compiles: values of the axes.
+        models: what is timed.
+        project: where the code of those of the user's own lies.
+        shape: of one example of a network that says nothing of its inputs; None if none was given.
+        steps, batches, compiles: values of the axes.
         compile_named: whether those of the compile axis were named, and not the default.
         dtypes: values of the dtype axis; None for the default, which depends on the device.
         devices: names, or ``auto`` or ``all`` alone.
@@ -80,7 +99,9 @@ class Request:
         question: what is to be found out.
     """
 
-    models: tuple[str, ...]
+    models: tuple[ModelSpec, ...]
+    project: Project
+    shape: tuple[int, ...] | None
     steps: tuple[str, ...]
     batches: tuple[int, ...]
     devices: tuple[str, ...]

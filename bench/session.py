@@ -18,11 +18,16 @@ from bench.host.limits import memory_bytes
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
 from bench.processes.pool import WORKERS_LOG, WorkerSetup
 from bench.processes.supervisor import Opener
-from bench.protocol import Failure, TellFacts
+from bench.protocol import FactsTold, Failure, TellFacts, TellModel
+from bench.protocol import Request as Question
 from bench.record.conditions import Environment, Scalar
 from bench.record.run import Outcome
+from bench.record.spec import Kind, ModelSpec
 from bench.request import Request, SetupError
 from models import dataset
+
+REFERENCES = "references"
+"""The folder of the scratch folder that right answers are kept in."""
 
 ASKED_FOR_FACTS = 2
 """A worker that dies while it is asked is replaced once: going on is refused later where facts are missing."""
@@ -68,6 +73,11 @@ class Session:
             left_out=self.request.unsteady,
             timeout_seconds=self.request.settings.timeout_seconds,
             memory_bytes=memory_bytes(),
+            models={spec.id: spec.text for spec in self.request.models if spec.kind is not Kind.BUILT_IN},
+            project=self.request.project.folder,
+            src=self.request.project.src,
+            shape=self.request.shape,
+            references=self.scratch / REFERENCES,
         )
 
     def keep_log(self, target: Path) -> Path | None:
@@ -106,11 +116,18 @@ class Session:
             LaunchError: if no worker can be started at all.
         """
         facts: dict[str, Scalar] = {}
-        for device in dict.fromkeys(devices):
-            facts |= self._facts_of(opener, device)
+        names = list(dict.fromkeys(devices))
+        for device in names:
+            told = self._ask(opener, device, TellFacts())
+            facts |= missing_facts(device, told) if isinstance(told, str | None) else told
+        for spec in self.request.models if names else ():
+            if spec.kind is not Kind.BUILT_IN:  # asked apart: its code runs, and may do anything
+                told = self._ask(opener, names[0], TellModel(name=spec.id))
+                facts |= missing_model(spec, told) if isinstance(told, str | None) else told
         return facts
 
-    def _facts_of(self, opener: Opener, device: str) -> dict[str, Scalar]:
+    def _ask(self, opener: Opener, device: str, question: Question[FactsTold]) -> Mapping[str, Scalar] | str | None:
+        """Return the facts that a worker of a device tells, or why it does not."""
         reason = None
         for _ in range(ASKED_FOR_FACTS):
             try:
@@ -120,7 +137,7 @@ class Session:
                     if worker.outcome is Outcome.SKIPPED:
                         break
                     continue
-                reply = worker.ask(TellFacts(), self.request.settings.timeout_seconds)
+                reply = worker.ask(question, self.request.settings.timeout_seconds)
                 worker.end()
             except (WorkerDiedError, WorkerTimeoutError) as error:
                 reason = str(error)
@@ -129,9 +146,15 @@ class Session:
                 break
             else:
                 if not isinstance(reply, Failure):
-                    return dict(reply.facts)
+                    return reply.facts
                 reason = reply.reason
-        return missing_facts(device, reason)
+        return reason
+
+
+def missing_model(spec: ModelSpec, reason: str | None) -> dict[str, Scalar]:
+    """Return what is stored of a model that its workers cannot import."""
+    name = f"model.{spec.id}"
+    return {f"{name}.spec": spec.text, f"{name}.file": None, f"{name}.file.reason": reason}
 
 
 def missing_facts(device: str, reason: str | None) -> dict[str, Scalar]:

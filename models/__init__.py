@@ -53,15 +53,18 @@ class Model:
             Floating numbers are float32 and are cast to the dtype that is timed; whole numbers stay as they are.
             A tuple is handed to the network as so many arguments.
         loss: (the network's output, what it is compared with) -> scalar.
+        is_perceptron: whether it is one of three layers, whose rounding is derived. What rounding does to any other
+            network is measured, on eager in the same dtype.
         tolerance: (unit roundoff of the dtype that products are computed in, batch) -> how far an answer may be off,
             relative in norm, by quantity: ``output``, ``loss``, ``gradients``. None, and a quantity that is left out,
-            stand for what is derived for a perceptron of three layers.
+            stand for what is derived. A network that is no perceptron needs none.
     """
 
     summary: str
     build: Callable[[], nn.Module]
     inputs: Callable[[int, int, Path | None], tuple[Tensors, Tensors]] = images
     loss: Callable[[Any, Any], Tensor] = cross_entropy
+    is_perceptron: bool = False
     tolerance: Callable[[float, int], Mapping[str, float]] | None = None
 
 
@@ -78,9 +81,11 @@ MODELS = {
     "mlp": Model(
         summary="the tutorial's network: 784-512-512-10, 669,706 parameters",
         build=_mlp(512),
+        is_perceptron=True,
     ),
     "mlp-wide": Model(
         summary="the same with 4096 hidden units, so that an accelerator has something to chew on",
         build=_mlp(4096),
+        is_perceptron=True,
     ),
 }

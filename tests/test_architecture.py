@@ -29,7 +29,7 @@ ARROWS: Mapping[str, Sequence[str]] = {
     "bench.protocol": ("bench.record",),
     "bench.host": ("bench.record",),
     "bench.devices": ("bench.host", "bench.record"),
-    "bench.steps": ("bench.devices", "bench.record", "models"),
+    "bench.steps": ("bench.devices", "bench.record", "bench.files.whole", "models"),
     "bench.worker": ("bench.steps", "bench.devices", "bench.host", "bench.record", "bench.protocol", "models"),
     "bench.processes": ("bench.protocol", "bench.record", "bench.files", "bench.host"),
     "bench.request": ("bench.record",),
@@ -52,7 +52,7 @@ ARROWS: Mapping[str, Sequence[str]] = {
 
 ROOMS: Mapping[str, Sequence[str]] = {
     "torch": ("models", "bench.devices", "bench.steps", "bench.worker"),
-    "torchvision": ("models",),
+    "torchvision": ("models", "bench.steps"),
     "torchvulkan": ("bench.devices",),
     "pytest": ("bench.plugin", "bench.conftest", "bench.test_steps"),
     "psutil": ("bench.host",),

@@ -81,7 +81,7 @@ def digest_listed(folder: Path, files: Iterable[Path], own: Collection[Path]) ->
     """Return a fingerprint of each of these files that is not our own, by its path below a folder."""
     kept = {os.path.realpath(path) for path in own}
     return {
-        os.fspath(path.relative_to(folder)): _digest_file(path) for path in files if os.path.realpath(path) not in kept
+        os.fspath(path.relative_to(folder)): digest_file(path) for path in files if os.path.realpath(path) not in kept
     }
 
 
@@ -96,7 +96,7 @@ def list_files(folder: Path) -> list[Path]:
     ]
 
 
-def _digest_file(path: Path) -> str:
+def digest_file(path: Path) -> str:
     """Return the fingerprint of a file's content, for a link also of where it leads; what cannot be read says why."""
     try:
         content = sha256(b"not a regular file")

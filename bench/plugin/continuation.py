@@ -23,7 +23,9 @@ def _distinct(values: Iterable[object]) -> str:
 
 
 ASKED: Mapping[str, Callable[[Run], str]] = {
-    "--model": lambda run: _distinct(case.model for case in run.cases),
+    "--model": lambda run: _distinct(
+        run.environment.get(f"model.{case.model}.spec") or case.model for case in run.cases
+    ),
     "--step": lambda run: _distinct(case.step for case in run.cases),
     "--batch": lambda run: _distinct(case.batch for case in run.cases),
     "--device": lambda run: _distinct(case.device for case in run.cases),

@@ -21,6 +21,7 @@ from bench.plugin.gate_options import (
     add_gate_options,
     read_gate_question,
 )
+from bench.plugin.model_options import read_models, read_project
 from bench.record.arm import Side
 from bench.record.case import (
     BUILTIN_STEPS,
@@ -36,6 +37,7 @@ from bench.record.case import (
     unknown,
 )
 from bench.record.conditions import MOST_LAUNCHES, Settings
+from bench.record.spec import WAYS
 from bench.request import GateQuestion, PlanQuestion, Question, Request, RunQuestion
 from models import MODELS, dataset
 
@@ -55,9 +57,9 @@ def add_options(parser: pytest.Parser) -> None:
     add = axes.addoption
     add(
         "--model",
-        metavar="NAMES",
+        metavar="SPECS",
         default=",".join(DEFAULT_MODELS),
-        help=f"of {', '.join(MODELS)} (default: %(default)s)",
+        help=f"of {', '.join((*MODELS, *WAYS))} (default: %(default)s)",
     )
     add(
         "--step",
@@ -89,6 +91,25 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="MODES",
         default=None,
         help=f"of {', '.join(COMPILE_MODES)}, backend:NAME (default: {','.join(DEFAULT_COMPILES)}; off with --against)",
+    )
+    own = parser.getgroup("accelbench-own", "accelbench: models of your own")
+    own.addoption(
+        "--project",
+        metavar="DIR",
+        type=Path,
+        default=None,
+        help="the folder that models of your own are imported from, and whose commits --against compares (default: "
+        "this checkout)",
+    )
+    own.addoption(
+        "--src", metavar="DIR", default=None, help="the folder below --project that packages lie in, such as src"
+    )
+    own.addoption(
+        "--shape",
+        metavar="SIZES",
+        default=None,
+        help="of one example, such as 3,224,224: random numbers of it are fed to a network that says nothing of its "
+        "inputs",
     )
     add("--require-device", metavar="NAMES", default="", help="fail, rather than skip, where one of these is absent")
     how = parser.getgroup("accelbench-how", "accelbench: how it is timed")
@@ -171,8 +192,13 @@ def read_request(config: pytest.Config) -> Request:
     budget = get("budget") or (f"{BUDGET_SECONDS:g}s" if gate else None)
     quick = bool(get("quick") or (get("benchmark_disable") and not get("benchmark_enable")))
     ungated = _run_or_plan(config, quick=quick)
+    project = read_project(get("project"), get("src"))
     request = Request(
-        models=_names("--model", get("model"), MODELS),
+        models=read_models(
+            _list("--model", get("model")), MODELS, project, relative_to=config.invocation_params.dir, gated=bool(gate)
+        ),
+        project=project,
+        shape=_shape(get("shape")),
         steps=_names("--step", get("step"), BUILTIN_STEPS),
         batches=tuple(dict.fromkeys(_whole("--batch", entry, least=1) for entry in _list("--batch", get("batch")))),
         devices=_devices("--device", get("device")),
@@ -251,6 +277,10 @@ def _names(option: str, text: str, known: Collection[str]) -> tuple[str, ...]:
         if entry not in known:
             raise pytest.UsageError(f"{option}: {unknown(option.removeprefix('--'), entry, known)}")
     return entries
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    return None if text is None else tuple(_whole("--shape", size.strip(), least=1) for size in text.split(","))
 
 
 def _devices(option: str, text: str) -> tuple[str, ...]:

@@ -25,6 +25,11 @@ class WorkerSetup:
         left_out: names in `steadiness.MEASURES` that are switched off.
         timeout_seconds: for opening a device.
         memory_bytes: what a worker for the CPU may allocate; None for no limit of ours.
+        models: specs of the models that are not built in, by id.
+        project: where the user's own lie, if the worker is not told another folder.
+        src: the folder below it that packages lie in; None where that is the project's own.
+        shape: of one example of a network that says nothing of its inputs.
+        references: a folder where right answers are kept for the processes that come after; None for none.
     """
 
     seed: int
@@ -32,8 +37,15 @@ class WorkerSetup:
     left_out: Collection[str]
     timeout_seconds: float
     memory_bytes: int | None
+    models: Mapping[str, str] = field(default_factory=dict)
+    project: Path = Path()
+    src: str | None = None
+    shape: tuple[int, ...] | None = None
+    references: Path | None = None
 
-    def open(self, worker: WorkerProcess, device: str, *, launch: int) -> WorkerProcess | Failure:
+    def open(
+        self, worker: WorkerProcess, device: str, *, launch: int, project: Path | None = None
+    ) -> WorkerProcess | Failure:
         """Have a fresh worker open its device; return it, or why it could not, when it has left.
 
         A device that cannot be used is skipped in launch 0, the pilot; it was there in the pilot of any later one.
@@ -44,6 +56,11 @@ class WorkerSetup:
             data_root=self.data_root,
             left_out=tuple(sorted(self.left_out)),
             memory_bytes=self.memory_bytes if on_cpu(device) else None,
+            models=self.models,
+            project=str(project or self.project),
+            src=self.src,
+            shape=self.shape,
+            references=None if self.references is None else str(self.references),
         )
         reply = worker.ask(request, self.timeout_seconds)
         if not isinstance(reply, Failure):
@@ -113,7 +130,13 @@ class WorkerPool:
     _generation: int = 0
 
     def open(
-        self, device: str, launch: int, *, program: Program = OWN, models_root: Path | None = None
+        self,
+        device: str,
+        launch: int,
+        *,
+        program: Program = OWN,
+        models_root: Path | None = None,
+        project: Path | None = None,
     ) -> WorkerProcess | Failure:
         """Return a fresh worker for a launch with its device opened, or why the device cannot be used.
 
@@ -122,6 +145,7 @@ class WorkerPool:
             launch: 0, the pilot, where a device that cannot be used is no fault.
             program: what its launcher is executed with.
             models_root: the folder from which it imports ``models``; None for `root`.
+            project: where the user's own models lie; None for what its setup says.
 
         Raises:
             LaunchError: if no worker can be made at all.
@@ -133,7 +157,7 @@ class WorkerPool:
         launcher = self._launcher(program)
         refused = device.startswith(SAYS_WHY_ONLY_IF_EXECUTED) and not launcher.has_accelerator
         worker = launcher.start(fork=may_fork and not refused, root=models_root)
-        return self.setup.open(worker, device, launch=launch)
+        return self.setup.open(worker, device, launch=launch, project=project)
 
     def executions(self, done: int, launches: int) -> int:
         """Return how many launchers of a program will be executed for the launches after `done`, up to `launches`."""

@@ -131,7 +131,7 @@ def select(
     *,
     models: Sequence[str],
     steps: Sequence[str],
-    batches: Sequence[int],
+    batches: Callable[[str], Sequence[int]],
     devices: Sequence[str],
     dtypes: Callable[[str], Sequence[str]],
     compiles: Sequence[str],
@@ -141,14 +141,15 @@ def select(
     Args:
         models: names of models.
         steps: names of steps.
-        batches: images per iteration.
+        batches: examples per iteration, for a given model.
         devices: names of devices.
         dtypes: which dtypes to take on a given device.
         compiles: values of the compile axis.
     """
     return tuple(
         Case(model=model, step=step, batch=batch, device=device, dtype=dtype, compile=compile_)
-        for model, device, step, batch in product(models, devices, steps, batches)
+        for model, device, step in product(models, devices, steps)
+        for batch in batches(model)
         for dtype, compile_ in product(dtypes(device), compiles)
     )
 

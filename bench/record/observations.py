@@ -127,6 +127,7 @@ class Preparation:
             network; None if not countable. Like `flops` and `peak_bytes` it is found in the pilot only.
         peak_bytes: device memory that this case needed at most, in a pass of its own; None where nobody tells.
         peak_bytes_reason: why it is None; None in launches that do not ask.
+        remarks: what a reader of the case's figures must know of its model, each a sentence without its full stop.
     """
 
     first_call_seconds: float
@@ -146,6 +147,7 @@ class Preparation:
     peak_bytes: int | None
     peak_bytes_reason: str | None
     flops_reason: str | None = field(default=None, metadata=ADDED_LATER)
+    remarks: tuple[str, ...] = field(default=(), metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         positive(self, "estimate_seconds", "minimal_bytes", "peak_bytes")

@@ -12,13 +12,15 @@ from torch import Tensor
 from bench.devices.clock import Clock
 from bench.steps.step import Step, count_bytes, watch_saved
 from bench.steps.subject import Subject
-from bench.steps.verify import LEARNING_RATE, Answer, Tensors, collect
+from bench.steps.verify import LEARNING_RATE, Answer, Nested
 
 
 class Forward(Step):
-    """Output from inputs, in inference mode; n iterations are queued and the clock waits for the last."""
+    """Output from inputs, as in use: `eval`, inference mode; n iterations are queued, the clock waits for the last."""
 
-    def iterate(self) -> tuple[Tensors, Tensor]:
+    trains = False
+
+    def iterate(self) -> tuple[Nested, Tensor]:
         with torch.inference_mode():
             output = self.subject.call(self.subject.inputs)
             return output, self.subject.loss(output, self.subject.target)
@@ -34,8 +36,9 @@ class Forward(Step):
 
     @staticmethod
     def reference(subject: Subject) -> Answer:
-        output = subject.call(subject.inputs)
-        return Answer.exactly(output, subject.loss(output, subject.target))
+        with torch.no_grad():
+            output = subject.call(subject.inputs)
+            return Answer.of(subject.network, output, subject.loss(output, subject.target))
 
     def isolated(self, watch: AbstractContextManager[object]) -> None:
         with torch.inference_mode(), watch:
@@ -54,7 +57,7 @@ class Backward(Step):
     queued = False
     clock_pairs_per_iteration = 1
 
-    def iterate(self) -> tuple[Tensors, Tensor]:
+    def iterate(self) -> tuple[Nested, Tensor]:
         subject = self.subject
         subject.network.zero_grad(set_to_none=True)
         output = subject.call(subject.inputs)
@@ -83,12 +86,10 @@ class Backward(Step):
         output = subject.call(subject.inputs)
         loss = subject.loss(output, subject.target)
         loss.backward()  # type: ignore[no-untyped-call]
-        gradients = collect(subject.network, gradients=True)
-        return Answer.exactly(output, loss, gradients=gradients)
+        return Answer.of(subject.network, output, loss, gradients=True)
 
-    def answer(self, output: Tensors, loss: Tensor) -> Answer:
-        gradients = collect(self.subject.network, gradients=True)
-        return Answer.exactly(output, loss, gradients=gradients)
+    def answer(self, output: Nested, loss: Tensor) -> Answer:
+        return Answer.of(self.subject.network, output, loss, gradients=True)
 
     def isolated(self, watch: AbstractContextManager[object]) -> None:
         subject = self.subject
@@ -113,9 +114,8 @@ class Train(Step):
     def __init__(self, subject: Subject, clock: Clock) -> None:
         super().__init__(subject, clock)
         self.optimizer = torch.optim.SGD(subject.network.parameters(), lr=LEARNING_RATE)
-        self.initial = [parameter.detach().clone() for parameter in subject.network.parameters()]
 
-    def iterate(self) -> tuple[Tensors, Tensor]:
+    def iterate(self) -> tuple[Nested, Tensor]:
         subject = self.subject
         self.optimizer.zero_grad(set_to_none=True)
         output = subject.call(subject.inputs)
@@ -138,7 +138,7 @@ class Train(Step):
         right = Backward.reference(subject)
         assert right.gradients is not None, "a backward has gradients"
         weights = {
-            name: parameter.detach() - LEARNING_RATE * right.gradients[name]
+            name: parameter.detach() - LEARNING_RATE * right.gradients.get(name, torch.zeros_like(parameter))
             for name, parameter in subject.network.named_parameters()
         }
         return replace(right, weights=weights)
@@ -153,16 +153,5 @@ class Train(Step):
         weights = count_bytes(*subject.network.parameters())
         return 3 * weights + count_bytes(*subject.network.buffers(), subject.inputs, subject.target)
 
-    def answer(self, output: Tensors, loss: Tensor) -> Answer:
-        network = self.subject.network
-        return Answer.exactly(
-            output,
-            loss,
-            gradients=collect(network, gradients=True),
-            weights=collect(network, gradients=False),
-        )
-
-    def restore(self) -> None:
-        with torch.no_grad():
-            for parameter, initial in zip(self.subject.network.parameters(), self.initial, strict=True):
-                parameter.copy_(initial)
+    def answer(self, output: Nested, loss: Tensor) -> Answer:
+        return Answer.of(self.subject.network, output, loss, gradients=True, weights=True)

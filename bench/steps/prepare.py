@@ -15,10 +15,11 @@ from bench.record.case import Case
 from bench.record.observations import Preparation
 from bench.steps.compiling import CompileCounts, SilentEagerError
 from bench.steps.find_step import find_step
-from bench.steps.recheck import CALLS, last_answer, without_dropout
+from bench.steps.recheck import CALLS, drops, last_answer, without_dropout
+from bench.steps.standard import Standard
 from bench.steps.step import References, Step
-from bench.steps.subject import Fed, build, build_reference, find_model, find_tolerance
-from bench.steps.verify import Answer, Tensors, Tolerance, check, check_output, keep_worse
+from bench.steps.subject import Definition, Fed, build
+from bench.steps.verify import Answer, Nested, check_output, keep_worse
 
 WARM_SLICE_SECONDS = 0.005
 """A warm-up slice is so long: far above the clock's cost, and short enough for many of them within the limit."""
@@ -37,6 +38,8 @@ WARM_LIMIT_SECONDS = 0.3
 
 NOTHING_TO_COUNT = "none of its operators is a product, a convolution or attention: no formula counts an operation"
 
+DROPS = "dropout is on while it is timed, and off while its answer is verified"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -45,13 +48,13 @@ class Prepared:
     Attributes:
         step: runs it.
         right: what the last iteration of a slice must answer; see `recheck`.
-        tolerance: how far it may be off.
+        standard: how far it may be off.
         preparation: what making it ready showed.
     """
 
     step: Step
     right: Answer
-    tolerance: Tolerance
+    standard: Standard
     preparation: Preparation
 
     def recheck(self) -> dict[str, float]:
@@ -60,16 +63,18 @@ class Prepared:
         Raises:
             WrongResultError: if it is wrong.
         """
-        return check(last_answer(self.step), self.right, self.tolerance, steps=CALLS)
+        return self.standard.check_last(last_answer(self.step), self.right, CALLS)
 
 
 def prepare(  # noqa: PLR0913  everything that makes a case
     case: Case,
+    model: Definition,
     device: torch.device,
     clock: Clock,
     clock_seconds: float,
     feeds: tuple[Fed, Fed],
     right: References,
+    standard: Standard,
     *,
     seed: int,
     warm: bool,
@@ -80,11 +85,13 @@ def prepare(  # noqa: PLR0913  everything that makes a case
 
     Args:
         case: what to prepare.
+        model: its model's definition.
         device: where.
         clock: its clock.
         clock_seconds: what one pair of its reads costs.
         feeds: what the network is fed and what its loss compares with, twice, on the CPU.
         right: the reference's answers to both.
+        standard: how far the case's may be off.
         seed: of the weights.
         warm: whether to warm up; a quick pass does not.
         counted: whether to count operations and bytes, which are the same in every launch, and to verify the last
@@ -97,7 +104,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     """
     begin = perf_counter()
     held = allocated_bytes(device) if counted else None
-    model, step_class = find_model(case.model), find_step(case.step)
+    step_class = find_step(case.step)
     step = step_class(build(case, model, device, feeds, seed=seed, compiled=True), clock)
     before = CompileCounts.now()
     with without_dropout(step.subject.network):
@@ -109,13 +116,12 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     if case.compiled and counts.graphs == 0:
         raise SilentEagerError("torch.compile compiled no graph for this case: it ran eagerly")
     verify_begin = perf_counter()
-    tolerance = find_tolerance(model, case)
-    errors = {} if right.first is None or answer is None else check(answer, right.first, tolerance)
+    errors = {} if right.first is None or answer is None else standard.check_first(answer, right.first)
     warm_begin = perf_counter()
     estimate, settled = warm_up(step, settled_within) if warm else (second_seconds, False)
     warm_end = perf_counter()
     if counted:  # where no slices follow, whose last answer would be verified
-        errors = keep_worse(errors, check(last_answer(step), right.last, tolerance, steps=CALLS))
+        errors = keep_worse(errors, standard.check_last(last_answer(step), right.last, CALLS))
     verify_end = perf_counter()
     flops = minimal = peak = why_no_flops = why_no_peak = None
     if counted:
@@ -127,7 +133,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     return Prepared(
         step=step,
         right=right.last,
-        tolerance=tolerance,
+        standard=standard,
         preparation=Preparation(
             first_call_seconds=first_seconds,
             compile_seconds=max(0.0, first_seconds - second_seconds) if case.compiled else None,
@@ -146,38 +152,17 @@ def prepare(  # noqa: PLR0913  everything that makes a case
             minimal_bytes=minimal or None,
             peak_bytes=peak,
             peak_bytes_reason=why_no_peak,
+            remarks=_remarks(step) if counted else (),
         ),
     )
 
 
-def compute_references(case: Case, feeds: tuple[Fed, Fed], *, seed: int, first: bool = True) -> References:
-    """Return the right answers of a case; they are the same for every device, dtype and compile mode.
-
-    The two answers come from two networks with inputs of their own, both alive: one that remembers an answer would
-    give it again.
-
-    Args:
-        case: whose answers.
-        feeds: what the network is fed, twice.
-        seed: of the weights.
-        first: whether the answer to the first feed is asked for, too.
-    """
-    step, (first_feed, second_feed) = find_step(case.step), feeds
-    begun = build_reference(case, (first_feed, second_feed), seed=seed) if first or step.moves_weights else None
-    goes_on = build_reference(case, (second_feed, first_feed), seed=seed)
-    answer = None
-    if begun is not None:
-        with without_dropout(begun.network):
-            answer = step.reference(begun)
-    if answer is not None and answer.weights is not None:
-        with torch.no_grad():
-            for name, parameter in goes_on.network.named_parameters():
-                parameter.copy_(answer.weights[name])
-    with without_dropout(goes_on.network):
-        return References(first=answer, last=step.reference(goes_on))
+def _remarks(step: Step) -> tuple[str, ...]:
+    remarks = step.subject.remarks
+    return (*remarks, DROPS) if drops(step.subject.network) else remarks
 
 
-def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Tensors, Tensor], float]:
+def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Nested, Tensor], float]:
     begin = clock()
     result = step.iterate()
     return result, clock() - begin

@@ -14,20 +14,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import cast
 
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from bench.steps.step import Step
-from bench.steps.subject import Subject
-from bench.steps.verify import Answer, Tensors, check_output
+from bench.steps.subject import Subject, map_tensors
+from bench.steps.verify import Answer, Nested, check_output
 
 ITERATIONS = 1
 """Timed iterations of that slice; one that is not timed goes before them, as in any slice."""
 
 DROPPING_INSIDE = (nn.RNNBase, nn.MultiheadAttention)
 """These layers drop by a number of their own, and not by a layer inside them."""
+
+DROPPING_BY_NAME = ("dropout", "droppath", "dropblock", "stochasticdepth")
+"""torchvision and timm call layers of their own so, which leave out whole branches at random."""
 
 CALLS = 1 + ITERATIONS
 """Calls of the network in it: after so many steps of training the weights are compared."""
@@ -37,12 +39,12 @@ class _Watched:
     """Stands for a subject's call and loss during one slice, and keeps a copy of what the last of them answered."""
 
     def __init__(self, subject: Subject) -> None:
-        self.output: Tensors | None = None
+        self.output: Nested | None = None
         self.loss: Tensor | None = None
         self._subject = subject
         self._calls = 0
 
-    def answer(self, inputs: Tensors) -> Tensors:
+    def answer(self, inputs: Nested) -> Nested:
         self._calls += 1
         if self._calls < CALLS:
             return self._subject.call(inputs)
@@ -52,7 +54,7 @@ class _Watched:
         self.output = _copy(output)
         return output
 
-    def compare(self, output: Tensors, target: Tensors) -> Tensor:
+    def compare(self, output: Nested, target: Nested) -> Tensor:
         loss = self._subject.loss(output, target)
         if self._calls == CALLS:
             self.loss = loss.detach().clone()
@@ -73,7 +75,7 @@ def last_answer(step: Step) -> Answer:
     try:
         with without_dropout(subject.network):
             step.timed(ITERATIONS)
-        output = cast("Tensors", watched.output)
+        output = watched.output
         loss = watched.loss if watched.loss is not None else subject.loss(output, subject.target)
         return step.answer(output, loss)
     finally:
@@ -88,7 +90,7 @@ def without_dropout(network: nn.Module) -> Iterator[None]:
 
     A layer that drops inside keeps its mode, in which alone some can compute gradients, and drops nothing.
     """
-    layers = [module for module in network.modules() if isinstance(module, _DropoutNd) and module.training]
+    layers = [module for module in network.modules() if _drops(module) and module.training]
     inside = [(module, module.dropout) for module in network.modules() if isinstance(module, DROPPING_INSIDE)]
     for layer in layers:
         layer.training = False
@@ -103,5 +105,21 @@ def without_dropout(network: nn.Module) -> Iterator[None]:
             module.dropout = dropout
 
 
-def _copy(output: Tensors) -> Tensors:
-    return tuple(tensor.detach().clone() for tensor in output) if isinstance(output, tuple) else output.detach().clone()
+def drops(network: nn.Module) -> bool:
+    """Whether a network drops at random in the mode in which it is."""
+    return any(
+        module.training and (_drops(module) or (isinstance(module, DROPPING_INSIDE) and module.dropout > 0))
+        for module in network.modules()
+    )
+
+
+def _drops(module: nn.Module) -> bool:
+    """Whether a layer is there to be random in training, by its kind or by how the zoos call their own."""
+    if isinstance(module, _DropoutNd | nn.RReLU):
+        return True
+    name = type(module).__name__.lower()
+    return any(word in name for word in DROPPING_BY_NAME) and next(module.parameters(), None) is None
+
+
+def _copy(output: Nested) -> Nested:
+    return map_tensors(lambda tensor: tensor.detach().clone(), output)

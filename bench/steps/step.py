@@ -8,18 +8,19 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from bench.devices.clock import Clock
 from bench.steps.flops import count_flops
 from bench.steps.subject import Subject
-from bench.steps.verify import Answer, Tensors, list_tensors
+from bench.steps.verify import Answer, Nested, list_tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class References:
-    """What is right, in float64.
+    """What is right, in float64, or in float32 where a network cannot compute in that.
 
     Attributes:
         first: of the first iteration, on the first of two feeds; None if nobody asks for it.
@@ -38,21 +39,27 @@ class Step(ABC):
     Attributes:
         queued: whether an accelerator is given an iteration before the one before it has ended; only then do the
             rate of many iterations and the latency of one differ.
-        moves_weights: whether an iteration begins from what the one before it left.
+        moves_weights: whether an iteration begins from the weights that the one before it left.
+        trains: whether the network is in training mode, in which a BatchNorm normalises by the batch and dropout drops;
+            otherwise it is as it answers in use.
         clock_pairs_per_iteration: pairs of clock reads in each iteration; 0 where one pair stands around all of them.
     """
 
     queued: ClassVar[bool] = True
     moves_weights: ClassVar[bool] = False
+    trains: ClassVar[bool] = True
     clock_pairs_per_iteration: ClassVar[int] = 0
 
     def __init__(self, subject: Subject, clock: Clock) -> None:
         self.subject = subject
         self.clock = clock
         self._turn = 0
+        subject.network.train(self.trains)
+        named = subject.network.named_parameters() if self.moves_weights else ()
+        self._initial = {name: tensor.detach().clone() for name, tensor in (*named, *subject.network.named_buffers())}
 
     @abstractmethod
-    def iterate(self) -> tuple[Tensors, Tensor]:
+    def iterate(self) -> tuple[Nested, Tensor]:
         """Run one whole iteration; return output and loss, still on the device."""
 
     @abstractmethod
@@ -72,12 +79,19 @@ class Step(ABC):
     def reference(subject: Subject) -> Answer:
         """Return the right answer of one iteration, written out by hand, on what is in place; it is in float64."""
 
-    def restore(self) -> None:  # noqa: B027  most steps change nothing
-        """Undo what iterations changed, so that the next one computes what the first did."""
+    def restore(self) -> None:
+        """Undo what iterations changed, weights and buffers, so that the next one computes what the first did."""
+        if not self._initial:
+            return
+        network = self.subject.network
+        now = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+        with torch.no_grad():
+            for name, initial in self._initial.items():
+                now[name].copy_(initial)
 
-    def answer(self, output: Tensors, loss: Tensor) -> Answer:
+    def answer(self, output: Nested, loss: Tensor) -> Answer:
         """Return what the latest iteration computed, given what `iterate` returned."""
-        return Answer.exactly(output, loss)
+        return Answer.of(self.subject.network, output, loss)
 
     @abstractmethod
     def isolated(self, watch: AbstractContextManager[object]) -> None:
@@ -96,7 +110,7 @@ class Step(ABC):
         return count_flops(self.isolated)
 
 
-def count_bytes(*values: Tensors) -> int:
+def count_bytes(*values: Nested) -> int:
     """Return the bytes that tensors' elements take."""
     return sum(tensor.numel() * tensor.element_size() for value in values for tensor in list_tensors(value))
 

@@ -1,31 +1,25 @@
-"""A network on its device with what it is fed, and the only door to `models`.
-
-`models` is imported when it is first asked for: by then the process knows what it was like before.
-With ``--against``, the workers of today's bench import the `models` of an old commit. A `Model` of the first one has
-``summary``, ``build`` and ``loss``; whatever came later is absent there, and gets its default in this file.
-"""
+"""A network on its device with what it is fed: what a step iterates over."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from bench.devices.dtypes import TORCH_DTYPES, Dtype
-from bench.record.case import Case, unknown
+from bench.record.case import Case
 from bench.steps.compiling import compile_network
-from bench.steps.verify import Tensors, Tolerance, derive_tolerance, list_tensors
+from bench.steps.verify import Nested, Tolerance, derive_tolerance, list_tensors
 
-if TYPE_CHECKING:
-    from models import Model
+Answered = TypeVar("Answered")
 
-Answered = TypeVar("Answered", Tensor, Tensors)
-
-Fed = tuple[Tensors, Tensors]
+Fed = tuple[Nested, Nested]
 """What a network is fed, and what its loss compares its output with; on the CPU, floating numbers in float32."""
 
 Feed = Callable[[int, int, Path | None], Fed]
@@ -36,32 +30,38 @@ class UnknownNameError(LookupError):
     """This process has no such model or step; the message lists those that it has."""
 
 
-def list_models() -> list[str]:
-    """Return the names of the models that this process can build."""
-    return list(_registry())
+Loss = Callable[[Nested, Nested], Tensor]
+"""(a network's output, what it is compared with) -> scalar."""
 
 
-def _registry() -> Mapping[str, Model]:
-    from models import MODELS
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """How a model's network, its inputs and its loss are made, wherever the model comes from.
 
-    return MODELS
-
-
-def find_model(name: str) -> Model:
-    """Return a model by its name.
-
-    Raises:
-        UnknownNameError: if there is none.
+    Attributes:
+        build: makes the network with fresh weights on the CPU; seed torch before.
+        feed: makes what the network is fed, and what its loss compares with. Of the latter None stands for the inputs
+            themselves, which a loss of the user's own takes.
+        find_loss: of a network, and what a reader must know of it, if anything.
+        is_perceptron: whether the tolerance that is derived for a perceptron of three layers holds. Otherwise the
+            errors of eager in the same dtype say what rounding does here.
+        tolerance: (unit roundoff of the dtype that products are computed in, batch) -> how far an answer of a
+            perceptron may be off, by quantity; None for what is derived.
+        remarks: what a reader of its figures must know, each a sentence without its full stop.
     """
-    models = _registry()
-    if name not in models:
-        raise UnknownNameError(unknown("model", name, models))
-    return models[name]
 
+    build: Callable[[], nn.Module]
+    feed: Feed
+    find_loss: Callable[[nn.Module], tuple[Loss, str | None]]
+    is_perceptron: bool = False
+    tolerance: Callable[[float, int], Mapping[str, float]] | None = None
+    remarks: tuple[str, ...] = ()
 
-def find_feed(model: Model) -> Feed:
-    """Return what makes a model's inputs; a `Model` without the field was fed images."""
-    return cast("Feed", getattr(model, "inputs", _images))
+    def find_tolerance(self, case: Case) -> Tolerance:
+        """Return how far the answer of a case of a perceptron may be off."""
+        dtype = TORCH_DTYPES[case.dtype]
+        derived = derive_tolerance(dtype, case.batch)
+        return derived if self.tolerance is None else replace(derived, **self.tolerance(dtype.roundoff, case.batch))
 
 
 def feed_twice(feed: Feed, batch: int, seed: int, data_root: Path | None) -> tuple[Fed, Fed]:
@@ -75,53 +75,43 @@ def feed_twice(feed: Feed, batch: int, seed: int, data_root: Path | None) -> tup
         both = feed(2 * batch, seed, data_root)
     except Exception:  # noqa: BLE001  what is fed may know one size only, whatever it raises at another
         both = None
-    if both is not None and all(_is_batched(tensor, 2 * batch) for part in both for tensor in list_tensors(part)):
-        first, second = (
-            cast("Fed", tuple(_slice(part, half) for part in both))
-            for half in (slice(0, batch), slice(batch, 2 * batch))
-        )
+    if both is not None and all(_is_batched(tensor, 2 * batch) for tensor in list_tensors(both)):
+        first, second = (_map_fed(partial(_take_rows, rows=rows), both) for rows in _halves(batch))
     else:
         first, second = feed(batch, seed, data_root), feed(batch, seed + 1, data_root)
     if _are_equal(first, second):  # the data begin again, or know no seed: the same in another order
-        second = cast("Fed", tuple(_roll(part) for part in first))
+        second = _map_fed(lambda tensor: tensor.roll(1, 0) if tensor.dim() else tensor, first)
     return first, second
+
+
+def _halves(batch: int) -> tuple[slice, slice]:
+    return slice(0, batch), slice(batch, 2 * batch)
+
+
+def _take_rows(tensor: Tensor, *, rows: slice) -> Tensor:
+    return tensor[rows]
+
+
+def _map_fed(change: Callable[[Tensor], Tensor], fed: Fed) -> Fed:
+    inputs, target = (map_tensors(change, part) for part in fed)
+    return inputs, target
 
 
 def _are_equal(first: Fed, second: Fed) -> bool:
     """Whether a network is fed the same twice."""
-    pairs = zip(list_tensors(first[0]), list_tensors(second[0]), strict=True)
-    return all(torch.equal(mine, theirs) for mine, theirs in pairs)
-
-
-def _roll(tensors: Tensors) -> Tensors:
-    """Return tensors with the last of a batch put first; one without a batch as it is."""
-    if isinstance(tensors, tuple):
-        return tuple(tensor.roll(1, 0) if tensor.dim() else tensor for tensor in tensors)
-    return tensors.roll(1, 0) if tensors.dim() else tensors
+    mine, theirs = list_tensors(first[0]), list_tensors(second[0])
+    return len(mine) == len(theirs) and all(map(torch.equal, mine, theirs))
 
 
 def _is_batched(tensor: Tensor, batch: int) -> bool:
     return tensor.dim() > 0 and tensor.shape[0] == batch
 
 
-def _slice(tensors: Tensors, rows: slice) -> Tensors:
-    if isinstance(tensors, tuple):
-        return tuple(tensor[rows] for tensor in tensors)
-    return tensors[rows]
-
-
-def _images(batch: int, seed: int, data_root: Path | None) -> Fed:
-    from models.inputs import fashion_mnist, random_images
-
-    return random_images(batch, seed) if data_root is None else fashion_mnist(data_root, batch)
-
-
-def find_tolerance(model: Model, case: Case) -> Tolerance:
-    """Return how far the answer of a case may be off; a `Model` without the field leaves all of it to derivation."""
-    dtype = TORCH_DTYPES[case.dtype]
-    derived = derive_tolerance(dtype, case.batch)
-    own = getattr(model, "tolerance", None)
-    return derived if own is None else replace(derived, **own(dtype.roundoff, case.batch))
+def map_tensors(change: Callable[[Tensor], Tensor], nested: Nested) -> Nested:
+    """Return nested tensors with each of them changed, and all else as it is."""
+    if isinstance(nested, Tensor):
+        return change(nested)
+    return tree_map(lambda leaf: change(leaf) if isinstance(leaf, Tensor) else leaf, nested)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,19 +121,21 @@ class Subject:
     Attributes:
         network: the module that owns the weights.
         call: what is timed, of one argument, `inputs`: the module itself, its compiled form, either under autocast,
-            or a function that hands several tensors to it.
+            or a function that spreads a tuple or list of arguments, or a dict of named ones.
         inputs: what it is fed, on the device, floating numbers in the storage dtype: images (B, 1, 28, 28).
-        target: what the loss compares with, likewise: labels (B,), int64.
+        target: what the loss compares with, likewise: labels (B,), int64. A loss of the user's own takes the inputs.
         loss: of the output and the target.
+        remarks: what a reader of its figures must know.
         feeds: two of them, on the CPU, which take turns in the memory of `inputs` and `target`; see `take`.
         device: where all of it is.
     """
 
     network: nn.Module
-    call: Callable[[Tensors], Tensors]
-    inputs: Tensors
-    target: Tensors
-    loss: Callable[[Tensors, Tensors], Tensor]
+    call: Callable[[Nested], Nested]
+    inputs: Nested
+    target: Nested
+    loss: Loss
+    remarks: tuple[str, ...]
     feeds: tuple[Fed, Fed]
     device: torch.device
 
@@ -155,71 +147,72 @@ class Subject:
 
 
 def build(
-    case: Case, model: Model, device: torch.device, feeds: tuple[Fed, Fed], *, seed: int, compiled: bool
+    case: Case, model: Definition, device: torch.device, feeds: tuple[Fed, Fed], *, seed: int, compiled: bool
 ) -> Subject:
     """Return the subject of a case.
 
     Args:
         case: what to build.
-        model: its entry in the registry.
+        model: its definition.
         device: where.
         feeds: what the network is fed, and what its loss compares with, twice, on the CPU; the first is in place.
         seed: of the weights: the same for every case, so that all compute the same function.
         compiled: whether to honour the case's compile mode; an eager twin serves to count operations.
     """
     dtype = TORCH_DTYPES[case.dtype]
-    first, second = (tuple(_place(part, torch.device("cpu"), dtype) for part in fed) for fed in feeds)
-    inputs, target = first
+    cpu = torch.device("cpu")
+    first, second = (_map_fed(partial(_place, device=cpu, dtype=dtype), fed) for fed in feeds)
     torch.manual_seed(seed)
     with torch.device("cpu"):  # whose random numbers the seed fixes
         network = model.build()
     network = network.to(device=device, dtype=dtype.storage)
-    call: Callable[..., Tensors] = network
+    call: Callable[..., Nested] = network
     if compiled and case.compiled:
         call = compile_network(network, case.compile)
     if dtype.amp:
         call = _under_autocast(call, device, dtype)
+    inputs, target = _map_fed(partial(_place, device=device, dtype=dtype, copy=True), first)
+    loss, remark = model.find_loss(network)
     return Subject(
         network=network,
-        call=call if isinstance(inputs, Tensor) else _spread(call),
-        inputs=_place(inputs, device, dtype, copy=True),
-        target=_place(target, device, dtype, copy=True),
-        loss=_under_autocast(model.loss, device, dtype) if dtype.amp else model.loss,
-        feeds=(cast("Fed", first), cast("Fed", second)),
+        call=_spread(call, inputs),
+        inputs=inputs,
+        target=inputs if target is None else target,
+        loss=_under_autocast(loss, device, dtype) if dtype.amp else loss,
+        remarks=model.remarks if remark is None else (*model.remarks, remark),
+        feeds=(first, second),
         device=device,
     )
 
 
-def build_reference(case: Case, feeds: tuple[Fed, Fed], *, seed: int) -> Subject:
-    """Return the subject that says what is right: the case's network in float64, eager, on the CPU."""
-    exact = replace(case, device="cpu", dtype="float64", compile="off")
-    return build(exact, find_model(case.model), torch.device("cpu"), feeds, seed=seed, compiled=False)
+def build_reference(
+    case: Case, model: Definition, feeds: tuple[Fed, Fed], *, seed: int, dtype: str = "float64"
+) -> Subject:
+    """Return the subject that says what is right: the case's network, eager, on the CPU, in float64 if it can."""
+    exact = replace(case, device="cpu", dtype=dtype, compile="off")
+    return build(exact, model, torch.device("cpu"), feeds, seed=seed, compiled=False)
 
 
-def _spread(call: Callable[..., Tensors]) -> Callable[[Tensors], Tensors]:
-    """Return a function of one tuple; a network of one tensor is called without it, and pays nothing for it."""
-
-    def spread(inputs: Tensors) -> Tensors:
-        return call(*inputs)
-
-    return spread
-
-
-def _place(tensors: Tensors, device: torch.device, dtype: Dtype, *, copy: bool = False) -> Tensors:
-    """Return tensors on the device, floating numbers in the storage dtype, in memory of their own if `copy`."""
-    if isinstance(tensors, tuple):
-        return tuple(_place_one(tensor, device, dtype, copy=copy) for tensor in tensors)
-    return _place_one(tensors, device, dtype, copy=copy)
+def _spread(call: Callable[..., Nested], inputs: Nested) -> Callable[[Nested], Nested]:
+    """Return a function of all inputs; a network of one tensor is called without it, and pays nothing for it."""
+    match inputs:
+        case tuple() | list():
+            return lambda arguments: call(*arguments)
+        case dict():
+            return lambda arguments: call(**arguments)
+        case _:
+            return call
 
 
-def _place_one(tensor: Tensor, device: torch.device, dtype: Dtype, *, copy: bool) -> Tensor:
+def _place(tensor: Tensor, *, device: torch.device, dtype: Dtype, copy: bool = False) -> Tensor:
+    """Return a tensor on the device, floating numbers in the storage dtype, in memory of its own if `copy`."""
     storage = dtype.storage if tensor.is_floating_point() else tensor.dtype
     return tensor.to(device=device, dtype=storage, copy=copy)
 
 
 def _under_autocast(call: Callable[..., Answered], device: torch.device, dtype: Dtype) -> Callable[..., Answered]:
-    def cast(*arguments: Tensors) -> Answered:
+    def cast(*arguments: Any, **named: Any) -> Answered:
         with torch.autocast(device.type, dtype=dtype.compute):
-            return call(*arguments)
+            return call(*arguments, **named)
 
     return cast

@@ -1,7 +1,7 @@
 """Is the answer right? Every case is held against float64 eager on the CPU before it is timed.
 
 The reference is the same network with the same weights in float64. What follows is derived for a perceptron of three
-layers; a model whose rounding is another's says so in its `tolerance`.
+layers; `own_error` says how far the answer of any other network may be off.
 With unit roundoff u of the dtype that the products are computed in:
 
 - Output (logits), loss. Every layer rounds its weights and its activations once, each a random relative error of
@@ -24,16 +24,18 @@ A wrong answer (a missing layer, a transposed weight, garbage memory) is off by 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from bench.devices.dtypes import Dtype
 
-Tensors = Tensor | tuple[Tensor, ...]
-"""A network takes one tensor or several, and answers one or several."""
+Nested = Any
+"""A network takes a tensor, or tensors in tuples, lists and dicts, and answers alike; what else is in them is left."""
 
 OUTPUT = "logits"
 """The record names a network's output so, because the first networks here answer with logits and files say it."""
@@ -65,36 +67,49 @@ class Answer:
     Attributes:
         output: what the network answered: the logits (B, 10) alone.
         loss: scalar.
-        gradients: by parameter name, each of its parameter's shape.
+        gradients: by parameter name, each of its parameter's shape; a parameter that was not used has none.
         weights: by parameter name, after the optimiser's step.
+        buffers: by name, such as the running means of a BatchNorm; empty where the network has none.
     """
 
     output: tuple[Tensor, ...]
     loss: Tensor
     gradients: Mapping[str, Tensor] | None = None
     weights: Mapping[str, Tensor] | None = None
+    buffers: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def exactly(
-        cls,
-        output: Tensors,
-        loss: Tensor,
-        *,
-        gradients: Mapping[str, Tensor] | None = None,
-        weights: Mapping[str, Tensor] | None = None,
+    def of(
+        cls, network: nn.Module, output: Nested, loss: Tensor, *, gradients: bool = False, weights: bool = False
     ) -> Answer:
-        """Return an answer that holds copies in float64 on the CPU of an output and a loss on the device."""
-        copies = tuple(exact(tensor) for tensor in list_tensors(output))
-        return cls(output=copies, loss=exact(loss), gradients=gradients, weights=weights)
+        """Return an answer that holds copies in float64 on the CPU.
+
+        Args:
+            network: whose state is copied: always its buffers.
+            output: on the device.
+            loss: on the device.
+            gradients: whether to copy them, too.
+            weights: likewise.
+        """
+        return cls(
+            output=tuple(exact(tensor) for tensor in list_tensors(output)),
+            loss=exact(loss),
+            gradients=collect_gradients(network) if gradients else None,
+            weights={name: exact(weight) for name, weight in network.named_parameters()} if weights else None,
+            buffers={name: exact(buffer) for name, buffer in network.named_buffers()},
+        )
 
 
-def check_output(output: Tensors, device: torch.device) -> None:
-    """Do nothing if an output is a plain tensor on the device, or a tuple of such.
+def check_output(output: Nested, device: torch.device) -> None:
+    """Do nothing if an output holds plain tensors on the device, one at least.
 
     Raises:
-        WrongResultError: if it is something else, which may not have computed yet what it stands for.
+        WrongResultError: if it holds something else, which may not have computed yet what it stands for.
     """
-    for tensor in list_tensors(output):
+    tensors = list_tensors(output)
+    if not tensors:
+        raise WrongResultError(f"{OUTPUT}: {type(output).__qualname__} without a tensor that can be compared")
+    for tensor in tensors:
         kind = type(tensor)
         if kind is not Tensor:
             raise WrongResultError(f"{OUTPUT}: {kind.__module__}.{kind.__qualname__} instead of a plain torch.Tensor")
@@ -102,29 +117,24 @@ def check_output(output: Tensors, device: torch.device) -> None:
             raise WrongResultError(f"{OUTPUT}: on {tensor.device} instead of {device}")
 
 
-def list_tensors(tensors: Tensors) -> tuple[Tensor, ...]:
-    """Return one tensor, or several, as several."""
-    return tensors if isinstance(tensors, tuple) else (tensors,)
+def list_tensors(nested: Nested) -> tuple[Tensor, ...]:
+    """Return the tensors in tuples, lists and dicts, in order."""
+    if isinstance(nested, Tensor):
+        return (nested,)
+    return tuple(leaf for leaf in tree_leaves(nested) if isinstance(leaf, Tensor))
 
 
 def exact(tensor: Tensor) -> Tensor:
-    """Return a copy as float64 on the CPU."""
-    return tensor.detach().to("cpu").to(torch.float64).clone()
+    """Return a copy on the CPU: floating numbers as float64, complex ones as pairs of them, whole ones as they are."""
+    plain = torch.view_as_real(tensor.detach().resolve_conj()) if tensor.is_complex() else tensor.detach()
+    copy = plain.to("cpu", copy=True)
+    return copy.to(torch.float64) if copy.is_floating_point() else copy
 
 
-def collect(network: nn.Module, *, gradients: bool) -> dict[str, Tensor]:
-    """Return the parameters, or their gradients, by name, as float64 on the CPU.
-
-    Raises:
-        WrongResultError: if a gradient is missing.
-    """
-    collected = {}
-    for name, parameter in network.named_parameters():
-        tensor = parameter.grad if gradients else parameter
-        if tensor is None:
-            raise WrongResultError(f"{name} has no gradient after backward")
-        collected[name] = exact(tensor)
-    return collected
+def collect_gradients(network: nn.Module) -> dict[str, Tensor]:
+    """Return the gradients by the name of their parameter, as float64 on the CPU; those that there are."""
+    named = network.named_parameters()
+    return {name: exact(parameter.grad) for name, parameter in named if parameter.grad is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,9 +224,23 @@ def _check_parameters(
     Raises:
         WrongResultError: if a parameter is missing or beyond its limit.
     """
-    if actual is None or actual.keys() != expected.keys():
-        raise WrongResultError(f"{quantity} other parameters than the reference")
+    check_names(quantity, actual, expected)
+    assert actual is not None, "its names were compared"
     return max(relative_error(f"{quantity} {name}", actual[name], expected[name], limits[name]) for name in expected)
+
+
+def check_names(quantity: str, actual: Mapping[str, Tensor] | None, expected: Mapping[str, Tensor]) -> None:
+    """Do nothing if both hold the same names.
+
+    Raises:
+        WrongResultError: naming one that only one of them has.
+    """
+    if actual is None:
+        raise WrongResultError(f"{quantity} nothing, where the reference has some")
+    if missing := [name for name in expected if name not in actual]:
+        raise WrongResultError(f"{quantity} {missing[0]}: none, where the reference has some")
+    if surplus := [name for name in actual if name not in expected]:
+        raise WrongResultError(f"{quantity} {surplus[0]}: some, where the reference has none")
 
 
 def _ratio(part: Tensor, whole: Tensor) -> float:
@@ -233,6 +257,7 @@ def relative_error(quantity: str, actual: Tensor, expected: Tensor, tolerance: f
     """
     if actual.shape != expected.shape:
         raise WrongResultError(f"{quantity}: shape {tuple(actual.shape)} instead of {tuple(expected.shape)}")
+    actual, expected = actual.double(), expected.double()
     scale = float(expected.norm())
     error = float((actual - expected).norm()) / scale if scale > 0 else float(actual.norm())
     if not error <= tolerance:  # also true for NaN

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,44 +33,55 @@ from bench.protocol import (
     Request,
     TellFacts,
     TellFootprint,
+    TellModel,
     TimeSlice,
     Verify,
     decode_request,
     encode_reply,
 )
 from bench.record.run import Outcome
+from bench.steps.imported import ImportedError
 from bench.steps.support import SkipError
 from bench.steps.verify import WrongResultError
 from bench.worker.worker import Worker
 
+ENGINE = Path(os.path.realpath(__file__)).parents[1]
+"""The engine's own code is in no place that is named, even where it lies in the project."""
 
-def failure_of(error: BaseException) -> Failure:
-    """Return the outcome and the one-line reason that an exception stands for."""
+MODELS = "models"
+
+
+def failure_of(error: BaseException, folders: Sequence[Path] = ()) -> Failure:
+    """Return the outcome and the one-line reason that an exception stands for.
+
+    Args:
+        error: what was raised.
+        folders: whose code is timed: the reason says where in it.
+    """
     if isinstance(error, SkipError | UnknownDeviceError):
         return Failure(outcome=Outcome.SKIPPED, reason=str(error))
     if isinstance(error, WrongResultError):
         return Failure(outcome=Outcome.WRONG_RESULT, reason=str(error))
     outcome = Outcome.OUT_OF_MEMORY if is_out_of_memory(error) else Outcome.FAILED
-    place = find_place(error)
+    place = None if isinstance(error, ImportedError) else find_place(error, folders)
     return Failure(outcome=outcome, reason=first_line(error) + (f" ({place})" if place else ""))
 
 
-def find_place(error: BaseException) -> str | None:
-    """Return file and line of the model's code that an exception comes from; None if it comes from elsewhere."""
-    own = getattr(sys.modules.get("models"), "__file__", None)
-    if own is None:
-        return None
-    folder = str(Path(os.path.realpath(own)).parent)
+def find_place(error: BaseException, folders: Sequence[Path]) -> str | None:
+    """Return file and line of the timed code that an exception comes from; None if it comes from elsewhere."""
+    real = [Path(os.path.realpath(folder)) for folder in folders]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        file = os.path.realpath(frame.filename)
-        if file.startswith(folder + os.sep):
-            return f"models/{os.path.relpath(file, folder)}:{frame.lineno}"
+        file = Path(os.path.realpath(frame.filename))
+        for folder in real:
+            if file.is_relative_to(folder) and not file.is_relative_to(ENGINE):
+                return f"{file.relative_to(folder.parent if folder.name == MODELS else folder)}:{frame.lineno}"
     return None
 
 
 def serve(channel: socket.socket) -> None:
     """Answer requests until the other side closes its end or says exit."""
     worker: Worker | None = None
+    own = os.getpid()
     with channel.makefile("rwb") as stream:
         for line in stream:
             try:
@@ -82,13 +94,17 @@ def serve(channel: socket.socket) -> None:
                     reply = Done()
                 else:
                     reply = answer(worker, request)
+            except SystemExit as error:
+                reply = Failure(outcome=Outcome.FAILED, reason=f"the model's code called sys.exit({error.code!r})")
             except Exception as error:  # noqa: BLE001  whatever a case raises is that case's outcome
-                reply = failure_of(error)
+                reply = failure_of(error, () if worker is None else worker.folders)
+            if os.getpid() != own:  # the model's code forked, and its child came back from the call as well
+                os._exit(0)
             stream.write(encode_reply(reply))
             stream.flush()
 
 
-def answer(worker: Worker | None, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911  one for each request
+def answer(worker: Worker | None, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911, PLR0912  one for each request
     """Have a worker carry out a request and return its reply."""
     if worker is None:
         raise RuntimeError(f"{WORDS[type(request)]!r} was asked before a device was opened")
@@ -111,6 +127,8 @@ def answer(worker: Worker | None, request: Request[Any]) -> Reply:  # noqa: C901
             return worker.count(request)
         case ListModels():
             return worker.list_models()
+        case TellModel():
+            return worker.tell_model(request)
         case TellFacts():
             return worker.tell_facts()
         case TellFootprint():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import sys
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -13,10 +13,12 @@ from bench.devices.backend import load, release_memory
 from bench.devices.ceilings import ceilings
 from bench.devices.clock import clock, clock_cost, slowed
 from bench.devices.description import torch_facts
+from bench.devices.dtypes import TORCH_DTYPES
 from bench.devices.events import EventClock, event_maker
 from bench.devices.memory import allocated_bytes, peak_bytes
 from bench.devices.nvidia import throttled
 from bench.devices.yardstick import Yardstick
+from bench.host.code import digest_file
 from bench.host.lifetime import limit_memory
 from bench.host.steadiness import disturbance, no_gc
 from bench.protocol import (
@@ -30,6 +32,7 @@ from bench.protocol import (
     Open,
     Prepare,
     Probe,
+    TellModel,
     TimeSlice,
     Timing,
     Verified,
@@ -37,15 +40,21 @@ from bench.protocol import (
     YardstickRead,
 )
 from bench.record.case import Case, Group
+from bench.record.conditions import Scalar
 from bench.record.observations import Preparation
 from bench.record.run import CeilingsFound
+from bench.record.spec import read_spec
+from bench.steps.catalogue import Catalogue
 from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
 from bench.steps.counts import compiled_counts, eager_counts
 from bench.steps.find_step import find_step
 from bench.steps.global_state import GlobalState, find_changes, find_outside
-from bench.steps.prepare import SETTLED_WITHIN, Prepared, compute_references, prepare
+from bench.steps.imported import Project
+from bench.steps.prepare import SETTLED_WITHIN, Prepared, prepare
+from bench.steps.references import Right, compute_eager, find_references
+from bench.steps.standard import DerivedStandard, MeasuredStandard, Standard
 from bench.steps.step import References, Step
-from bench.steps.subject import Fed, Feed, build, feed_twice, find_feed, find_model, list_models
+from bench.steps.subject import Definition, Fed, Feed, build, feed_twice
 from bench.steps.support import try_case
 
 
@@ -64,7 +73,12 @@ class Worker:
         self._gc_off = "no-gc" not in opening.left_out
         self._ready: dict[Case, Prepared] = {}
         self._fed: dict[tuple[Feed, int], tuple[Fed, Fed]] = {}
-        self._right: dict[Group, References] = {}
+        self._right: dict[Group, Right] = {}
+        self._eager: dict[tuple[Group, str], References] = {}
+        self._references = None if opening.references is None else Path(opening.references)
+        self._project = Project(folder=Path(opening.project).absolute(), src=opening.src, shape=opening.shape)
+        specs = {name: read_spec(name, text) for name, text in opening.models.items()}
+        self._catalogue = Catalogue(specs, self._project)
         self._yardstick: Yardstick | None = None
         self._began = GlobalState.now(self._device)  # nothing of `models` is imported yet
 
@@ -75,23 +89,41 @@ class Worker:
             allow_variants()
         if request.probe:
             try_case(case, self._device)
+        model = self._catalogue.find(case.model)
         feeds = self._feeds(case)
         if case.group not in self._right:
-            self._right[case.group] = compute_references(case, feeds, seed=self._seed, first=request.first)
+            self._right[case.group] = find_references(
+                case, model, feeds, seed=self._seed, first=request.first, folder=self._references
+            )
+        right = self._right[case.group]
         ready = prepare(
             case,
+            model,
             self._device,
             self._clock,
             self._clock_seconds,
             feeds,
-            self._right[case.group],
+            right.answers,
+            self._standard(case, model, feeds),
             seed=self._seed,
             warm=request.warm,
             counted=request.probe,
             settled_within=SETTLED_WITHIN if request.settled_within is None else request.settled_within,
         )
         self._ready[case] = ready
-        return ready.preparation
+        return replace(ready.preparation, remarks=(*ready.preparation.remarks, *right.remarks))
+
+    def _standard(self, case: Case, model: Definition, feeds: tuple[Fed, Fed]) -> Standard:
+        """Return how far a case's answers may be off; eager's errors are found once for all variants of a dtype."""
+        if model.is_perceptron:
+            return DerivedStandard(tolerance=model.find_tolerance(case))
+        dtype, eager = TORCH_DTYPES[case.dtype], replace(case, compile="off")
+        if case == eager:
+            return MeasuredStandard(dtype=dtype, eager=None)
+        key = case.group, case.dtype
+        if key not in self._eager:
+            self._eager[key] = compute_eager(eager, model, self._device, self._clock, feeds, seed=self._seed)
+        return MeasuredStandard(dtype=dtype, eager=self._eager[key])
 
     def probe(self, request: Probe) -> Done:
         """Try whether a case's dtype and compile mode work on this device at all."""
@@ -101,7 +133,7 @@ class Worker:
     def count(self, request: Count) -> Counted:
         """Return the exact counts of a case, made for this and dropped again."""
         case = request.case
-        model, step_class = find_model(case.model), find_step(case.step)
+        model, step_class = self._catalogue.find(case.model), find_step(case.step)
 
         def step(*, compiled: bool) -> Step:
             feeds = self._feeds(case)
@@ -168,9 +200,7 @@ class Worker:
     def tell_footprint(self) -> FootprintTold:
         """Return what the models' code left behind in this process so far."""
         now = GlobalState.now(self._device)
-        models = sys.modules.get("models")
-        own = getattr(models, "__file__", None)  # and not its path, which a model may lengthen
-        inside = [Path(__file__).parents[1], *([] if own is None else [Path(own).parent])]
+        inside = [Path(__file__).parents[1], *self._catalogue.folders]
         return FootprintTold(state=find_changes(self._began, now), outside=find_outside(self._began, now, inside))
 
     def read_yardstick(self) -> YardstickRead:
@@ -190,6 +220,7 @@ class Worker:
         """Forget every case that is ready, its compiled code and its memory."""
         self._ready.clear()
         self._right.clear()
+        self._eager.clear()
         if CompileCounts.now().graphs:
             torch.compiler.reset()
         gc.collect()
@@ -198,7 +229,21 @@ class Worker:
 
     def list_models(self) -> ModelsListed:
         """Return the models that this process can build."""
-        return ModelsListed(names=tuple(list_models()))
+        return ModelsListed(names=tuple(self._catalogue.names()))
+
+    def tell_model(self, request: TellModel) -> FactsTold:
+        """Return where a model that is not built in comes from."""
+        spec, file = self._catalogue.describe(request.name)
+        facts: dict[str, Scalar] = {"spec": spec.text}
+        if file is not None:
+            named = file.relative_to(self._project.folder) if file.is_relative_to(self._project.folder) else file
+            facts |= {"file": str(named), "digest": digest_file(file)}
+        return FactsTold(facts={f"model.{request.name}.{end}": value for end, value in facts.items()})
+
+    @property
+    def folders(self) -> list[Path]:
+        """Return the folders whose code is timed."""
+        return self._catalogue.folders
 
     def tell_facts(self) -> FactsTold:
         """Return what this process knows about torch and its device."""
@@ -206,7 +251,7 @@ class Worker:
 
     def _feeds(self, case: Case) -> tuple[Fed, Fed]:
         """Return what a case is fed, twice; variants, and models that are fed alike, share it."""
-        feed = find_feed(find_model(case.model))
+        feed = self._catalogue.find(case.model).feed
         key = (feed, case.batch)
         if key not in self._fed:
             self._fed[key] = feed_twice(feed, case.batch, self._seed, self._data_root)

@@ -37,6 +37,7 @@ from bench.protocol import (
     Start,
     TellFacts,
     TellFootprint,
+    TellModel,
     TimeSlice,
     Timing,
     Verified,
@@ -70,7 +71,21 @@ TIMING = Timing(
 )
 CEILING = Ceiling(device="cpu", launch=1, limit=Limit.COPIES, dtype=None, per_second=1e10, size=1 << 20, reason=None)
 EXCHANGES: list[tuple[Request[Any], Reply]] = [
-    (Open(device="cpu", seed=0, data_root=None, left_out=("no-gc",), memory_bytes=1 << 30), Done()),
+    (
+        Open(
+            device="cpu",
+            seed=0,
+            data_root=None,
+            left_out=("no-gc",),
+            memory_bytes=1 << 30,
+            models={"make": "net.py:make"},
+            project="/a",
+            src="src",
+            shape=(3, 8, 8),
+            references="/b",
+        ),
+        Done(),
+    ),
     (Prepare(case=CASE, warm=True, probe=False, settled_within=0.05), preparation()),
     (Probe(case=CASE), Done()),
     (TimeSlice(case=CASE, iterations=3, lead=1, slowdown=0.5, singles=2), TIMING),
@@ -81,6 +96,7 @@ EXCHANGES: list[tuple[Request[Any], Reply]] = [
     (Count(case=CASE), Counted(counts={"flops": 7})),
     (Count(case=CASE), Counted(counts={"aten::gru": 7}, flops_reason="no formula")),
     (ListModels(), ModelsListed(names=("mlp",))),
+    (TellModel(name="make"), FactsTold(facts={"model.make.spec": "net.py:make"})),
     (TellFacts(), FactsTold(facts={"torch.threads": 2, "torch.cuda": None, "steady": True, "name": "a"})),
     (Drop(), Done()),
     (Warm(compiled=True), Warmed(compile_seconds=0.5, may_fork=True, has_accelerator=False)),

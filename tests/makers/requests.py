@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bench.host.folders import ROOT
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Settings
-from bench.request import GateQuestion, Request, RunQuestion
+from bench.record.spec import parse_specs
+from bench.request import GateQuestion, Project, Request, RunQuestion
 
 RUN = RunQuestion(resume=False, retry=False)
 GATE = GateQuestion(
@@ -22,7 +24,9 @@ GATE = GateQuestion(
 def made_request(**changes: Any) -> Request:
     """Return a request for two cases on the CPU and random images, but for these fields."""
     fields: dict[str, Any] = {
-        "models": ("mlp",),
+        "models": parse_specs(("mlp",), ("mlp",)),
+        "project": Project(folder=ROOT, src=None, own=True),
+        "shape": None,
         "steps": ("forward",),
         "batches": (64,),
         "devices": ("cpu",),

@@ -52,7 +52,12 @@ def matrix(
 ) -> tuple[Case, ...]:
     """Return the cases of a small matrix of the model mlp."""
     return select(
-        models=("mlp",), steps=steps, batches=batches, devices=devices, dtypes=lambda _: dtypes, compiles=compiles
+        models=("mlp",),
+        steps=steps,
+        batches=lambda _: batches,
+        devices=devices,
+        dtypes=lambda _: dtypes,
+        compiles=compiles,
     )
 
 

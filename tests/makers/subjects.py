@@ -8,14 +8,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from bench.devices.clock import Clock
+from bench.devices.clock import Clock, clock
 from bench.record.case import Case
+from bench.steps.catalogue import define_built_in
 from bench.steps.find_step import STEPS
-from bench.steps.prepare import compute_references
+from bench.steps.prepare import Prepared, prepare
+from bench.steps.references import compute_references
+from bench.steps.standard import DerivedStandard
 from bench.steps.step import Step
-from bench.steps.subject import Fed, build, feed_twice
+from bench.steps.subject import Definition, Fed, build, feed_twice
 from bench.steps.verify import Answer
-from models import MODELS, Model, images
+from models import MODELS, images
 
 torch.set_num_threads(1)
 """These networks are tiny, and the tests may share their cores."""
@@ -34,7 +37,11 @@ def no_clock() -> float:
     return 0.0
 
 
-def broken_model(break_it: Callable[[nn.Module], None] | None) -> Model:
+PERCEPTRON = define_built_in(MODELS["mlp"])
+"""The tutorial's network."""
+
+
+def broken_model(break_it: Callable[[nn.Module], None] | None) -> Definition:
     """Return the tutorial's network with one thing wrong with it; its seed gives the same weights as ever."""
 
     def make() -> nn.Module:
@@ -43,7 +50,7 @@ def broken_model(break_it: Callable[[nn.Module], None] | None) -> Model:
             break_it(network)
         return network
 
-    return replace(MODELS["mlp"], build=make)
+    return replace(PERCEPTRON, build=make)
 
 
 def step_of(
@@ -62,9 +69,25 @@ def feeds_of(case: Case, *, seed: int = 0) -> tuple[Fed, Fed]:
 
 def right_of(case: Case, *, seed: int = 0) -> Answer:
     """Return the reference's answer to the first feed."""
-    first = compute_references(case, feeds_of(case, seed=seed), seed=seed).first
+    first = compute_references(case, PERCEPTRON, feeds_of(case, seed=seed), seed=seed).first
     assert first is not None
     return first
+
+
+def prepared_of(
+    case: Case,
+    model: Definition = PERCEPTRON,
+    *,
+    right_model: Definition | None = None,
+    warm: bool = False,
+    counted: bool = False,
+    first: bool = True,
+) -> Prepared:
+    """Return a case made ready on random images, held against the answers of the same network or of another one."""
+    feeds = feeds_of(case)
+    right = compute_references(case, right_model or model, feeds, seed=0, first=first)
+    standard = DerivedStandard(tolerance=model.find_tolerance(case))
+    return prepare(case, model, CPU, clock(CPU), 1e-9, feeds, right, standard, seed=0, warm=warm, counted=counted)
 
 
 def answer_of(step: Step) -> Answer:

@@ -41,7 +41,11 @@ def pytest_bench(*arguments: str, first: Sequence[str] = (), **variables: str) -
 def test_defaults_are_the_main_job(read: Read) -> None:
     """``pytest bench`` alone: one network, forward and backward, three batches, compile off and on."""
     request = read()
-    assert (request.models, request.steps, request.batches) == (("mlp",), ("forward", "backward"), (1, 64, 1024))
+    assert ([spec.text for spec in request.models], request.steps, request.batches) == (
+        ["mlp"],
+        ("forward", "backward"),
+        (1, 64, 1024),
+    )
     assert (request.devices, request.compiles) == (("auto",), ("off", "on"))
     assert request.dtypes_for("cpu") == ("float32", "bfloat16")
     assert request.dtypes_for("cuda") == ("float32", "bfloat16", "float16")

@@ -92,7 +92,7 @@ def test_select_is_the_product_with_the_dtypes_of_each_device() -> None:
     found = select(
         models=("mlp",),
         steps=("forward", "train"),
-        batches=(1, 2),
+        batches=lambda _: (1, 2),
         devices=("cpu", "cuda"),
         dtypes={"cpu": ("float32",), "cuda": ("float32", "float16")}.__getitem__,
         compiles=("off", "on"),

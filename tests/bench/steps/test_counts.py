@@ -14,8 +14,7 @@ from bench.steps.counts import compiled_counts, eager_counts
 from bench.steps.find_step import STEPS
 from bench.steps.step import Step, watch_saved
 from bench.steps.subject import build
-from models import MODELS
-from tests.makers.subjects import BATCH, case_of, feeds_of, step_of
+from tests.makers.subjects import BATCH, PERCEPTRON, case_of, feeds_of, step_of
 
 MATRIX_FLOPS = 2 * (784 * 512 + 512 * 512 + 512 * 10)
 """Of one image's forward: a multiplication and an addition for each weight."""
@@ -24,7 +23,7 @@ MATRIX_FLOPS = 2 * (784 * 512 + 512 * 512 + 512 * 10)
 def step(name: str, batch: int = 4, compile_: str = "off") -> Step:
     """Return a step of the tutorial's network."""
     case = Case(model="mlp", step=name, batch=batch, device="cpu", dtype="float32", compile=compile_)
-    subject = build(case, MODELS["mlp"], torch.device("cpu"), feeds_of(case), seed=0, compiled=case.compiled)
+    subject = build(case, PERCEPTRON, torch.device("cpu"), feeds_of(case), seed=0, compiled=case.compiled)
     return STEPS[name](subject, perf_counter)
 
 

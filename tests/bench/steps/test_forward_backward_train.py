@@ -109,7 +109,7 @@ def test_forward_runs_in_inference_mode() -> None:
     assert logits.is_inference()
     assert loss.is_inference()
     assert not torch.is_inference_mode_enabled()
-    assert real.network.training
+    assert not real.network.training
 
 
 def gradients(step: Step) -> list[Tensor | None]:

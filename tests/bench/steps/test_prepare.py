@@ -12,17 +12,26 @@ import pytest
 import torch
 from torch import nn
 
-from bench.devices.clock import clock
 from bench.devices.memory import NO_ALLOCATOR
 from bench.record.case import BUILTIN_STEPS, Case
 from bench.steps import prepare as prepare_module
 from bench.steps.compiling import CompileCounts, SilentEagerError
 from bench.steps.find_step import STEPS
 from bench.steps.forward_backward_train import Forward
-from bench.steps.prepare import NOTHING_TO_COUNT, WARM_LIMIT_SECONDS, Prepared, compute_references, prepare, warm_up
+from bench.steps.prepare import NOTHING_TO_COUNT, WARM_LIMIT_SECONDS, Prepared, warm_up
+from bench.steps.references import compute_references
 from bench.steps.support import SkipError, try_case
 from bench.steps.verify import WrongResultError
-from tests.makers.subjects import BATCH, CPU, broken_model, case_of, feeds_of, missing_relu
+from tests.makers.subjects import (
+    BATCH,
+    CPU,
+    PERCEPTRON,
+    broken_model,
+    case_of,
+    feeds_of,
+    missing_relu,
+    prepared_of,
+)
 
 
 @pytest.fixture
@@ -35,9 +44,7 @@ def fresh_compiler() -> Iterator[None]:
 
 def ready(case: Case, *, warm: bool = False) -> Prepared:
     """Return a case made ready on random images."""
-    data = feeds_of(case)
-    right = compute_references(case, data, seed=0)
-    return prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=warm, counted=True)
+    return prepared_of(case, warm=warm, counted=True)
 
 
 @pytest.mark.parametrize("step", BUILTIN_STEPS)
@@ -72,13 +79,9 @@ def test_warm_up_decides_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_wrong_answer_is_found_before_anything_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fast wrong answer is a wrong result, and has no time."""
-    case = case_of("backward")
-    data = feeds_of(case_of())
-    right = compute_references(case, data, seed=0)
-    monkeypatch.setattr("models.MODELS", {"mlp": broken_model(missing_relu)})
     monkeypatch.setattr(prepare_module, "warm_up", lambda *_: pytest.fail("timed"))
     with pytest.raises(WrongResultError, match="relative error"):
-        prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=True, counted=True)
+        prepared_of(case_of("backward"), broken_model(missing_relu), right_model=PERCEPTRON, warm=True)
 
 
 @pytest.mark.parametrize("step", ["forward", "backward"])
@@ -147,9 +150,9 @@ def test_processor_has_no_peak_memory_and_says_why() -> None:
 def test_right_answer_depends_on_model_step_batch_and_seed_only() -> None:
     """It is computed once for all variants of a group."""
     data = feeds_of(case_of())
-    first = compute_references(case_of(dtype="float32"), data, seed=0)
-    second = compute_references(case_of(dtype="bfloat16", compile_="on"), data, seed=0)
-    other = compute_references(case_of(), data, seed=1)
+    first = compute_references(case_of(dtype="float32"), PERCEPTRON, data, seed=0)
+    second = compute_references(case_of(dtype="bfloat16", compile_="on"), PERCEPTRON, data, seed=0)
+    other = compute_references(case_of(), PERCEPTRON, data, seed=1)
     assert torch.equal(first.last.output[0], second.last.output[0])
     assert not torch.equal(first.last.output[0], other.last.output[0])
     assert first.first is not None
@@ -161,7 +164,7 @@ class Pretended(Forward):
 
     def __init__(self, seconds: Callable[[float], float]) -> None:
         nothing = torch.zeros(1)
-        super().__init__(SimpleNamespace(inputs=nothing), lambda: 0.0)  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(inputs=nothing, network=nn.Identity()), lambda: 0.0)  # type: ignore[arg-type]
         self.now = 0.0
         self.seconds = seconds
 
@@ -268,10 +271,7 @@ def test_numbers_that_are_not_finite_are_a_skip(monkeypatch: pytest.MonkeyPatch)
 
 def test_operations_are_counted_only_when_asked() -> None:
     """They are the same in every launch, and an eager twin costs memory and time."""
-    case, data = case_of(), feeds_of(case_of())
-    right = compute_references(case, data, seed=0)
-    prepared = prepare(case, CPU, clock(CPU), 1e-9, data, right, seed=0, warm=False, counted=False)
-    assert prepared.preparation.flops is None
+    assert prepared_of(case_of()).preparation.flops is None
 
 
 def test_operations_that_are_not_counted_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,8 +295,8 @@ def test_nothing_was_compiled_where_the_compiler_was_never_loaded(monkeypatch: p
 def test_first_answer_is_verified_only_where_it_is_asked_for(step: str) -> None:
     """In a block of a gate the last one is enough, and a reference less is computed."""
     case = case_of(step)
-    right = compute_references(case, feeds_of(case), seed=0, first=False)
+    right = compute_references(case, PERCEPTRON, feeds_of(case), seed=0, first=False)
     assert (right.first is None) is (step != "train")
-    prepared = prepare(case, CPU, clock(CPU), 1e-9, feeds_of(case), right, seed=0, warm=False, counted=False)
+    prepared = prepared_of(case, first=False)
     assert bool(prepared.preparation.relative_errors) is (step == "train")
     assert prepared.recheck()["logits"] < 1e-5

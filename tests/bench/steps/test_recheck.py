@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.devices.clock import clock
 from bench.host.steadiness import no_gc
 from bench.record.case import BUILTIN_STEPS, DTYPES, Case
-from bench.steps.prepare import Prepared, compute_references, prepare
+from bench.steps.prepare import Prepared
 from bench.steps.recheck import last_answer, without_dropout
+from bench.steps.references import compute_references
 from bench.steps.subject import feed_twice
 from bench.steps.verify import WrongResultError
-from models import Model
-from tests.makers.subjects import CPU, broken_model, case_of, feeds_of, step_of
+from tests.makers.subjects import PERCEPTRON, broken_model, case_of, feeds_of, prepared_of, step_of
 
 
-def ready(case: Case, monkeypatch: pytest.MonkeyPatch, break_it: Callable[[nn.Module], None] | None = None) -> Prepared:
+def ready(case: Case, break_it: Callable[[nn.Module], None] | None = None) -> Prepared:
     """Return a case made ready, of a network with one thing wrong with it; the reference is of the right one."""
-    right = compute_references(case, feeds_of(case), seed=0)
-    monkeypatch.setattr("models.MODELS", {"mlp": broken_model(break_it)})
-    return prepare(case, CPU, clock(CPU), 1e-9, feeds_of(case), right, seed=0, warm=False, counted=False)
+    return prepared_of(case, broken_model(break_it), right_model=PERCEPTRON)
 
 
 def answering(change: Callable[[Tensor, int], Any]) -> Callable[[nn.Module], None]:
@@ -40,9 +38,9 @@ def answering(change: Callable[[Tensor, int], Any]) -> Callable[[nn.Module], Non
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", BUILTIN_STEPS)
-def test_right_network_is_right_after_its_slices(step: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_right_network_is_right_after_its_slices(step: str, dtype: str) -> None:
     """Whatever was timed before, training included: the slice begins from restored state."""
-    prepared = ready(case_of(step, dtype), monkeypatch)
+    prepared = ready(case_of(step, dtype))
     for _ in range(3):
         prepared.step.swap()
         prepared.step.timed(5)
@@ -58,16 +56,16 @@ WRONG_LATER: dict[str, Callable[[Tensor, int], Any]] = {
     "nothing while the collector is off": lambda output, _: output if gc.isenabled() else torch.zeros_like(output),
     "a parameter": lambda output, call: output if call < 10 else nn.Parameter(output.detach()),
     "another device": lambda output, call: output if call < 10 else output.to("meta"),
-    "no tensor": lambda output, call: output if call < 10 else {"logits": output},
+    "no tensor": lambda output, call: output if call < 10 else {"logits": output.tolist()},
 }
 
 
 @pytest.mark.parametrize("change", WRONG_LATER.values(), ids=WRONG_LATER)
 def test_answer_that_turns_wrong_later_is_wrong(
-    change: Callable[[Tensor, int], Any], monkeypatch: pytest.MonkeyPatch
+    change: Callable[[Tensor, int], Any],
 ) -> None:
     """The first call is right, and so would be a check before the slices."""
-    prepared = ready(case_of(), monkeypatch, answering(change))
+    prepared = ready(case_of(), answering(change))
     prepared.step.timed(20)
     with no_gc(), pytest.raises(WrongResultError, match="logits"):
         prepared.recheck()
@@ -77,10 +75,10 @@ class Lazy(Tensor):
     """Computes when it is read."""
 
 
-def test_tensor_of_a_class_of_its_own_is_wrong_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensor_of_a_class_of_its_own_is_wrong_by_name() -> None:
     """Nobody knows what it has computed when the clock is read; the first call shows it already."""
     with pytest.raises(WrongResultError, match=r"logits: .*Lazy instead of a plain torch.Tensor"):
-        ready(case_of(), monkeypatch, answering(lambda output, _: output.as_subclass(Lazy)))
+        ready(case_of(), answering(lambda output, _: output.as_subclass(Lazy)))
 
 
 KEYS: dict[str, Callable[[Tensor], object]] = {
@@ -91,7 +89,7 @@ KEYS: dict[str, Callable[[Tensor], object]] = {
 
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
-def test_remembered_answer_is_a_wrong_one(key: Callable[[Tensor], object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_answer_is_a_wrong_one(key: Callable[[Tensor], object]) -> None:
     """The other of two inputs lies in the same memory, and no version counter tells."""
     remembered: dict[object, Tensor] = {}
 
@@ -106,25 +104,24 @@ def test_remembered_answer_is_a_wrong_one(key: Callable[[Tensor], object], monke
 
         network.forward = forward
 
-    prepared = ready(case_of(), monkeypatch, remember)
+    prepared = ready(case_of(), remember)
     with pytest.raises(WrongResultError, match="logits: relative error"):
         prepared.recheck()
 
 
-def test_reference_of_a_network_that_remembers_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reference_of_a_network_that_remembers_is_right() -> None:
     """Head's reference is head's own network: it must not be given the first answer for the second input."""
-    right = compute_references(case_of(), feeds_of(case_of()), seed=0)
+    right = compute_references(case_of(), PERCEPTRON, feeds_of(case_of()), seed=0)
 
     def remember(network: nn.Module) -> None:
         forward, known = network.forward, {}
         network.forward = lambda inputs: known.setdefault(id(inputs), forward(inputs))
 
-    monkeypatch.setattr("models.MODELS", {"mlp": broken_model(remember)})
-    mine = compute_references(case_of(), feeds_of(case_of()), seed=0)
+    mine = compute_references(case_of(), broken_model(remember), feeds_of(case_of()), seed=0)
     assert torch.equal(mine.last.output[0], right.last.output[0])
 
 
-def test_answer_that_is_filled_in_later_is_copied_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_that_is_filled_in_later_is_copied_too_early() -> None:
     """A thread would do it after the clock was read."""
     later: list[Callable[[], object]] = []
 
@@ -135,13 +132,13 @@ def test_answer_that_is_filled_in_later_is_copied_too_early(monkeypatch: pytest.
         later.append(lambda: empty.copy_(output))
         return empty
 
-    prepared = ready(case_of(), monkeypatch, answering(postpone))
+    prepared = ready(case_of(), answering(postpone))
     with pytest.raises(WrongResultError, match="logits"):
         prepared.recheck()
     assert later
 
 
-def test_gradients_that_vanish_later_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gradients_that_vanish_later_are_wrong() -> None:
     """The output alone would not show it."""
 
     def vanish(network: nn.Module) -> None:
@@ -149,7 +146,7 @@ def test_gradients_that_vanish_later_are_wrong(monkeypatch: pytest.MonkeyPatch) 
         for parameter in network.parameters():
             parameter.register_hook(lambda gradient: gradient if next(calls) < 60 else torch.zeros_like(gradient))
 
-    prepared = ready(case_of("backward"), monkeypatch, vanish)
+    prepared = ready(case_of("backward"), vanish)
     prepared.step.timed(20)
     with pytest.raises(WrongResultError, match="gradients of"):
         prepared.recheck()
@@ -157,15 +154,15 @@ def test_gradients_that_vanish_later_are_wrong(monkeypatch: pytest.MonkeyPatch) 
 
 def test_weights_that_stay_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """After two steps of training they are somewhere else; the output of the second already is."""
-    prepared = ready(case_of("train"), monkeypatch)
+    prepared = ready(case_of("train"))
     monkeypatch.setattr(prepared.step, "optimizer", torch.optim.SGD(prepared.step.subject.network.parameters(), lr=0.0))
     with pytest.raises(WrongResultError, match=r"(logits|weights)"):
         prepared.recheck()
 
 
-def test_slice_keeps_nothing_and_leaves_the_step_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slice_keeps_nothing_and_leaves_the_step_as_it_was() -> None:
     """A kept output would be memory, and a subject left in place would be timed."""
-    prepared = ready(case_of("backward"), monkeypatch)
+    prepared = ready(case_of("backward"))
     before = prepared.step.subject
     inputs = before.inputs.clone()
     last_answer(prepared.step)
@@ -246,15 +243,12 @@ class Dropping(nn.Module):
 
 
 @pytest.mark.parametrize("step", BUILTIN_STEPS)
-def test_network_with_dropout_is_right(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_with_dropout_is_right(step: str) -> None:
     """From its first answer to its last: it is off for both checks, and for the reference, and on for the time."""
-    monkeypatch.setattr("models.MODELS", {"mlp": Model(summary="dropping", build=Dropping)})
-    case = case_of(step)
-    right = compute_references(case, feeds_of(case), seed=0)
-    prepared = prepare(case, CPU, clock(CPU), 1e-9, feeds_of(case), right, seed=0, warm=False, counted=False)
+    prepared = prepared_of(case_of(step), replace(PERCEPTRON, build=Dropping))
     network = prepared.step.subject.network
     assert isinstance(network, Dropping)
     prepared.step.timed(2)
     prepared.recheck()
-    assert network.drop.training
+    assert network.drop.training is (step != "forward")  # which answers as in use
     assert network.attention.dropout == 0.5

@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import BUILTIN_STEPS, DTYPES, Case
+from bench.steps.catalogue import define_built_in
 from bench.steps.find_step import STEPS
-from bench.steps.prepare import compute_references
+from bench.steps.references import compute_eager, compute_references
+from bench.steps.standard import check_measured
 from bench.steps.step import Step
-from bench.steps.subject import build, feed_twice, find_feed, find_tolerance
-from bench.steps.verify import WrongResultError, check, derive_tolerance
+from bench.steps.subject import Fed, build, feed_twice
+from bench.steps.verify import Answer, WrongResultError, derive_tolerance
 from models import MODELS, Model, images
-from tests.makers.subjects import BATCH, CPU, case_of, no_clock, step_of
+from tests.makers.subjects import BATCH, CPU, PERCEPTRON, case_of, no_clock, step_of
 
 WORDS, WIDTH = 50, 16
 
@@ -50,26 +52,26 @@ def squares(output: tuple[Tensor, Tensor], scores: Tensor) -> Tensor:
     return ((score - scores) ** 2).mean() + 0.1 * (pooled**2).mean()
 
 
-TOWERS = Model(summary="two towers", build=TwoTowers, inputs=sentences, loss=squares)
+MODEL = Model(summary="two towers", build=TwoTowers, inputs=sentences, loss=squares)
+TOWERS = define_built_in(MODEL)
 
 
-@pytest.fixture(autouse=True)
-def towers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have one model more."""
-    monkeypatch.setattr("models.MODELS", {**MODELS, "towers": TOWERS})
-
-
-def towers_step(case: Case, model: Model = TOWERS, *, compiled: bool = False) -> Step:
+def towers_step(case: Case, *, compiled: bool = False) -> Step:
     """Return the step of a case of the two towers."""
-    feeds = feed_twice(model.inputs, case.batch, 0, None)
-    return STEPS[case.step](build(case, model, CPU, feeds, seed=0, compiled=compiled), no_clock)
+    return STEPS[case.step](build(case, TOWERS, CPU, feeds(case), seed=0, compiled=compiled), no_clock)
 
 
-def errors_of(case: Case, step: Step) -> Mapping[str, float]:
-    """Return how far a step's answer is off."""
-    right = compute_references(case, feed_twice(sentences, case.batch, 0, None), seed=0).first
+def feeds(case: Case) -> tuple[Fed, Fed]:
+    """Return what the two towers are fed, twice."""
+    return feed_twice(sentences, case.batch, 0, None)
+
+
+def errors_of(case: Case, answer: Answer) -> Mapping[str, float]:
+    """Return how far an answer is off, held against what eager is."""
+    right = compute_references(case, TOWERS, feeds(case), seed=0).first
+    eager = compute_eager(replace(case, compile="off"), TOWERS, CPU, no_clock, feeds(case), seed=0).first
     assert right is not None
-    return check(step.answer(*step.iterate()), right, find_tolerance(TOWERS, case))
+    return check_measured(answer, right, eager, TORCH_DTYPES[case.dtype])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -78,7 +80,7 @@ def test_several_inputs_and_outputs_are_timed_and_verified(step: str, dtype: str
     """Words are whole numbers and stay so, weights are cast; every tensor of the output is compared."""
     case = replace(case_of(step, dtype), model="towers")
     mine = towers_step(case)
-    assert {"logits", "loss"} <= errors_of(case, mine).keys()
+    assert {"logits", "loss"} <= errors_of(case, mine.answer(*mine.iterate())).keys()
     words, weights = mine.subject.inputs
     assert (words.dtype, weights.dtype) == (torch.int64, TORCH_DTYPES[dtype].storage)
     assert mine.timed(2) == 0.0  # on a clock that stands still
@@ -88,7 +90,8 @@ def test_several_inputs_and_outputs_are_timed_and_verified(step: str, dtype: str
 def test_several_inputs_reach_a_compiled_network() -> None:
     """The compiled form takes them as the module does."""
     case = replace(case_of(compile_="backend:eager"), model="towers")
-    assert errors_of(case, towers_step(case, compiled=True))["logits"] < 1e-5
+    mine = towers_step(case, compiled=True)
+    assert errors_of(case, mine.answer(*mine.iterate()))["logits"] < 1e-5
     torch.compiler.reset()
 
 
@@ -97,10 +100,8 @@ def test_wrong_second_output_is_a_wrong_result() -> None:
     case = replace(case_of(), model="towers")
     mine = towers_step(case)
     (score, pooled), loss = mine.iterate()
-    right = compute_references(case, feed_twice(sentences, case.batch, 0, None), seed=0).first
-    assert right is not None
     with pytest.raises(WrongResultError, match=r"logits\[1\]: relative error"):
-        check(mine.answer((score, 2 * pooled), loss), right, find_tolerance(TOWERS, case))
+        errors_of(case, mine.answer((score, 2 * pooled), loss))
 
 
 def test_single_tensor_is_handed_to_the_network_itself() -> None:
@@ -113,18 +114,19 @@ def test_model_says_how_far_it_may_be_off() -> None:
     """What it leaves out is derived, and what is no quantity of an answer is refused."""
     case = case_of(dtype="bfloat16")
     derived = derive_tolerance(TORCH_DTYPES["bfloat16"], BATCH)
-    assert find_tolerance(MODELS["mlp"], case) == derived
+    assert PERCEPTRON.find_tolerance(case) == derived
     asked: list[tuple[float, int]] = []
-    own = replace(TOWERS, tolerance=lambda roundoff, batch: asked.append((roundoff, batch)) or {"output": 0.5})
-    assert find_tolerance(own, case) == replace(derived, output=0.5)
+    own = replace(PERCEPTRON, tolerance=lambda roundoff, batch: asked.append((roundoff, batch)) or {"output": 0.5})
+    assert own.find_tolerance(case) == replace(derived, output=0.5)
     assert asked == [(2**-8, BATCH)]
     with pytest.raises(TypeError, match="logits"):
-        find_tolerance(replace(TOWERS, tolerance=lambda *_: {"logits": 0.5}), case)
+        replace(PERCEPTRON, tolerance=lambda *_: {"logits": 0.5}).find_tolerance(case)
 
 
 def test_old_model_is_fed_images_and_allowed_what_is_derived() -> None:
-    """A Model of an old commit has neither field."""
-    old = SimpleNamespace(summary="old", build=MODELS["mlp"].build, loss=MODELS["mlp"].loss)
-    fed, expected = find_feed(old)(BATCH, 3, None), images(BATCH, 3, None)  # type: ignore[arg-type]
-    assert all(torch.equal(mine, theirs) for mine, theirs in zip(fed, expected, strict=True))  # type: ignore[arg-type]
-    assert find_tolerance(old, case_of()) == find_tolerance(MODELS["mlp"], case_of())  # type: ignore[arg-type]
+    """A Model of an old commit has none of the later fields, and was a perceptron."""
+    old = define_built_in(SimpleNamespace(summary="old", build=MODELS["mlp"].build, loss=MODELS["mlp"].loss))  # type: ignore[arg-type]
+    fed, expected = old.feed(BATCH, 3, None), images(BATCH, 3, None)
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(fed, expected, strict=True))
+    assert old.is_perceptron
+    assert old.find_tolerance(case_of()) == PERCEPTRON.find_tolerance(case_of())

@@ -17,7 +17,6 @@ from bench.steps.verify import (
     Tolerance,
     WrongResultError,
     check,
-    collect,
     derive_tolerance,
     relative_error,
 )
@@ -120,8 +119,8 @@ def test_gradients_that_accumulate_are_a_wrong_result(step: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"gradients": None}, "gradients of other parameters"),
-        ({"gradients": {}}, "gradients of other parameters"),
+        ({"gradients": None}, "gradients of nothing, where the reference has some"),
+        ({"gradients": {}}, "gradients of linear_relu_stack.0.weight: none, where the reference has some"),
         ({"output": (torch.zeros(4, 9),)}, r"logits: shape \(4, 9\) instead of \(4, 10\)"),
         ({"output": (torch.full((4, 10), torch.inf),)}, "logits: relative error"),
         ({"output": (torch.zeros(4, 10), torch.zeros(4, 10))}, "logits: 2 tensors instead of 1"),
@@ -139,9 +138,17 @@ def test_answer_with_something_amiss_is_a_wrong_result(changes: dict[str, object
 
 
 def test_parameter_without_a_gradient_is_a_wrong_result() -> None:
-    """A backward that did not reach it computed less."""
-    with pytest.raises(WrongResultError, match="weight has no gradient after backward"):
-        collect(nn.Linear(2, 2), gradients=True)
+    """A backward that did not reach it computed less; one that reached another computed something else."""
+    right = right_of(case_of("backward"))
+    step = step_of(case_of("backward"))
+    output, loss = step.iterate()
+    stack = step.subject.network.linear_relu_stack
+    stack[2].bias.grad = None
+    with pytest.raises(WrongResultError, match=r"gradients of linear_relu_stack.2.bias: none, where the reference"):
+        check(step.answer(output, loss), right, allowed("float32"))
+    fewer = replace(right, gradients={name: value for name, value in right.gradients.items() if "2.bias" not in name})
+    with pytest.raises(WrongResultError, match=r"gradients of linear_relu_stack.2.bias: some, where the reference"):
+        check(right, fewer, allowed("float32"))
 
 
 @pytest.mark.parametrize(("error", "passes"), [(0.0, True), (0.0999, True), (0.1001, False)])

@@ -344,14 +344,17 @@ def test_worker_keeps_its_input_off_the_terminal_and_its_life_with_its_parent(mo
     assert log == [4711, "terminal", "die first", 0, "freeze", "serve"]
 
 
-def test_reason_names_the_place_in_the_models_own_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_reason_names_the_place_in_the_models_own_code(tmp_path: Path) -> None:
     """The file and line that a traceback would end in, as far as they are the user's; an error of ours has none."""
     source = "def build():\n    return undefined_name\n"
-    (tmp_path / "net.py").write_text(source)
-    monkeypatch.setattr("models.__file__", str(tmp_path / "__init__.py"))
+    folder = tmp_path / "models"
+    folder.mkdir()
     namespace: dict[str, Any] = {}
-    exec(compile(source, str(tmp_path / "net.py"), "exec"), namespace)
+    exec(compile(source, str(folder / "net.py"), "exec"), namespace)
     with pytest.raises(NameError) as caught:
         namespace["build"]()
-    assert failure_of(caught.value).reason == "NameError: name 'undefined_name' is not defined (models/net.py:2)"
-    assert failure_of(ValueError("ours")).reason == "ValueError: ours"
+    assert (
+        failure_of(caught.value, [folder]).reason == "NameError: name 'undefined_name' is not defined (models/net.py:2)"
+    )
+    assert failure_of(caught.value, [tmp_path]).reason.endswith("(models/net.py:2)")  # from the project's folder on
+    assert failure_of(ValueError("ours"), [folder]).reason == "ValueError: ours"
