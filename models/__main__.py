@@ -5,25 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from models import MODELS, cross_entropy, dataset
+from models import MODELS, cross_entropy, dataset, images
 from models.inputs import download
 from models.mlp import predict
-
-if TYPE_CHECKING:
-    from models import Tensors
+from models.walk import walk_network
 
 BROKEN_PIPE = 141
 """Exit code when the reader of our output left early, as a shell reports SIGPIPE."""
 
 BATCH = 3
-"""The tutorial shows three images."""
+"""The tutorial shows three images; networks of other examples are shown with three of them, too."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,65 +53,16 @@ def fetch(root: Path) -> int:
 
 
 def walk(name: str) -> str:
-    """Return one network's description: layers with shapes for a batch of 3, then its parameters."""
+    """Return one network's description for a batch of 3; of a classifier of images also what it takes them for."""
     torch.manual_seed(0)
     model = MODELS[name]
     with torch.device("cpu"):
         network = model.build().to(dtype=torch.float32)  # as what it is fed is
     inputs, _ = model.inputs(BATCH, 0, None)
-    rows = layers(network, inputs if isinstance(inputs, tuple) else (inputs,))
-    total = sum(parameter.numel() for parameter in network.parameters())
-    parameters = [
-        [key, shape(parameter), " ".join(f"{value:+.4f}" for value in parameter.flatten()[:3].tolist())]
-        for key, parameter in network.named_parameters()
-    ]
-    lines = [
-        f"{name}: {model.summary}",
-        str(network),
-        "",
-        *align([["layer", "input", "output", "parameters"], *rows, ["total", "", "", f"{total:,}"]]),
-        "",
-        *align([["parameter", "shape", "first values"], *parameters]),
-    ]
-    if model.loss is cross_entropy and isinstance(inputs, Tensor):  # it tells classes apart
-        lines += ["", f"predicted classes of {BATCH} random images: {predict(network, inputs).tolist()}"]
-    return "\n".join(lines)
-
-
-def layers(network: nn.Module, inputs: tuple[Tensor, ...]) -> list[list[str]]:
-    """Return one row a layer that has no layers inside it: name and kind, input and output shape, parameters."""
-    rows: list[list[str]] = []
-
-    def note(label: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensors], None]:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensors) -> None:
-            count = sum(parameter.numel() for parameter in module.parameters())
-            rows.append([f"{label} {type(module).__name__}", shape(inputs), shape(output), f"{count:,}"])
-
-        return hook
-
-    hooks = [
-        module.register_forward_hook(note(label))
-        for label, module in network.named_modules()
-        if not list(module.children())
-    ]
-    try:
-        with torch.inference_mode():
-            network(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return rows
-
-
-def shape(tensors: Tensors) -> str:
-    """Return the shape of a tensor, or of each of several, as text: ``(3, 784)``."""
-    return " ".join(map(shape, tensors)) if isinstance(tensors, tuple) else str(tuple(tensors.shape))
-
-
-def align(rows: list[list[str]]) -> list[str]:
-    """Return rows of cells as lines whose columns stand below each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    walked = walk_network(f"{name}: {model.summary}", network, inputs if isinstance(inputs, tuple) else (inputs,))
+    if isinstance(inputs, Tensor) and model.inputs is images and model.loss is cross_entropy:
+        walked += f"\n\npredicted classes of {BATCH} random images: {predict(network, inputs).tolist()}"
+    return walked
 
 
 if __name__ == "__main__":
