@@ -42,6 +42,30 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return mean_cross_entropy(logits, labels)
 
 
+def next_tokens(batch: int, seed: int, data_root: Path | None) -> tuple[Tensor, Tensor]:  # noqa: ARG001  one contract
+    """Return random tokens (B, 64), int64 in 0..255, and the token after each of them (B, 64).
+
+    Args:
+        batch: how many examples, B.
+        seed: of the tokens.
+        data_root: where images would be; it is not looked at.
+    """
+    from models.tokens import random_tokens
+
+    return random_tokens(batch, seed)
+
+
+def cross_entropy_of_tokens(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean cross entropy over all tokens: ((B, T, C), (B, T)) -> scalar, in float32 or better.
+
+    In float16 the sum over some ten thousand tokens is infinite, and bfloat16 keeps two digits of a logarithm.
+    """
+    from torch import float32, promote_types
+
+    rows = logits.flatten(0, 1).to(promote_types(logits.dtype, float32))  # (B, T, C) -> (B T, C)
+    return cross_entropy(rows, targets.flatten())  # and (B, T) -> (B T,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A network that can be timed.
@@ -77,6 +101,12 @@ def _mlp(hidden: int) -> Callable[[], nn.Module]:
     return build
 
 
+def _gpt() -> nn.Module:
+    from models.gpt import GPT
+
+    return GPT()
+
+
 MODELS = {
     "mlp": Model(
         summary="the tutorial's network: 784-512-512-10, 669,706 parameters",
@@ -87,5 +117,11 @@ MODELS = {
         summary="the same with 4096 hidden units, so that an accelerator has something to chew on",
         build=_mlp(4096),
         is_perceptron=True,
+    ),
+    "gpt": Model(
+        summary="a small GPT: 4 blocks 128 wide with 4 heads, 64 tokens of 256 symbols, 867,072 parameters",
+        build=_gpt,
+        inputs=next_tokens,
+        loss=cross_entropy_of_tokens,
     ),
 }

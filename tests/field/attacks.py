@@ -23,7 +23,7 @@ FUTURE = "from __future__ import annotations\n"
 FLATTEN = "        x = self.flatten(x)"
 STACK = "logits: Tensor = self.linear_relu_stack(x)"
 BUILD = "        return NeuralNetwork(hidden)\n"
-LAST_ENTRY = '    "mlp-wide": Model(\n'
+WIDE_ENTRY = '    "mlp-wide": Model(\n'
 """Text of today's models before, at or after which changes are made; each stands there once."""
 
 CLONES = "[x.clone() for _ in range(20)]"
@@ -153,8 +153,8 @@ SMALL_HIDDEN = 256
 
 SMALL = replaced(
     REGISTRY,
-    LAST_ENTRY,
-    f'    "mlp-small": Model(summary="the same with fewer hidden units", build=_mlp({SMALL_HIDDEN})),\n{LAST_ENTRY}',
+    WIDE_ENTRY,
+    f'    "mlp-small": Model(summary="the same with fewer hidden units", build=_mlp({SMALL_HIDDEN})),\n{WIDE_ENTRY}',
 )
 """A second model that is quickly measured: what its build leaves behind must not fall on the first."""
 

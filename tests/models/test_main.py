@@ -15,8 +15,8 @@ from models import MODELS
 from models import __main__ as program
 from tests.models.test_mlp import TUTORIAL
 
-GOLDEN = Path(__file__).with_name("walk.txt")
-"""What the program prints for the tutorial's network, stars for the first values and the predicted classes."""
+GOLDEN = {"mlp": Path(__file__).with_name("walk.txt"), "gpt": Path(__file__).with_name("walk_gpt.txt")}
+"""What the program prints for a network, stars for the first values and the predicted classes."""
 
 
 def walked(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -25,12 +25,24 @@ def walked(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def test_walk_is_golden(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", GOLDEN)
+def test_walk_is_golden(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What a reader sees, to the letter; figures that depend on torch's random numbers are tested below."""
-    printed = walked(capsys, "mlp")
-    masked = re.sub(r"[+-]\d\.\d{4}", "*", re.sub(r"\[\d, \d, \d\]", "*", printed))
-    assert masked == GOLDEN.read_text()
-    assert TUTORIAL in printed
+    masked = re.sub(r"[+-]\d\.\d{4}", "*", re.sub(r"\[\d, \d, \d\]", "*", walked(capsys, name)))
+    assert masked == GOLDEN[name].read_text()
+
+
+def test_walk_holds_the_tutorials_print(capsys: pytest.CaptureFixture[str]) -> None:
+    """A reader of the tutorial recognises the network."""
+    assert TUTORIAL in walked(capsys, "mlp")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("mlp", True), ("mlp-wide", True), ("gpt", False)])
+def test_only_classifiers_of_images_predict_classes(
+    name: str, *, expected: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The symbols after random tokens would tell nothing."""
+    assert ("predicted classes" in walked(capsys, name)) == expected
 
 
 def test_first_values_are_the_parameters_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +67,7 @@ def test_unknown_model_lists_the_known_ones(arguments: list[str], capsys: pytest
     with pytest.raises(SystemExit) as ended:
         program.main(arguments)
     assert ended.value.code == 2
-    assert "unknown model 'nonsense'; known: mlp, mlp-wide" in capsys.readouterr().err
+    assert "unknown model 'nonsense'; known: mlp, mlp-wide, gpt" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

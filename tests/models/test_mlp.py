@@ -42,7 +42,7 @@ def test_parameters_are_counted_by_hand(name: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["mlp", "mlp-wide"])
 def test_logits_and_loss_have_their_shapes(name: str, batch: int) -> None:
     """(B, 1, 28, 28) -> (B, 10) -> a scalar."""
     model = MODELS[name]

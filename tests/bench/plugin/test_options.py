@@ -72,7 +72,7 @@ def test_batch_that_is_written_in_two_ways_is_one_case(read: Read) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--model", "resnet"], "--model: unknown model 'resnet'; known: mlp, mlp-wide"),
+        (["--model", "resnet"], "--model: unknown model 'resnet'; known: mlp, mlp-wide, gpt"),
         (["--step", "forward,sideways"], "--step: unknown step 'sideways'; known: forward, backward, train"),
         (["--dtype", "float8"], "--dtype: unknown dtype 'float8'; known: float32, bfloat16, .*amp-float16"),
         (["--compile", "fast"], "--compile: unknown compile 'fast'; known: off, on, .*backend:NAME"),

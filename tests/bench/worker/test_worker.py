@@ -205,7 +205,7 @@ def test_case_that_compiles_again_inside_a_slice_is_an_error(worker: Worker, mon
     ("axes", "sentence"),
     [
         ({"step": "sideways"}, "unknown step 'sideways'; known: forward, backward, train"),
-        ({"model": "nothing"}, "unknown model 'nothing'; known: mlp, mlp-wide"),
+        ({"model": "nothing"}, "unknown model 'nothing'; known: mlp, mlp-wide, gpt"),
     ],
     ids=["step", "model"],
 )
