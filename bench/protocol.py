@@ -92,7 +92,7 @@ class Open(Request[Done]):
 
     Attributes:
         device: its name.
-        seed: of weights and random images.
+        seed: of weights and random inputs.
         data_root: torchvision's root of the real images; None for random ones.
         left_out: names in `steadiness.MEASURES` that are switched off.
         memory_bytes: what the process may allocate; None for no limit of ours.

@@ -71,7 +71,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--batch",
         metavar="SIZES",
         default=",".join(map(str, DEFAULT_BATCHES)),
-        help="images per iteration (default: %(default)s)",
+        help="examples per iteration (default: %(default)s)",
     )
     add(
         "--device",
@@ -138,7 +138,7 @@ def add_options(parser: pytest.Parser) -> None:
         help=f"fresh processes per case, each one replicate (default: {Settings().launches}; under 6 there is no "
         f"interval); with --against the most blocks (default: {MOST_BLOCKS})",
     )
-    add("--seed", metavar="N", default="0", help="of weights, random images and order (default: %(default)s)")
+    add("--seed", metavar="N", default="0", help="of weights, random inputs and order (default: %(default)s)")
     add(
         "--case-timeout",
         metavar="TIME",
@@ -166,7 +166,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--data",
         choices=("auto", "fashion-mnist", "random"),
         default="auto",
-        help="auto: real images where --data-root has them, else random ones (default: %(default)s)",
+        help="of images; auto: real ones where --data-root has them, else random ones (default: %(default)s)",
     )
     add(
         "--data-root",

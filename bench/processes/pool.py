@@ -20,7 +20,7 @@ class WorkerSetup:
     """What every worker of a run or a gate has in common.
 
     Attributes:
-        seed: of weights and random images.
+        seed: of weights and random inputs.
         data_root: torchvision's root of the real images; None for random ones.
         left_out: names in `steadiness.MEASURES` that are switched off.
         timeout_seconds: for opening a device.

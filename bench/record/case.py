@@ -47,7 +47,7 @@ class Case:
     Attributes:
         model: a name in ``models.MODELS``.
         step: a word of letters, digits and ``_``: one of `BUILTIN_STEPS`, or whatever the worker knows by it.
-        batch: images per iteration, at least 1.
+        batch: examples per iteration, at least 1.
         device: a name as torch knows it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``vulkan``.
         dtype: one of `DTYPES`; ``amp-`` is autocast over float32 weights.
         compile: ``off``, ``on``, a mode of ``torch.compile``, or ``backend:NAME``.

@@ -57,7 +57,7 @@ class Settings:
 
     Attributes:
         launches: fresh processes per case, each one replicate.
-        seed: of weights, random images and the order within sets.
+        seed: of weights, random inputs and the order within sets.
         quick: every case runs once as a test and nothing is timed.
         case_seconds: slices of one case over all launches, in seconds, where no budget is given.
         min_slices: least number of slices of a case over all launches.

@@ -80,7 +80,7 @@ def cases(run: Run) -> DataFrame:
     """Return one row per planned case, in display order.
 
     Columns:
-        case, model, step, batch, device, dtype, compile: the case's id and its six axes; batch in images.
+        case, model, step, batch, device, dtype, compile: the case's id and its six axes; batch in examples.
         outcome, reason: how it ended, and why if it was not measured.
         launches, slices: how many the figures rest on.
         dropped_sets, unsettled_launches: interleaved sets left out; launches whose warm-up did not settle.

@@ -36,7 +36,7 @@ class Provenance:
         machine: processor, cores, memory and threads.
         switches: what was not held still.
         launches: asked for.
-        seed: of weights, random images and order.
+        seed: of weights, random inputs and order.
     """
 
     devices: Mapping[str, str]
