@@ -127,3 +127,17 @@ def test_reports_of_an_earlier_result_do_not_stand_beside_the_new_ones(
     assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == ["mine.txt", "table.txt"]
     publication.publish(pytestconfig, write)
     assert (folder / "table.txt").exists()
+
+
+def test_links_in_the_folder_of_reports_are_a_users_own(publication: Publication, pytestconfig: pytest.Config) -> None:
+    """One to nothing ends no run; a report that is kept elsewhere, behind a link, is not taken for a stale one."""
+    folder = publication.output.folder
+    (folder / "gone.txt").symlink_to("nowhere")
+    (folder / "round.txt").symlink_to("round.txt")
+    assert publication.publish(pytestconfig, write)
+    kept = folder.parent / "kept.txt"
+    (folder / "table.txt").rename(kept)
+    (folder / "table.txt").symlink_to(kept)
+    assert publication.publish(pytestconfig, write)
+    assert {path.name for path in folder.iterdir() if path.is_symlink()} == {"gone.txt", "round.txt", "table.txt"}
+    assert kept.read_text() == "a table"
