@@ -40,12 +40,16 @@ REPEATERS = {
     "count": ("--count (pytest-repeat)", TWICE),
     "iterations": ("--iterations (pytest-run-parallel)", TWICE),
     "parallel_threads": ("--parallel-threads (pytest-run-parallel)", TWICE),
+    "forever": ("--forever (pytest-run-parallel)", TWICE),
     "reruns": ("--reruns (pytest-rerunfailures)", TWICE),
     "forked": ("--forked (pytest-forked)", ELSEWHERE),
     "looponfail": ("-f (pytest-xdist)", ELSEWHERE),
     "codspeed": ("--codspeed (pytest-codspeed)", "replaces the fixture that takes the results: leave it out"),
 }
-"""Options of other plugins, by their name in pytest's configuration, under which nothing could be replayed."""
+"""Options of other plugins, by their name in pytest's configuration, under which nothing could be replayed.
+
+What such a plugin does to the tests is found without its name too, in ``to_measure.py``; an option is known sooner.
+"""
 
 
 def refuse_foreign(config: pytest.Config) -> None:

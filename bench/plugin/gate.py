@@ -27,6 +27,7 @@ from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, record
 from bench.plugin.selection import FLOOR_MARKER, case_of, only_shows, selected
 from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
+from bench.plugin.to_measure import cases_to_measure
 from bench.plugin.usage import usage_errors
 from bench.record.case import Case
 from bench.record.run import Outcome
@@ -92,8 +93,8 @@ class GatePlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Measure what was selected, then let the tests say its verdicts."""
-        cases = selected(session.items)
-        if not cases or session.testsfailed or only_shows(session.config):
+        cases = cases_to_measure(session)
+        if not cases or only_shows(session.config):
             return (yield)
         with usage_errors(), stoppable() as stop:
             self._publication.output.lock()

@@ -6,8 +6,8 @@ from collections.abc import Generator, Sequence
 
 import pytest
 
-from bench.plugin.selection import selected
 from bench.plugin.terminal import reporter_of
+from bench.plugin.to_measure import cases_to_measure
 from bench.plugin.usage import usage_errors
 from bench.record.case import Case
 from bench.record.conditions import Settings
@@ -27,8 +27,8 @@ class PlanPlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Print the plan of what was selected."""
-        cases = selected(session.items)
-        if cases and not session.testsfailed:
+        cases = cases_to_measure(session)
+        if cases:
             with usage_errors(), open_session(self._request) as opened, run_workers(opened, cases) as workers:
                 refused = refusals(opened, workers, cases)
             reporter = reporter_of(session.config)

@@ -19,15 +19,21 @@ TAPE = "timer"
 
 
 class Tape:
-    """A clock for pytest-benchmark that answers 0 and then a slice's seconds, for one slice after the other."""
+    """A clock for pytest-benchmark that answers 0 and then a slice's seconds, for one slice after the other.
+
+    Attributes:
+        loaded: whether slices were put on it: those of a case are recorded once, however often its test is run.
+    """
 
     __name__ = "device clock of the slice's worker"
 
     def __init__(self) -> None:
+        self.loaded = False
         self._stamps: list[float] = []
 
     def load(self, seconds: Sequence[float]) -> None:
         """Put slices on the tape, whole seconds of each."""
+        self.loaded = True
         self._stamps = [stamp for whole in reversed(seconds) for stamp in (whole, 0.0)]
 
     def __call__(self) -> float:
@@ -72,7 +78,7 @@ def replay(run: Run, case: Case, benchmark: Any, tape: Tape, *, required: Sequen
 
 
 def record(benchmark: Any, case: Case, iterations: int, launches: Mapping[int, Sequence[float]], tape: Tape) -> None:
-    """Hand slices to pytest-benchmark's fixture.
+    """Hand slices to pytest-benchmark's fixture; a test that is run again hands over none, and ends as before.
 
     Args:
         benchmark: the fixture.
@@ -81,6 +87,8 @@ def record(benchmark: Any, case: Case, iterations: int, launches: Mapping[int, S
         launches: the slices' seconds per iteration, by launch.
         tape: the clock that the fixture was given for this test.
     """
+    if tape.loaded:  # another plugin runs a test again that failed: a second result would be told beside the first
+        benchmark.disabled = True
     seconds = [slice_seconds for slices in launches.values() for slice_seconds in slices]
     # The fixture divides by the iterations again: where any float comes back as the same seconds, this product does.
     tape.load([slice_seconds * iterations for slice_seconds in seconds])

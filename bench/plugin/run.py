@@ -17,8 +17,9 @@ from bench.host.stopping import StopSwitch, stoppable
 from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, replay
 from bench.plugin.run_progress import Progress
-from bench.plugin.selection import only_shows, selected
+from bench.plugin.selection import only_shows
 from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
+from bench.plugin.to_measure import cases_to_measure
 from bench.plugin.usage import usage_errors
 from bench.record.case import Case
 from bench.record.run import Outcome, Run
@@ -48,8 +49,8 @@ class RunPlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Measure what was selected, then let the tests replay it."""
-        cases = selected(session.items)
-        if not cases or session.testsfailed or only_shows(session.config):
+        cases = cases_to_measure(session)
+        if not cases or only_shows(session.config):
             return (yield)
         with usage_errors(), stoppable() as stop:
             self._publication.output.lock()

@@ -38,10 +38,25 @@ class Fixture:
     tape: Tape
     extra_info: dict[str, Any] = field(default_factory=dict)
     data: list[float] = field(default_factory=list)
+    disabled: bool = False
 
     def pedantic(self, function: Any, *, rounds: int, iterations: int) -> None:
-        for _ in range(rounds):
+        for _ in range(0 if self.disabled else rounds):
             begin = self.tape()
             for _ in range(iterations):
                 function()
             self.data.append((self.tape() - begin) / iterations)
+
+
+RERUNS = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for attempt in range(3):
+        item._initrequest()
+        for report in runtestprotocol(item, nextitem=nextitem, log=False):
+            if attempt == 2:
+                item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+"""A plugin that runs every test three times in its place and reports the last, as those for flaky tests do."""

@@ -32,7 +32,7 @@ from bench.request import SetupError
 from reports.gate.answer import State, conclude
 from tests.makers.doubles import FakeArms
 from tests.makers.gates import CASES, ENDING, events_of, made_gate
-from tests.makers.plugins import EndedSession, Fixture, made_publication
+from tests.makers.plugins import RERUNS, EndedSession, Fixture, made_publication
 from tests.makers.requests import GATE, made_request
 
 CASE = CASES[0]
@@ -321,6 +321,19 @@ def test_slower_head_is_a_failed_test(suite: Suite, tmp_path: Path) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assertoutcome(passed=1, failed=1)
     assert {case.id for case in conclude(read_gate(tmp_path / "out.json")).regressed} == {slow}
+
+
+def test_failed_test_that_is_run_again_has_one_result_and_fails_again(
+    suite: Suite, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    """Asking a verdict again must not change it, nor tell its slices twice."""
+    pytester.makepyfile(reruns=RERUNS)
+    pytester.syspathinsert()
+    slow = "mlp-forward-b64-cpu-float32-eager"
+    suite(FakeGateWorkers(slower={slow: 0.2}), "-p", "reruns").assertoutcome(passed=1, failed=1)
+    benchmarks = json.loads((tmp_path / "out.json").read_text())["benchmarks"]
+    cases = [case.id for case in read_gate(tmp_path / "out.json").cases]
+    assert [entry["extra_info"]["case"] for entry in benchmarks] == cases
 
 
 def test_code_that_cannot_be_exported_proves_nothing(suite: Suite, tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ def test_xdist_is_refused(values: dict[str, object]) -> None:
         ({"count": 2}, "--count (pytest-repeat) runs a test another number of times"),
         ({"parallel_threads": "2"}, "--parallel-threads (pytest-run-parallel) runs a test another"),
         ({"iterations": 3}, "--iterations (pytest-run-parallel) runs a test another"),
+        ({"forever": True}, "--forever (pytest-run-parallel) runs a test another"),
         ({"reruns": 2}, "--reruns (pytest-rerunfailures) runs a test another"),
         ({"forked": True}, "--forked (pytest-forked) runs a test elsewhere"),
         ({"looponfail": True}, "-f (pytest-xdist) runs a test elsewhere"),

@@ -111,6 +111,16 @@ def test_quick_pass_hands_over_no_time() -> None:
     assert fixture.extra_info["launch_of_round"] == []
 
 
+def test_second_replay_of_a_case_hands_over_nothing() -> None:
+    """Plugins run a test again that failed, each time with a new fixture; one case has one result."""
+    tape = Tape()
+    first, second = Fixture(tape), Fixture(tape)
+    for fixture in (first, second):
+        replay(made_run(TWO, [FIRST]), CASE, fixture, tape, required=(), compile_named=False)
+    assert first.data == pytest.approx([0.001, 0.002])
+    assert second.data == []
+
+
 @given(seconds=st.floats(1e-9, 1e3), iterations=st.integers(1, 10_000))
 @example(seconds=0.1, iterations=3)
 def test_replay_loses_nothing_wherever_a_float_can_say_it(seconds: float, iterations: int) -> None:

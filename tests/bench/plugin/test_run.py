@@ -25,7 +25,7 @@ from bench.record.run import Outcome, Run
 from bench.run.schedule import Event
 from bench.session import Session
 from tests.makers.doubles import FakePool, FakeWorker
-from tests.makers.plugins import EndedSession, Fixture, made_publication
+from tests.makers.plugins import RERUNS, EndedSession, Fixture, made_publication
 from tests.makers.requests import RUN, made_request
 from tests.makers.runs import TWO, hole, made_run, measured, slices
 
@@ -203,6 +203,15 @@ def test_what_workers_printed_is_kept_where_one_crashed(
     monkeypatch.setattr(Session, "keep_log", keep)
     suite(FakePool(lambda _, request: WorkerDiedError("SIGSEGV") if isinstance(request, Prepare) else None))
     assert (tmp_path / "out.workers.log").read_text() == "Fatal: no licence\n"
+
+
+def test_test_that_is_run_again_has_one_result(suite: Suite, pytester: pytest.Pytester, tmp_path: Path) -> None:
+    """A plugin for flaky tests repeats them in their place, where nothing can be seen before."""
+    pytester.makepyfile(reruns=RERUNS)
+    pytester.syspathinsert()
+    suite(FakePool(), "-p", "reruns").assertoutcome(passed=2)
+    benchmarks = json.loads((tmp_path / "out.json").read_text())["benchmarks"]
+    assert [entry["extra_info"]["case"] for entry in benchmarks] == [case.id for case in TWO]
 
 
 def test_only_what_was_selected_is_measured(suite: Suite, tmp_path: Path) -> None:
