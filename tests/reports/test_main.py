@@ -182,6 +182,21 @@ def test_reader_that_leaves_early_is_no_error(result: Path) -> None:
     assert said == b""
 
 
+@pytest.mark.parametrize(
+    ("flags", "variables"), [(["-P"], {}), ([], {"PYTHONSAFEPATH": "1"})], ids=["flag", "variable"]
+)
+def test_reports_are_found_where_python_leaves_the_folder_out(
+    result: Path, flags: list[str], variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python itself finds the program or does not; what README says to write before the command has it found."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", ".")
+    done = python(*flags, "-m", "reports", "table", str(result), "--table", "summary")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "`PYTHONPATH=.`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
 def test_full_disk_is_one_line(result: Path) -> None:
     """A report that is cut off must not exit 0."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from bench.host.environment_variables import worker_variables
+from bench.host.environment_variables import importing, worker_variables
+from bench.host.folders import ROOT
 from bench.host.steadiness import MEASURES
 
 SCRATCH = Path("scratch")
@@ -34,3 +37,12 @@ def test_compilers_fork_no_pool_and_keep_their_caches_in_the_scratch_folder(left
     assert chosen["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
     assert chosen["TORCHINDUCTOR_CACHE_DIR"] == "scratch/inductor"
     assert chosen["TRITON_CACHE_DIR"] == "scratch/triton"
+
+
+def test_what_we_start_finds_the_program_where_python_leaves_the_folder_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``PYTHONSAFEPATH`` Python does not look into the working directory."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    command = [sys.executable, "-m", "bench.protocol"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 1
+    assert subprocess.run(command, cwd=ROOT, env=importing(), capture_output=True, check=False).returncode == 0
