@@ -61,7 +61,7 @@ def refuse_foreign(config: pytest.Config) -> None:
     if config.rootpath.resolve() != ROOT and not (config.option.rootdir or config.option.inifilename):
         raise pytest.UsageError(
             f"pytest took its settings from {config.rootpath}, since it reads a path before `bench` as a folder of "
-            "tests: write it with an equals sign, as in --against=FOLDER, or behind bench"
+            "tests: write it with an equals sign, as in --against=FOLDER"
         )
     if not config.pluginmanager.hasplugin("benchmark"):
         raise pytest.UsageError("pytest-benchmark records the results of this suite: leave out -p no:benchmark")

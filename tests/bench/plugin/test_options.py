@@ -348,6 +348,12 @@ def test_retry_without_resume_is_refused_whatever_is_asked(read: Read, gate: tup
         read("--retry", *gate)
 
 
+def test_path_with_an_equals_sign_is_not_looked_into(tmp_path: Path) -> None:
+    """Pytest takes no other form for an option's value before it knows our options."""
+    (tmp_path / "conftest.py").write_text("raise AssertionError('a folder that is compared was taken for tests')\n")
+    assert pytest_bench("--collect-only", "--device=cpu", f"--against={tmp_path}").returncode == 0
+
+
 @pytest.mark.parametrize("option", ["--against", "--data-root", "--benchmark-json", "--reports"])
 def test_path_before_the_suite_is_no_folder_of_tests(option: str, tmp_path: Path) -> None:
     """Pytest would take another project's settings; with an equals sign, or behind, the same command works."""
@@ -357,6 +363,7 @@ def test_path_before_the_suite_is_no_folder_of_tests(option: str, tmp_path: Path
     before = pytest_bench("--collect-only", first=(option, str(other)))
     assert before.returncode == 4
     assert before.stderr.strip().splitlines()[-1].startswith(f"ERROR: pytest took its settings from {other}")
+    assert "with an equals sign, as in --against=FOLDER" in before.stderr
     value = str(other / "out.json") if option == "--benchmark-json" else str(other)
     for first, arguments in (((f"{option}={value}",), ()), ((), (option, value))):
         assert pytest_bench("--collect-only", "--device=cpu", *arguments, first=first).returncode == 0
