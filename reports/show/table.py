@@ -190,7 +190,7 @@ def _marks_column(table: Table, numbers: Mapping[str, int]) -> Column:
     """Return the column of the notes' numbers, one of its own so that the figures stay aligned."""
 
     def read(row: Row) -> str:
-        return " ".join(_superscript(numbers[note]) for note in table.notes(row)) if table.notes else ""
+        return " ".join(map(_superscript, sorted(numbers[note] for note in table.notes(row)))) if table.notes else ""
 
     return Column(header="", read=read, right=False)
 

@@ -60,6 +60,14 @@ Fruit of Eve: kind apple
     )
 
 
+def test_marks_of_a_row_stand_in_the_order_of_the_notes_below() -> None:
+    """A row has its most important note first, which another row may have met later."""
+    first, second = (
+        {**ROWS[0], "size": size, "notes": notes} for size, notes in ((8, ["sour"]), (9, ["small", "sour"]))
+    )
+    assert "9 cm  red | green  ¹ ²" in render_table(TABLE, [first, second], TERMINAL, who="Eve")
+
+
 def test_single_row_keeps_its_axes() -> None:
     """The title of a table of one row would otherwise hold all of it."""
     text = render_table(TABLE, ROWS[1:], TERMINAL, who="Eve")
