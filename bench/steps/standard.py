@@ -230,14 +230,16 @@ def _check_weights(answer: Answer, right: Answer, eager: Answer | None, dtype: D
     check_names("weights of", answer.weights, right.weights)
     assert answer.weights is not None, "its names were compared"
     gradients = {name: _size(gradient) for name, gradient in right.gradients.items()}
+    noise = dtype.roundoff * hypot(*gradients.values())  # of a gradient that is mathematically zero
     worst = 0.0
     for name, weight in right.weights.items():
         scale = _size(weight)
-        moved = steps * LEARNING_RATE * gradients.get(name, 0.0)
+        moved = steps * LEARNING_RATE * max(gradients.get(name, 0.0), noise)
         own = None
         if eager is not None and eager.weights is not None:
             own = _distance(eager.weights[name], weight)
-        of_gradient = (WIDEST * moved) if own is None else MULTIPLE * max(own, dtype.roundoff * moved)
+        rounding = dtype.roundoff * moved + steps * LEARNING_RATE * noise
+        of_gradient = WIDEST * moved if own is None else MULTIPLE * max(own, rounding)
         limit = of_gradient + 2 * steps * dtype.storage_roundoff * scale
         _check_shape(f"weights of {name}", answer.weights[name], weight)
         error = _distance(answer.weights[name], weight)

@@ -1,0 +1,139 @@
+"""Right answers are computed once in a run, read by whoever has the same weights; in float32 where float64 fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.record.case import BUILTIN_STEPS, Case
+from bench.steps import references
+from bench.steps.references import OTHER_WEIGHTS, Right, compute_references, find_references
+from bench.steps.subject import Definition, feed_twice
+from bench.steps.verify import Answer
+from tests.makers.networks import BATCH, NORMED, Normed, mean_of
+from tests.makers.subjects import PERCEPTRON
+
+
+@pytest.fixture(autouse=True)
+def worth_storing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have small networks stored as large ones are."""
+    monkeypatch.setattr(references, "WORTH_STORING_SECONDS", 0.0)
+
+
+def case_of(step: str = "train") -> Case:
+    """Return a case of the network with a BatchNorm."""
+    return Case(model="normed", step=step, batch=BATCH, device="cpu", dtype="float32", compile="off")
+
+
+def found(folder: Path | None, case: Case, model: Definition = NORMED, *, seed: int = 0) -> Right:
+    """Return the right answers of a case."""
+    feeds = feed_twice(model.feed, case.batch, 0, None)
+    return find_references(case, model, feeds, seed=seed, first=True, folder=folder)
+
+
+def tensors(answer: Answer | None) -> list[Tensor]:
+    """Return everything that an answer holds."""
+    assert answer is not None
+    named = [mapping for mapping in (answer.gradients, answer.weights, answer.buffers) if mapping is not None]
+    return [*answer.output, answer.loss, *(tensor for mapping in named for tensor in mapping.values())]
+
+
+@pytest.mark.parametrize("step", BUILTIN_STEPS)
+def test_second_process_reads_what_the_first_computed(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit, gradients, weights and buffers among it."""
+    case = case_of(step)
+    mine = found(tmp_path, case).answers
+    monkeypatch.setattr(references, "compute_references", lambda *_, **__: pytest.fail("computed again"))
+    stored = found(tmp_path, case).answers
+    for answer, same in ((mine.first, stored.first), (mine.last, stored.last)):
+        pairs = list(zip(tensors(answer), tensors(same), strict=True))
+        assert all(left.dtype == right.dtype and torch.equal(left, right) for left, right in pairs)
+    assert (stored.last.gradients is None, stored.last.weights is None) == (step == "forward", step != "train")
+
+
+def test_other_weights_are_other_answers_and_said(tmp_path: Path) -> None:
+    """A factory that draws on more than torch's seed makes another network in each process."""
+    found(tmp_path, case_of())
+    other = found(tmp_path, case_of(), seed=1)  # the seed is part of the question
+    assert other.remarks == ()
+    drawn = iter(range(1, 10**6))
+
+    def make() -> nn.Module:
+        network = Normed()
+        with torch.no_grad():
+            network.out.bias += float(next(drawn))
+        return network
+
+    restless = replace(NORMED, build=make)
+    assert found(tmp_path, case_of(), restless).remarks == (OTHER_WEIGHTS,)
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty"])
+def test_damaged_file_is_computed_again(damage: str, tmp_path: Path) -> None:
+    """Whole or not at all; it never becomes a reference."""
+    right = found(tmp_path, case_of()).answers
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    path.write_bytes({"cut": content[:-5], "text": b"nothing\n", "empty": b""}[damage])
+    assert torch.equal(found(tmp_path, case_of()).answers.last.loss, right.last.loss)
+
+
+def test_folder_that_takes_nothing_costs_nothing(tmp_path: Path) -> None:
+    """A full disk is no fault of the network."""
+    (tmp_path / "file").write_text("")
+    assert found(tmp_path / "file", case_of()).remarks == ()
+    assert found(None, case_of()).remarks == ()
+
+
+def test_perceptron_is_computed_where_it_is_asked_for(tmp_path: Path) -> None:
+    """Hashing its weights would take as long."""
+    case = replace(case_of("forward"), model="mlp")
+    feeds = feed_twice(PERCEPTRON.feed, case.batch, 0, None)
+    right = find_references(case, PERCEPTRON, feeds, seed=0, first=False, folder=tmp_path)
+    assert right.answers.first is None
+    assert list(tmp_path.iterdir()) == []
+
+
+class OnlySingle(nn.Linear):
+    """A network that knows one precision."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype is torch.float64:
+            raise TypeError("no kernel for double")
+        return super().forward(x)
+
+
+def test_network_that_knows_no_float64_is_held_against_float32() -> None:
+    """And a footnote says so."""
+    single = Definition(
+        build=lambda: OnlySingle(3, 2),
+        feed=lambda batch, _seed, _root: (torch.randn(batch, 3), None),
+        find_loss=mean_of,
+    )
+    right = found(None, case_of("forward"), single)
+    (remark,) = right.remarks
+    assert remark.startswith("it is held against float32 in place of float64, since it cannot compute in float64: ")
+    assert remark.endswith("no kernel for double")
+
+
+def test_network_that_is_slow_is_held_against_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """float64 would take several times as long in each process."""
+    monkeypatch.setattr(references, "SLOW_SECONDS", -1.0)
+    right = found(None, case_of("forward"))
+    assert right.remarks == ("it is held against float32 in place of float64, since one call takes 0 s",)
+
+
+def test_buffers_of_the_second_answer_follow_those_of_the_first() -> None:
+    """As in a slice, where one iteration comes after the other."""
+    case = case_of("backward")
+    feeds = feed_twice(NORMED.feed, case.batch, 0, None)
+    right = compute_references(case, NORMED, feeds, seed=0, first=False)
+    assert right.first is not None
+    assert int(right.first.buffers["norm.num_batches_tracked"]) == 1
+    assert int(right.last.buffers["norm.num_batches_tracked"]) == 2
