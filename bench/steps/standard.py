@@ -44,6 +44,9 @@ WIDE_SHARE = 0.5
 SHARE = 0.02
 """A variant may swap so many more of them than eager does."""
 
+TINY = 1e-300
+"""Nothing is divided by the norm of nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DerivedStandard:
@@ -224,27 +227,31 @@ def _check_gradients(
 
 
 def _check_weights(answer: Answer, right: Answer, eager: Answer | None, dtype: Dtype, steps: int) -> float:
-    """Return the worst relative error of the weights after so many steps."""
+    """Return the relative error of all weights together after so many steps; each is looked at by itself.
+
+    One that began at zero, as a bias does, is nothing but its gradients' sum, and is off by what those are.
+    """
     assert right.weights is not None, "a step that trains moves weights"
     assert right.gradients is not None, "by their gradients"
     check_names("weights of", answer.weights, right.weights)
     assert answer.weights is not None, "its names were compared"
-    gradients = {name: _size(gradient) for name, gradient in right.gradients.items()}
+    gradients = {name: _size(right.gradients[name]) if name in right.gradients else 0.0 for name in right.weights}
     noise = dtype.roundoff * hypot(*gradients.values())  # of a gradient that is mathematically zero
-    worst = 0.0
-    for name, weight in right.weights.items():
-        scale = _size(weight)
-        moved = steps * LEARNING_RATE * max(gradients.get(name, 0.0), noise)
-        own = None
-        if eager is not None and eager.weights is not None:
-            own = _distance(eager.weights[name], weight)
-        rounding = dtype.roundoff * moved + steps * LEARNING_RATE * noise
-        of_gradient = WIDEST * moved if own is None else MULTIPLE * max(own, rounding)
-        limit = of_gradient + 2 * steps * dtype.storage_roundoff * scale
-        _check_shape(f"weights of {name}", answer.weights[name], weight)
-        error = _distance(answer.weights[name], weight)
-        worst = max(worst, _within(f"weights of {name}", error, limit, scale))
-    return worst
+    moves = {name: steps * LEARNING_RATE * max(size, noise) for name, size in gradients.items()}
+    theirs = None
+    if eager is not None and eager.weights is not None:
+        theirs = _distances("weights of", eager.weights, right.weights)
+    share = None if theirs is None else hypot(*theirs.values()) / max(hypot(*moves.values()), TINY)
+    errors = _distances("weights of", answer.weights, right.weights)
+    sizes = {name: _size(weight) for name, weight in right.weights.items()}
+    for name, move in moves.items():
+        rounding = steps * (2 * dtype.storage_roundoff * sizes[name] + MULTIPLE * LEARNING_RATE * noise)
+        if theirs is None or share is None:
+            of_gradient = 2 * WIDEST * move
+        else:
+            of_gradient = MULTIPLE * max(theirs[name], min(share, 1.0) * move)
+        _within(f"weights of {name}", errors[name], of_gradient + rounding, sizes[name])
+    return hypot(*errors.values()) / max(hypot(*sizes.values()), TINY)
 
 
 def _within(name: str, error: float, limit: float, scale: float) -> float:

@@ -141,7 +141,9 @@ class Subject:
 
     def take(self, which: int) -> None:
         """Put one of the two feeds in place: other values in the same memory, which no version counter tells of."""
-        for part, fed in zip((self.inputs, self.target), self.feeds[which], strict=True):
+        inputs, target = self.feeds[which]
+        pairs = [(self.inputs, inputs)] if target is None else [(self.inputs, inputs), (self.target, target)]
+        for part, fed in pairs:
             for tensor, values in zip(list_tensors(part), list_tensors(fed), strict=True):
                 tensor.data.copy_(values)
 
