@@ -19,7 +19,7 @@ from bench.plugin.publication import Publication
 from bench.plugin.replay import TAPE, Tape, tape_of
 from bench.plugin.selection import FLOOR_MARKER
 from bench.plugin.usage import usage_errors
-from bench.record.case import AXES, Case, select
+from bench.record.case import AXES, Case, Variant, select
 from bench.request import GateQuestion, PlanQuestion, Request, RunQuestion
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def publication_of(config: pytest.Config) -> Publication:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrise the suite with six scalars, so that a stored result explains itself."""
+    """Parametrise the suite with eight scalars, so that a stored result explains itself."""
     if not set(AXES) <= set(metafunc.fixturenames):
         return
     request = metafunc.config.stash[REQUEST]
@@ -98,6 +98,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         devices=metafunc.config.stash[DEVICES],
         dtypes=request.dtypes_for,
         compiles=request.compiles,
+        layouts=request.layouts,
+        threads=request.threads_for,
     )
     metafunc.parametrize(
         AXES,
@@ -119,9 +121,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def case(model: str, step: str, batch: int, device: str, dtype: str, compile: str) -> Case:  # noqa: A002
-    """The test's six scalars as a Case."""
-    return Case(model=model, step=step, batch=batch, device=device, dtype=dtype, compile=compile)
+def case(
+    model: str,
+    step: str,
+    batch: int,
+    device: str,
+    dtype: str,
+    compile: str,  # noqa: A002
+    layout: str,
+    threads: int | None,
+) -> Case:
+    """The test's eight scalars as a Case."""
+    variant = Variant(dtype, compile, layout, threads)
+    return Case(model=model, step=step, batch=batch, device=device, **variant._asdict())
 
 
 @pytest.fixture

@@ -65,6 +65,13 @@ class Request(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRequest(Request[R]):
+    """Something that is asked about one case: it is answered with the case's threads and precision switched on."""
+
+    case: Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """The reply that stands for every failure.
 
@@ -116,18 +123,16 @@ class Open(Request[Done]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepare(Request[Preparation]):
+class Prepare(CaseRequest[Preparation]):
     """Make a case ready to be timed.
 
     Attributes:
-        case: which.
         warm: whether to warm it up; a quick pass does not.
         probe: whether to try first if its dtype and compile mode work, and to count operations.
         settled_within: relative difference of slice medians below which it counts as warm; None for a plain run's.
         first: whether its first answer is verified; the last one after its slices is a request of its own.
     """
 
-    case: Case
     warm: bool
     probe: bool
     settled_within: float | None = None
@@ -135,10 +140,8 @@ class Prepare(Request[Preparation]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe(Request[Done]):
+class Probe(CaseRequest[Done]):
     """Try whether a case's dtype and compile mode work on this device at all."""
-
-    case: Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +173,10 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimeSlice(Request[Timing]):
+class TimeSlice(CaseRequest[Timing]):
     """Time one slice of a case that is ready.
 
     Attributes:
-        case: which.
         iterations: how many.
         lead: iterations right before that are not timed, for a process that has just been suspended.
         slowdown: share of its time by which it is slowed on purpose, inside the clock reads.
@@ -182,7 +184,6 @@ class TimeSlice(Request[Timing]):
             latency. Device events are recorded with the slice then.
     """
 
-    case: Case
     iterations: int
     lead: int = 0
     slowdown: float = 0.0
@@ -203,10 +204,8 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verify(Request[Verified]):
+class Verify(CaseRequest[Verified]):
     """Verify a case that was timed: one more short slice by the timed code, on another input, and its last answer."""
-
-    case: Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,10 +263,8 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count(Request[Counted]):
+class Count(CaseRequest[Counted]):
     """Count what one iteration of a case does; the case is made for this and dropped again."""
-
-    case: Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,9 +86,10 @@ class Request:
         models: what is timed.
         project: where the code of those of the user's own lies.
         shape: of one example of a network that says nothing of its inputs; None if none was given.
-        steps, batches, compiles: values of the axes.
+        steps, batches, compiles, layouts: values of the axes.
         compile_named: whether those of the compile axis were named, and not the default.
         dtypes: values of the dtype axis; None for the default, which depends on the device.
+        threads: numbers of threads of a CPU; None for as many as a process has anyway.
         devices: names, or ``auto`` or ``all`` alone.
         required: devices whose absence is a failure.
         settings: how to measure.
@@ -107,6 +108,8 @@ class Request:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...] | None
     compiles: tuple[str, ...]
+    layouts: tuple[str, ...]
+    threads: tuple[int, ...] | None
     compile_named: bool
     required: tuple[str, ...]
     settings: Settings
@@ -119,3 +122,7 @@ class Request:
     def dtypes_for(self, device: str) -> Sequence[str]:
         """Return the dtypes to take on a device."""
         return self.dtypes or (DEFAULT_DTYPES if on_cpu(device) else DEFAULT_ACCELERATOR_DTYPES)
+
+    def threads_for(self, device: str) -> Sequence[int | None]:
+        """Return the numbers of threads to take on a device; an accelerator has none to set."""
+        return (self.threads if on_cpu(device) else None) or (None,)

@@ -10,6 +10,7 @@ from torch.nn.functional import linear
 from bench.devices.backend import first_line, is_out_of_memory, release_memory
 from bench.devices.clock import Clock
 from bench.devices.dtypes import TORCH_DTYPES
+from bench.devices.tf32 import NOT_ROUNDED, rounds_products, tf32
 from bench.record.case import compute_dtype
 from bench.record.observations import Ceiling, Limit
 
@@ -71,13 +72,16 @@ def products(device: torch.device, clock: Clock, dtype: str) -> Reached:
     Raises:
         RuntimeError: if the device cannot multiply in this dtype.
     """
+    compute, rounded = TORCH_DTYPES[dtype].compute, TORCH_DTYPES[dtype].tf32
 
     def product(rows: int) -> Callable[[], object]:
-        compute = TORCH_DTYPES[dtype].compute
         left, right = (torch.randn(rows, rows, dtype=torch.float32, device=device).to(compute) for _ in range(2))
         return lambda: linear(left, right)
 
-    return _best(product, ROWS, lambda rows: 2 * rows**3, clock)
+    with tf32(enabled=rounded):
+        if rounded and not rounds_products(device):
+            raise RuntimeError(NOT_ROUNDED)
+        return _best(product, ROWS, lambda rows: 2 * rows**3, clock)
 
 
 def copies(device: torch.device, clock: Clock) -> Reached:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 
@@ -56,6 +57,11 @@ def _group_bytes(cgroup: Path) -> int | None:
         if text.isdigit() and int(text) < NO_LIMIT_BYTES:
             return int(text)
     return None
+
+
+def count_cores() -> int:
+    """Return on how many cores this process may run; once OpenMP has bound it, that is the one it is bound to."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_quota() -> float | None:

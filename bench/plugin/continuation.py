@@ -14,23 +14,23 @@ from bench.files.run import RUN_FORMAT
 from bench.host.steadiness import MEASURES
 from bench.plugin.output import journal_of
 from bench.plugin.selection import case_of
-from bench.record.case import Case
+from bench.record.case import AXES, Case
 from bench.record.run import Run
 
 
 def _distinct(values: Iterable[object]) -> str:
-    return ",".join(map(str, dict.fromkeys(values)))
+    return ",".join(str(value) for value in dict.fromkeys(values) if value is not None)
+
+
+def _tell_axis(axis: str) -> Callable[[Run], str]:
+    return lambda run: _distinct(getattr(case, axis) for case in run.cases)
 
 
 ASKED: Mapping[str, Callable[[Run], str]] = {
+    **{f"--{axis}": _tell_axis(axis) for axis in AXES},
     "--model": lambda run: _distinct(
         run.environment.get(f"model.{case.model}.spec") or case.model for case in run.cases
     ),
-    "--step": lambda run: _distinct(case.step for case in run.cases),
-    "--batch": lambda run: _distinct(case.batch for case in run.cases),
-    "--device": lambda run: _distinct(case.device for case in run.cases),
-    "--dtype": lambda run: _distinct(case.dtype for case in run.cases),
-    "--compile": lambda run: _distinct(case.compile for case in run.cases),
     "--launches": lambda run: str(run.settings.launches),
     "--seed": lambda run: str(run.settings.seed),
     "--benchmark-max-time": lambda run: repr(run.settings.case_seconds),

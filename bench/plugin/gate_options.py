@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
+from bench.plugin.threads import read_threads
 from bench.record.arm import Arm, Side
-from bench.record.case import DTYPES, check_compile, unknown
+from bench.record.case import DTYPES, LAYOUTS, Variant, check_compile, unknown
 from bench.record.looks import LEAST_BLOCKS
 from bench.request import GateQuestion
 
@@ -21,7 +22,7 @@ GATE_SLICE_SECONDS = 0.006
 MOST_BLOCKS = 60
 """A gate ends after so many blocks, whatever is left of its time."""
 
-KEYS = ("ref", "python", "dtype", "compile")
+KEYS = ("ref", "python", *Variant._fields)
 """What an arm may differ in, beside environment variables."""
 
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -48,8 +49,8 @@ def add_gate_options(parser: pytest.Parser) -> None:
         metavar="NAME=KEY=VALUE,...",
         action="append",
         default=[],
-        help="what base or head is: ref, python (an interpreter), dtype, compile, or an environment variable in "
-        "capitals, as in --arm head=OMP_NUM_THREADS=1",
+        help=f"what base or head is: ref, python (an interpreter), {', '.join(Variant._fields)}, or an environment "
+        "variable in capitals, as in --arm head=OMP_NUM_THREADS=1",
     )
     gate.addoption("--strict-gate", action="store_true", help="with --against: exit code 7 if a case is inconclusive")
     gate.addoption(
@@ -171,10 +172,15 @@ def _arm(settings: Mapping[str, str]) -> Arm:
         raise ValueError(unknown("dtype", dtype, DTYPES))
     if (compile_ := settings.get("compile")) is not None:
         check_compile(compile_)
+    if (layout := settings.get("layout")) is not None and layout not in LAYOUTS:
+        raise ValueError(unknown("layout", layout, LAYOUTS))
+    threads = settings.get("threads")
     return Arm(
         ref=settings.get("ref"),
         python=settings.get("python"),
         variables={name: value for name, value in settings.items() if name not in KEYS},
         dtype=dtype,
         compile=compile_,
+        layout=layout,
+        threads=None if threads is None else read_threads(threads),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,6 +23,7 @@ from bench.plugin.gate_options import (
     read_gate_question,
 )
 from bench.plugin.model_options import read_models, read_project
+from bench.plugin.threads import read_threads
 from bench.record.arm import Side
 from bench.record.case import (
     BUILTIN_STEPS,
@@ -29,9 +31,11 @@ from bench.record.case import (
     DEFAULT_BATCHES,
     DEFAULT_COMPILES,
     DEFAULT_DTYPES,
+    DEFAULT_LAYOUT,
     DEFAULT_MODELS,
     DEFAULT_STEPS,
     DTYPES,
+    LAYOUTS,
     check_compile,
     on_cpu,
     unknown,
@@ -40,6 +44,8 @@ from bench.record.conditions import MOST_LAUNCHES, Settings
 from bench.record.spec import WAYS
 from bench.request import GateQuestion, PlanQuestion, Question, Request, RunQuestion
 from models import MODELS, dataset
+
+T = TypeVar("T")
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
 """How people write a length of time; a number alone is seconds."""
@@ -91,6 +97,20 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="MODES",
         default=None,
         help=f"of {', '.join(COMPILE_MODES)}, backend:NAME (default: {','.join(DEFAULT_COMPILES)}; off with --against)",
+    )
+    add(
+        "--layout",
+        metavar="NAMES",
+        default=None,
+        help=f"of {', '.join(LAYOUTS)}: memory format of inputs and weights of four dimensions (default: "
+        f"{DEFAULT_LAYOUT})",
+    )
+    add(
+        "--threads",
+        metavar="NUMBERS",
+        default=None,
+        help="on how many threads an operator of the CPU runs (default: as many as its process has anyway; "
+        "accelerators always have that default)",
     )
     own = parser.getgroup("accelbench-own", "accelbench: models of your own")
     own.addoption(
@@ -207,6 +227,8 @@ def read_request(config: pytest.Config) -> Request:
         compiles=_of_arms(gate, "compile", get("compile"))
         or tuple(_checked("--compile", check_compile, entry) for entry in _list("--compile", compiles)),
         compile_named=get("compile") is not None,
+        layouts=_of_arms(gate, "layout", get("layout")) or _names("--layout", get("layout") or DEFAULT_LAYOUT, LAYOUTS),
+        threads=_of_arms(gate, "threads", get("threads")) or _threads(get("threads")),
         required=_devices("--require-device", get("require_device")) if get("require_device") else (),
         settings=Settings(
             launches=_whole("--launches", launches, least=1, most=MOST_LAUNCHES),
@@ -228,12 +250,14 @@ def read_request(config: pytest.Config) -> Request:
         raise pytest.UsageError(dataset.missing(request.data_root))
     if request.data == "random" and request.download:
         raise pytest.UsageError("--download with --data random: the images would not be used; leave one of them out")
+    if request.threads and not any(device in ("auto", "all") or on_cpu(device) for device in request.devices):
+        raise pytest.UsageError("--threads: no CPU is measured, and no other device has them; leave it out")
     if {"auto", "all"} & set(request.devices) and len(request.devices) > 1:
         raise pytest.UsageError("--device auto and all stand alone; name the devices, or use one of the two words")
     return request
 
 
-def _of_arms(gate: GateQuestion | None, axis: str, given: str | None) -> tuple[str, ...] | None:
+def _of_arms(gate: GateQuestion | None, axis: str, given: str | None) -> tuple[Any, ...] | None:
     """Return base's value of an axis as the only one, where both arms of a gate name theirs; None where not.
 
     Every value of the axis would be the same comparison again.
@@ -291,7 +315,13 @@ def _devices(option: str, text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys("cpu" if on_cpu(entry) else entry for entry in entries))  # there is one CPU
 
 
-def _checked(option: str, check: Callable[[str], str], text: str) -> str:
+def _threads(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    return tuple(dict.fromkeys(_checked("--threads", read_threads, entry) for entry in _list("--threads", text)))
+
+
+def _checked(option: str, check: Callable[[str], T], text: str) -> T:
     try:
         return check(text)
     except ValueError as error:

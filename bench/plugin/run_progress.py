@@ -83,7 +83,7 @@ class Progress:
             case CeilingsFound() | Resumed():
                 pass
             case Finish():
-                for case in sorted(self._medians.keys() - self._shown):
+                for case in [case for case in self._medians if case not in self._shown]:
                     self._line(f"{case.id:<{self._width}}  {self._describe(self._medians[case])}")
                 self._line(
                     f"{'done' if event.complete else 'stopped'} in {duration(event.wall_seconds)}"

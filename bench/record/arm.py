@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from bench.record.case import Case
+from bench.record.added_later import ADDED_LATER
+from bench.record.case import Case, Variant
 
 WORKING_TREE = "the working tree"
 """What an arm's code is taken from where nothing else is said."""
@@ -31,7 +32,7 @@ class Arm:
         python: the interpreter; None for the one that runs pytest.
         variables: environment variables, set before its workers' program is executed.
         dtype: overrides every case's; None to leave it.
-        compile: likewise.
+        compile, layout, threads: likewise.
     """
 
     ref: str | None = None
@@ -39,10 +40,18 @@ class Arm:
     variables: Mapping[str, str] = field(default_factory=dict)
     dtype: str | None = None
     compile: str | None = None
+    layout: str | None = field(default=None, metadata=ADDED_LATER)
+    threads: int | None = field(default=None, metadata=ADDED_LATER)
+
+    @property
+    def overrides(self) -> dict[str, str | int]:
+        """Return the axes of a variant that this arm names, and what it makes of every case."""
+        named = {axis: getattr(self, axis) for axis in Variant._fields}
+        return {axis: value for axis, value in named.items() if value is not None}
 
     def case(self, case: Case) -> Case:
         """Return what this arm runs where `case` is compared."""
-        return replace(case, dtype=self.dtype or case.dtype, compile=self.compile or case.compile)
+        return replace(case, **self.overrides)  # type: ignore[arg-type]  # each is checked by the case
 
     def runs_like(self, other: Arm) -> bool:
         """Whether nothing but the code can make the two differ."""
@@ -53,6 +62,6 @@ class Arm:
         return (self.python, self.variables) == (other.python, other.variables)
 
     def __str__(self) -> str:
-        settings = {"python": self.python, "dtype": self.dtype, "compile": self.compile, **self.variables}
-        given = [f"{name}={value}" for name, value in settings.items() if value is not None]
-        return ", ".join([self.ref or WORKING_TREE, *given])
+        python = {} if self.python is None else {"python": self.python}
+        settings = {**python, **self.overrides, **self.variables}
+        return ", ".join([self.ref or WORKING_TREE, *(f"{name}={value}" for name, value in settings.items())])

@@ -1,4 +1,4 @@
-"""What can be timed: a Case is six scalars, and the axes are the values each may take.
+"""What can be timed: a Case is eight scalars, and the axes are the values each may take.
 
 Standard library only, so that tables are made where torch is not installed.
 """
@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import NamedTuple
+
+from bench.record.added_later import ADDED_LATER
+from bench.record.how_many import how_many
 
 BUILTIN_STEPS = ("forward", "backward", "train")
 """The steps that come with this program, for help texts and options; a record may hold any other."""
 
-DTYPES = ("float32", "bfloat16", "float16", "float64", "amp-bfloat16", "amp-float16")
+DTYPES = ("float32", "bfloat16", "float16", "float64", "tf32", "amp-bfloat16", "amp-float16")
+LAYOUTS = ("contiguous", "channels_last")
 COMPILE_MODES = ("off", "on", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 BACKEND_PREFIX = "backend:"
 WORD = re.compile(r"\w+")
 """A step is a word, so that an id, which joins the axes with hyphens, belongs to one case only."""
+
+BEHIND_COMPILE = re.compile(r"-(channels_last|\d+threads?)$")
+"""An id may end so behind the compile mode; the name of a compiler's backend may not, for the same reason."""
 
 DEFAULT_MODELS = ("mlp",)
 DEFAULT_STEPS = ("forward", "backward")
@@ -26,13 +33,11 @@ DEFAULT_BATCHES = (1, 64, 1024)
 DEFAULT_DTYPES = ("float32", "bfloat16")
 DEFAULT_ACCELERATOR_DTYPES = (*DEFAULT_DTYPES, "float16")
 DEFAULT_COMPILES = ("off", "on")
+DEFAULT_LAYOUT = "contiguous"
 
 
 class Group(NamedTuple):
-    """What variants have in common that are compared with each other and interleaved within seconds.
-
-    They differ in dtype and compile only.
-    """
+    """What variants have in common that are compared with each other and interleaved within seconds."""
 
     model: str
     step: str
@@ -40,7 +45,36 @@ class Group(NamedTuple):
     device: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Variant(NamedTuple):
+    """In what the cases of a group differ; the fields are those of `Case`."""
+
+    dtype: str
+    compile: str
+    layout: str = DEFAULT_LAYOUT
+    threads: int | None = None
+
+    @property
+    def words(self) -> tuple[str, str, str, str]:
+        """Return how each value reads: ``float32``, ``eager``, ``contiguous``, ``2 threads``."""
+        threads = "default threads" if self.threads is None else how_many(self.threads, "thread")
+        return self.dtype, compile_label(self.compile), self.layout, threads
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Return the words of the axes that are not shown where they have their default."""
+        _, _, layout, threads = self.words
+        return (layout,) * (self.layout != DEFAULT_LAYOUT) + (threads,) * (self.threads is not None)
+
+    @property
+    def without_compile(self) -> str:
+        """Return how this variant reads beside its compile mode: ``bfloat16``, ``float32 2 threads``."""
+        return " ".join((self.dtype, *self.extras))
+
+    def __str__(self) -> str:
+        return " ".join((self.dtype, compile_label(self.compile), *self.extras))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One point of the matrix.
 
@@ -49,8 +83,11 @@ class Case:
         step: a word of letters, digits and ``_``: one of `BUILTIN_STEPS`, or whatever the worker knows by it.
         batch: examples per iteration, at least 1.
         device: a name as torch knows it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``vulkan``.
-        dtype: one of `DTYPES`; ``amp-`` is autocast over float32 weights.
+        dtype: one of `DTYPES`; ``amp-`` is autocast over float32 weights, ``tf32`` is float32 whose products are
+            rounded to TF32.
         compile: ``off``, ``on``, a mode of ``torch.compile``, or ``backend:NAME``.
+        layout: one of `LAYOUTS`: in which order tensors of four dimensions lie in memory.
+        threads: on which each operator of the CPU runs, at least 1; None for as many as the process has anyway.
 
     Raises:
         ValueError: if a field is not one of its axis's values.
@@ -62,6 +99,8 @@ class Case:
     device: str
     dtype: str
     compile: str
+    layout: str = field(default=DEFAULT_LAYOUT, metadata=ADDED_LATER)
+    threads: int | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -75,16 +114,30 @@ class Case:
         if self.dtype not in DTYPES:
             raise ValueError(unknown("dtype", self.dtype, DTYPES))
         check_compile(self.compile)
+        if self.layout not in LAYOUTS:
+            raise ValueError(unknown("layout", self.layout, LAYOUTS))
+        if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
+            raise ValueError(f"case: threads is {self.threads!r}; it must be a whole number of at least 1")
 
     @property
     def id(self) -> str:
-        """The name of this case in tests, tables and files: ``mlp-forward-b64-cpu-float32-eager``."""
-        return f"{self.model}-{self.step}-b{self.batch}-{self.device}-{self.dtype}-{compile_label(self.compile)}"
+        """The name of this case in tests, tables and files: ``mlp-forward-b64-cpu-float32-eager``.
+
+        Layout and threads stand behind that where they are not the default: ``-channels_last-2threads``.
+        """
+        group = f"{self.model}-{self.step}-b{self.batch}-{self.device}"
+        extras = (extra.replace(" ", "") for extra in self.variant.extras)
+        return "-".join((group, self.dtype, compile_label(self.compile), *extras))
 
     @property
     def group(self) -> Group:
         """Return what the variants that are compared with each other have in common."""
         return Group(self.model, self.step, self.batch, self.device)
+
+    @property
+    def variant(self) -> Variant:
+        """Return in what this case differs from others of its group."""
+        return Variant(self.dtype, self.compile, self.layout, self.threads)
 
     @property
     def on_cpu(self) -> bool:
@@ -124,6 +177,8 @@ def check_compile(compile_: str) -> str:
     backend = compile_.removeprefix(BACKEND_PREFIX) if compile_.startswith(BACKEND_PREFIX) else ""
     if compile_ not in COMPILE_MODES and not backend:
         raise ValueError(unknown("compile", compile_, (*COMPILE_MODES, f"{BACKEND_PREFIX}NAME")))
+    if BEHIND_COMPILE.search(backend):
+        raise ValueError(f"compile {compile_!r} ends as an id of another axis does; give the backend another name")
     return compile_
 
 
@@ -135,6 +190,8 @@ def select(
     devices: Sequence[str],
     dtypes: Callable[[str], Sequence[str]],
     compiles: Sequence[str],
+    layouts: Sequence[str],
+    threads: Callable[[str], Sequence[int | None]],
 ) -> tuple[Case, ...]:
     """Return every case of the matrix in display order: variants of one group stand next to each other.
 
@@ -145,12 +202,14 @@ def select(
         devices: names of devices.
         dtypes: which dtypes to take on a given device.
         compiles: values of the compile axis.
+        layouts: values of the layout axis.
+        threads: which numbers of threads to take on a given device.
     """
     return tuple(
-        Case(model=model, step=step, batch=batch, device=device, dtype=dtype, compile=compile_)
+        Case(model=model, step=step, batch=batch, device=device, **variant._asdict())
         for model, device, step in product(models, devices, steps)
         for batch in batches(model)
-        for dtype, compile_ in product(dtypes(device), compiles)
+        for variant in map(Variant._make, product(dtypes(device), compiles, layouts, threads(device)))
     )
 
 
@@ -159,6 +218,6 @@ def compute_dtype(dtype: str) -> str:
     return dtype.removeprefix("amp-")
 
 
-def as_params(case: Case) -> dict[str, str | int]:
-    """Return a case as the six scalars that a test's parameters and a file hold."""
+def as_params(case: Case) -> dict[str, str | int | None]:
+    """Return a case as the eight scalars that a test's parameters and a file hold."""
     return asdict(case)

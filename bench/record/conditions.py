@@ -126,11 +126,12 @@ def find_differences(before: Part, after: Part) -> list[str]:
 
     States, such as the load, and the names of commits may differ, and so may the settings in `FREE_SETTINGS`.
     """
+    planned, selected = set(before.cases), set(after.cases)
     return [
         *_differing(before.environment.facts, after.environment.facts, free=(*STATES, *COMMITS)),
         *_differing(_fields(before.settings), _fields(after.settings), free=FREE_SETTINGS),
-        *(f"case {case.id} was planned and is not selected" for case in sorted({*before.cases} - {*after.cases})),
-        *(f"case {case.id} is selected and was not planned" for case in sorted({*after.cases} - {*before.cases})),
+        *(f"case {case.id} was planned and is not selected" for case in before.cases if case not in selected),
+        *(f"case {case.id} is selected and was not planned" for case in after.cases if case not in planned),
     ]
 
 

@@ -350,7 +350,7 @@ class Gate:
         named = {pairing.case for block in self.blocks for pairing in block.pairings}
         named |= {fault.case for fault in self.faults}
         if strangers := named - planned:
-            raise ValueError(f"{min(strangers).id} was measured but not planned")
+            raise ValueError(f"{min(case.id for case in strangers)} was measured but not planned")
 
     @property
     def live(self) -> list[Case]:

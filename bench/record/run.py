@@ -137,7 +137,7 @@ class Run:
             raise ValueError("the plan holds a case twice")
         planned = set(self.cases)
         if strangers := {case for _, case in self.started} - planned:
-            raise ValueError(f"{min(strangers).id} was begun but not planned")
+            raise ValueError(f"{min(case.id for case in strangers)} was begun but not planned")
         measured: set[tuple[int, Case]] = set()
         for measurement in self.measurements:
             if measurement.launch > self.settings.launches:

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from bench.devices.dtypes import TORCH_DTYPES, Dtype
-from bench.record.case import Case
+from bench.record.case import Case, Variant
 from bench.steps.compiling import compile_network
+from bench.steps.layout import lay_out
 from bench.steps.verify import Nested, Tolerance, derive_tolerance, list_tensors
 
 Answered = TypeVar("Answered")
@@ -174,6 +175,7 @@ def build(
     if dtype.amp:
         call = _under_autocast(call, device, dtype)
     inputs, target = _map_fed(partial(_place, device=device, dtype=dtype, copy=True), first)
+    inputs = lay_out(network, inputs, case.layout)
     loss, remark = model.find_loss(network)
     return Subject(
         network=network,
@@ -191,7 +193,7 @@ def build_reference(
     case: Case, model: Definition, feeds: tuple[Fed, Fed], *, seed: int, dtype: str = "float64"
 ) -> Subject:
     """Return the subject that says what is right: the case's network, eager, on the CPU, in float64 if it can."""
-    exact = replace(case, device="cpu", dtype=dtype, compile="off")
+    exact = replace(case, device="cpu", **Variant(dtype, "off")._asdict())
     return build(exact, model, torch.device("cpu"), feeds, seed=seed, compiled=False)
 
 

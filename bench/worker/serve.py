@@ -18,6 +18,7 @@ from bench.devices.backend import UnknownDeviceError, first_line, is_out_of_memo
 from bench.host.lifetime import die_first, die_with_parent, ignore_terminal
 from bench.protocol import (
     WORDS,
+    CaseRequest,
     Count,
     Done,
     Drop,
@@ -42,6 +43,7 @@ from bench.protocol import (
 from bench.record.run import Outcome
 from bench.steps.imported import ImportedError
 from bench.steps.support import SkipError
+from bench.steps.surroundings import surroundings
 from bench.steps.verify import WrongResultError
 from bench.worker.worker import Worker
 
@@ -104,10 +106,17 @@ def serve(channel: socket.socket) -> None:
             stream.flush()
 
 
-def answer(worker: Worker | None, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911, PLR0912  one for each request
+def answer(worker: Worker | None, request: Request[Any]) -> Reply:
     """Have a worker carry out a request and return its reply."""
     if worker is None:
         raise RuntimeError(f"{WORDS[type(request)]!r} was asked before a device was opened")
+    if not isinstance(request, CaseRequest):
+        return _carry_out(worker, request)
+    with surroundings(request.case, worker.device, lambda: worker.import_model(request.case)):
+        return _carry_out(worker, request)
+
+
+def _carry_out(worker: Worker, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911  one for each request
     match request:
         case TimeSlice():
             return worker.time_slice(request)

@@ -39,7 +39,7 @@ from bench.protocol import (
     Verify,
     YardstickRead,
 )
-from bench.record.case import Case, Group
+from bench.record.case import DEFAULT_LAYOUT, Case, Group
 from bench.record.conditions import Scalar
 from bench.record.observations import Preparation
 from bench.record.run import CeilingsFound
@@ -82,6 +82,15 @@ class Worker:
         self._yardstick: Yardstick | None = None
         self._began = GlobalState.now(self._device)  # nothing of `models` is imported yet
 
+    @property
+    def device(self) -> torch.device:
+        """Return the device that it holds."""
+        return self._device
+
+    def import_model(self, case: Case) -> None:
+        """Import the code of a case's model, if that was not done before."""
+        self._catalogue.find(case.model)
+
     def prepare(self, request: Prepare) -> Preparation:
         """Make a case ready; return what that showed."""
         case = request.case
@@ -117,7 +126,7 @@ class Worker:
         """Return how far a case's answers may be off; eager's errors are found once for all variants of a dtype."""
         if model.is_perceptron:
             return DerivedStandard(tolerance=model.find_tolerance(case))
-        dtype, eager = TORCH_DTYPES[case.dtype], replace(case, compile="off")
+        dtype, eager = TORCH_DTYPES[case.dtype], replace(case, compile="off", layout=DEFAULT_LAYOUT)
         if case == eager:
             return MeasuredStandard(dtype=dtype, eager=None)
         key = case.group, case.dtype

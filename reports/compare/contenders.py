@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bench.files.parse_json import UnreadableError
 from bench.files.run import read_run
-from bench.record.case import Case
+from bench.record.case import Case, Variant
 from bench.record.conditions import Scalar
 from bench.record.run import Outcome, Run
 from reports.figures.evidence import Evidence, examine
@@ -36,13 +36,12 @@ class Point(NamedTuple):
     model: str
     step: str
     batch: int
-    dtype: str
-    compile: str
+    variant: Variant
 
     @classmethod
     def of(cls, case: Case) -> Point:
         """Return the point of a case."""
-        return cls(case.model, case.step, case.batch, case.dtype, case.compile)
+        return cls(case.model, case.step, case.batch, case.variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,5 +183,5 @@ def _check_common(contenders: Sequence[Contender]) -> None:
     for owner, points in by_owner.items():
         if not any(count[point] > 1 for point in points):
             raise UnreadableError(
-                f"{owner}: no case in common with the others; run the same models, steps, batches and dtypes"
+                f"{owner}: no case in common with the others; run the same models, steps, batches and variants"
             )

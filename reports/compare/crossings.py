@@ -12,6 +12,7 @@ from statistics import median, median_low
 
 import numpy as np
 
+from bench.record.case import Variant
 from reports.compare.contenders import Cell, Contender, Point
 from reports.stats.intervals import CONFIDENCE, LEAST_LAUNCHES, Summary, shift_interval
 
@@ -21,6 +22,9 @@ NO_INTERVAL = f"no interval: it takes {LEAST_LAUNCHES} launches on either side"
 
 MOST_RATIOS = 1 << 17
 """So many ratios are kept: several tables need each, and its interval looks at every pair of launches."""
+
+Curve = tuple[str, str, Variant]
+"""Model, step and variant: what is followed over the batches."""
 
 Line = Sequence[tuple[float, float]]
 """Points of a curve that is straight between them, from left to right."""
@@ -74,7 +78,7 @@ class Crossing:
 
     Attributes:
         base, other: their names; the course is the other's.
-        curve: a point without its batch.
+        curve: model, step and variant: a point without its batch.
         course: what happens; it overtakes only where its interval lies below 1 at one batch and above 1 at a later one.
         batches: the smallest and the largest that both measured.
         untold: those at which the speed-up's interval includes 1, or at which there is none.
@@ -88,7 +92,7 @@ class Crossing:
 
     base: str
     other: str
-    curve: tuple[str, str, str, str]
+    curve: Curve
     course: Course
     batches: tuple[int, int]
     untold: tuple[int, ...] = ()
@@ -101,14 +105,14 @@ class Crossing:
 
 
 def crossings(base: Contender, other: Contender) -> list[Crossing]:
-    """Return for each model, step, dtype and compile mode how `other` compares with `base` over the batches."""
-    curves: dict[tuple[str, str, str, str], dict[int, Summary]] = {}
-    rates: dict[tuple[str, str, str, str], dict[int, float]] = {}
+    """Return for each model, step and variant how `other` compares with `base` over the batches."""
+    curves: dict[Curve, dict[int, Summary]] = {}
+    rates: dict[Curve, dict[int, float]] = {}
     for point, cell in base.cells.items():
         theirs = other.cells.get(point)
         ratio = speedup_over(cell, theirs) if theirs else None
         if ratio is not None and cell.seconds is not None:
-            curve = (point.model, point.step, point.dtype, point.compile)
+            curve = (point.model, point.step, point.variant)
             curves.setdefault(curve, {})[point.batch] = ratio
             rates.setdefault(curve, {})[point.batch] = point.batch / cell.seconds.centre
     courses = []
@@ -123,7 +127,7 @@ def crossings(base: Contender, other: Contender) -> list[Crossing]:
 def _follow_curve(
     base: str,
     other: str,
-    curve: tuple[str, str, str, str],
+    curve: Curve,
     ratios: Sequence[tuple[int, Summary]],
     rates: Mapping[int, float],
 ) -> list[Crossing]:
@@ -197,7 +201,7 @@ def _interpolate(place: float, rates: Mapping[int, float]) -> float:
 
 
 def best_variants(contender: Contender) -> dict[tuple[str, str, int], tuple[Point, Cell]]:
-    """Return the fastest dtype and compile mode for each model, step and batch."""
+    """Return the fastest variant for each model, step and batch."""
     best: dict[tuple[str, str, int], tuple[Point, Cell]] = {}
     for point, cell in contender.cells.items():
         if cell.seconds is None:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.record.case import Variant
 from reports.compare.contenders import Cell
 from reports.compare.crossings import Crossing, best_variants
 from reports.compare.rows import Match, all_crossings
@@ -43,8 +44,8 @@ LEGEND_WIDTH = 2.2
 ROOFLINE_WIDTH, ROOFLINE_HEIGHT = 6.2, 4.6
 """Inches of the roofline, whose axes span several decades each."""
 
-BEST = ("best variant", "off")
-"""This stands for the dtype and compile mode of a line that is the best at each batch and nothing more."""
+BEST = Variant("best variant", "off")
+"""This stands for the variant of a line that is the best at each batch and nothing more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +54,12 @@ class Series:
 
     Attributes:
         contender: whose.
-        variant: dtype and compile mode, or `BEST`.
+        variant: which, or `BEST`.
         cells: by batch, ascending; all of them were timed.
     """
 
     contender: str
-    variant: tuple[str, str]
+    variant: Variant
     cells: Mapping[int, Cell]
 
 
@@ -70,10 +71,10 @@ def draw_throughput(match: Match) -> Figure:
     crossings = all_crossings(match)
     variants = list(dict.fromkeys(line.variant for series in panels.values() for line in series))
     looks = assign_colours(contender.name for contender in match.contenders)
-    dashes = assign_lines(dtype for dtype, _ in variants)
+    dashes = assign_lines(variant.without_compile for variant in variants)
     keys = [Mark(colour=colour, marker=marker, label=name).draw_key() for name, (colour, marker) in looks.items()]
-    keys += [Mark(line=dash, label=dtype).draw_key() for dtype, dash in dashes.items()]
-    if any(mode != "off" for _, mode in variants):
+    keys += [Mark(line=dash, label=name).draw_key() for name, dash in dashes.items()]
+    if any(variant.compile != "off" for variant in variants):
         keys.append(Mark(marker="o", line="none", filled=False, label="compiled: hollow").draw_key())
     if any(crossing.at for crossing in crossings):
         keys.append(Mark(marker="*", line="none", label="crossing").draw_key(markersize=9))
@@ -81,11 +82,11 @@ def draw_throughput(match: Match) -> Figure:
     for axes, ((model, step), series) in zip(grid.flat, panels.items(), strict=True):
         for line in series:
             colour, marker = looks[line.contender]
-            dtype, mode = line.variant
-            _draw_series(axes, line, Mark(colour=colour, marker=marker, line=dashes[dtype], filled=mode == "off"))
+            dash, eager = dashes[line.variant.without_compile], line.variant.compile == "off"
+            _draw_series(axes, line, Mark(colour=colour, marker=marker, line=dash, filled=eager))
         shown = {line.variant for line in series}
         for crossing in crossings:
-            if crossing.curve[:2] == (model, step) and (BEST in shown or crossing.curve[2:] in shown):
+            if crossing.curve[:2] == (model, step) and (BEST in shown or crossing.curve[2] in shown):
                 _mark_crossing(axes, crossing)
         set_up_panel(axes, f"{model}, {step}", [batch for line in series for batch in line.cells])
     low, high = grid[0, 0].get_ylim()
@@ -153,11 +154,11 @@ def _list_panels(match: Match) -> list[tuple[str, str]]:
 
 def _list_series(match: Match, panel: tuple[str, str]) -> list[Series]:
     """Return the lines of one panel: every variant of every contender, or the best of each if those are too many."""
-    lines: dict[tuple[str, tuple[str, str]], dict[int, Cell]] = {}
+    lines: dict[tuple[str, Variant], dict[int, Cell]] = {}
     for contender in match.contenders:
         for point, cell in contender.cells.items():
             if (point.model, point.step) == panel and cell.seconds is not None:
-                lines.setdefault((contender.name, (point.dtype, point.compile)), {})[point.batch] = cell
+                lines.setdefault((contender.name, point.variant), {})[point.batch] = cell
     if len(lines) > MOST_LINES:
         lines = {}
         for contender in match.contenders:
@@ -200,7 +201,9 @@ def _draw_cells(
                 continue
             intensities.append(intensity.centre)
             rates.append(rate.centre)
-            mark = Mark(colour=colours[contender.name], marker=shapes[point.step], filled=point.compile == "off")
+            mark = Mark(
+                colour=colours[contender.name], marker=shapes[point.step], filled=point.variant.compile == "off"
+            )
             axes.plot(
                 intensity.centre,
                 rate.centre,

@@ -21,7 +21,6 @@ from reports.compare.crossings import (
     usd_per_million_images,
 )
 from reports.figures.frame import figures
-from reports.figures.reference import variant_label
 from reports.show.units import ABSENT
 from reports.stats.intervals import Summary
 
@@ -47,7 +46,8 @@ class Match:
 
 
 def _list_axes(point: Point) -> dict[str, Any]:
-    return dict(point._asdict())
+    """Return the axes of a point, each under its own name."""
+    return {"model": point.model, "step": point.step, "batch": point.batch, **point.variant._asdict()}
 
 
 def matched_rows(match: Match) -> list[dict[str, Any]]:
@@ -90,11 +90,11 @@ def crossover_rows(match: Match) -> list[dict[str, Any]]:
     """Return one row for each crossing, and for each curve that has none."""
     rows = []
     for crossing in all_crossings(match):
-        model, step, dtype, compile_ = crossing.curve
+        model, step, variant = crossing.curve
         smallest, largest = crossing.batches
         fields = asdict(crossing) | {"course": crossing.course.value, "smallest": smallest, "largest": largest}
         fields["untold"] = ", ".join(map(str, crossing.untold)) or None
-        axes = {"model": model, "step": step, "dtype": dtype, "compile": compile_}
+        axes = {"model": model, "step": step, **variant._asdict()}
         rows.append(axes | {name: value for name, value in fields.items() if name not in ("curve", "batches", "rate")})
     return rows
 
@@ -118,7 +118,7 @@ def best_rows(match: Match) -> list[dict[str, Any]]:
             price = match.prices.get(contender.name)
             rows.append(
                 {"model": point.model, "step": point.step, "batch": point.batch, "contender": contender.name}
-                | {"variant": variant_label(point.dtype, point.compile)}
+                | {"variant": str(point.variant)}
                 | figures("seconds", cell.seconds, interval=True)
                 | {"images_per_second": point.batch / cell.seconds.centre if cell.seconds else None}
                 | figures("share_of_best", shares.get(contender.name, Summary(centre=1.0, n=1)), interval=True)
@@ -132,9 +132,9 @@ def best_rows(match: Match) -> list[dict[str, Any]]:
 def _list_rivals(contender: Contender, best: Point, rivals: Sequence[str]) -> Iterator[str]:
     """Yield what cannot be told from a best variant: the contender's other ones, and the best of other contenders."""
     others = [
-        variant_label(point.dtype, point.compile)
+        str(point.variant)
         for point, cell in contender.cells.items()
-        if point != best and point._replace(dtype=best.dtype, compile=best.compile) == best and cell.logs
+        if point != best and point._replace(variant=best.variant) == best and cell.logs
         if not compare_with_one(speedup_over(contender.cells[best], cell))
     ]
     if others:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.record.case import compile_label
+from bench.record.case import DEFAULT_LAYOUT, compile_label
 from reports.compare.crossings import NO_INTERVAL, Course
 from reports.compare.rows import (
     Match,
@@ -18,7 +18,7 @@ from reports.compare.rows import (
     yardstick_rows,
 )
 from reports.figures.frame import list_notes
-from reports.show.table import Column, Row, Table, axis_column, read_figure, read_word
+from reports.show.table import Column, Row, Table, axis_column, label_number, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, seconds
 
 
@@ -86,6 +86,8 @@ def _load(row: Row) -> str:
 _MODEL, _STEP, _DTYPE = (axis_column(name) for name in ("model", "step", "dtype"))
 _BATCH = axis_column("batch", right=True)
 _COMPILE = axis_column("compile", label=compile_label)
+_LAYOUT = axis_column("layout", usual=DEFAULT_LAYOUT)
+_THREADS = axis_column("threads", label=label_number, right=True, usual=ABSENT)
 _CONTENDER = Column(header="contender", read=read_word("contender"), right=False)
 _TIME = Column(header="time", read=read_figure("seconds", Unit.SECONDS, interval=True))
 _IMAGES = Column(header="images/s", read=read_figure("images_per_second", Unit.IMAGES_PER_SECOND))
@@ -94,7 +96,7 @@ _COST = Column(header="USD per million images", read=_usd, optional=True)
 
 COMPARE_TABLES: dict[str, CompareTable] = {
     "best": CompareTable(
-        title="The best dtype and compile mode of each",
+        title="The best variant of each",
         rows=best_rows,
         columns=(
             _MODEL,
@@ -124,6 +126,8 @@ COMPARE_TABLES: dict[str, CompareTable] = {
             _BATCH,
             _DTYPE,
             _COMPILE,
+            _LAYOUT,
+            _THREADS,
             _CONTENDER,
             _TIME,
             Column(header="latency", read=_latency, optional=True),
@@ -150,6 +154,8 @@ COMPARE_TABLES: dict[str, CompareTable] = {
             _STEP,
             _DTYPE,
             _COMPILE,
+            _LAYOUT,
+            _THREADS,
             Column(header="contender", read=read_word("other"), right=False),
             Column(header="course", read=_course, right=False),
             Column(header="at batch", read=_where),

@@ -8,7 +8,7 @@ from typing import Any
 
 from pandas import DataFrame, Series, isna
 
-from bench.record.case import AXES, Case
+from bench.record.case import AXES, Case, Variant
 from bench.record.observations import PER_SLICE
 from bench.record.run import Outcome, Run
 from reports.figures.dropped_sets import find_dropped_sets
@@ -80,7 +80,8 @@ def cases(run: Run) -> DataFrame:
     """Return one row per planned case, in display order.
 
     Columns:
-        case, model, step, batch, device, dtype, compile: the case's id and its six axes; batch in examples.
+        case, model, step, batch, device, dtype, compile, layout, threads: the case's id and its eight axes; batch in
+            examples, threads absent where the process's own number is taken.
         outcome, reason: how it ended, and why if it was not measured.
         launches, slices: how many the figures rest on.
         dropped_sets, unsettled_launches: interleaved sets left out; launches whose warm-up did not settle.
@@ -158,21 +159,22 @@ def speedups(run: Run, reference: Reference | None = None) -> DataFrame:
     """
     named = reference or Reference()
     by_case = examine(run)
+    references = named.of(run.cases)
     rows = []
     for case, evidence in by_case.items():
-        base_case = named.of(case)
+        base_case = references[case]
         if case == base_case:
             continue
         base = by_case.get(base_case)
         ratio = speedup(base.kept.seconds, evidence.kept.seconds) if base else None
         reason = evidence.reason if ratio is None else None
         if ratio is None and reason is None:
-            reason = _why_no_ratio(run, base, named)
+            reason = _why_no_ratio(run, base, base_case.variant)
         warnings = () if ratio is None else _ratio_warnings(ratio, evidence, base)
         rows.append(
             _case(case)
             | {
-                "reference": str(named),
+                "reference": str(base_case.variant),
                 "seconds": evidence.seconds.centre if evidence.seconds else None,
                 "reference_seconds": base.seconds.centre if base and base.seconds else None,
                 "launches": ratio.n if ratio else 0,
@@ -193,7 +195,7 @@ def _ratio_warnings(ratio: Summary, evidence: Evidence, base: Evidence | None) -
     return tuple(dict.fromkeys((*ratio.warnings, *inherited)))
 
 
-def _why_no_ratio(run: Run, base: Evidence | None, named: Reference) -> str:
+def _why_no_ratio(run: Run, base: Evidence | None, named: Variant) -> str:
     if run.settings.quick:
         return "nothing was timed"
     if base is None:
@@ -211,6 +213,12 @@ def figures(name: str, summary: Summary | None, *, interval: bool) -> dict[str, 
     """Return a figure under its column, with its interval under two more where asked for."""
     centre, low, high = (summary.centre, summary.low, summary.high) if summary else (None, None, None)
     return {name: centre, f"{name}_low": low, f"{name}_high": high} if interval else {name: centre}
+
+
+def variant_of(row: Mapping[str, Any]) -> Variant:
+    """Return the variant of a row."""
+    threads = None if isna(row["threads"]) else int(row["threads"])
+    return Variant(row["dtype"], row["compile"], row["layout"], threads)
 
 
 def list_notes(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -239,6 +247,8 @@ def _frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> DataFra
 def _dtype(name: str) -> str:
     if name in COUNTS:
         return "int64"
+    if name == "threads":
+        return "Int64"  # which has a value for what is absent
     if name == "kept":
         return "bool"
     if name in NUMBERS or name.endswith("_seconds"):

@@ -134,7 +134,7 @@ def _flops_per_second(evidence: Evidence) -> Summary | None:
 def _share_of_best(evidence: Evidence) -> Summary | None:
     """Seconds of the fastest measured variant of the same group over this one's: 1 is the fastest itself.
 
-    A group is what variants share: model, step, batch and device; they differ in dtype and compile.
+    A group is what variants share: model, step, batch and device; they differ in the fields of `Variant`.
     """
     if evidence.seconds is None or evidence.best_seconds is None:
         return None

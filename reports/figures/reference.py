@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from bench.record.case import DTYPES, Case, check_compile, compile_label, unknown
+from bench.record.case import DEFAULT_LAYOUT, DTYPES, LAYOUTS, Case, Group, Variant, check_compile, unknown
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A dtype and a compile mode; every group (model, step, batch, device) is compared with its own such case.
+    """A variant; every group (model, step, batch, device) is compared with its own such case.
+
+    Attributes:
+        dtype, compile: of the reference.
+        layout, threads: likewise; None for the axis's default in a group that has it, and else for the first value
+            that the group has.
 
     Raises:
         ValueError: if one is not a value of its axis.
@@ -17,24 +26,42 @@ class Reference:
 
     dtype: str = "float32"
     compile: str = "off"
+    layout: str | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ValueError(unknown("dtype", self.dtype, DTYPES))
         check_compile(self.compile)
+        if self.layout is not None and self.layout not in LAYOUTS:
+            raise ValueError(unknown("layout", self.layout, LAYOUTS))
 
-    def of(self, case: Case) -> Case:
-        """Return the case that this one is compared with; itself if it is the reference."""
-        model, step, batch, device = case.group
-        return Case(model=model, step=step, batch=batch, device=device, dtype=self.dtype, compile=self.compile)
+    def of(self, cases: Sequence[Case]) -> Mapping[Case, Case]:
+        """Return with which case each of a run is compared; itself if it is the reference."""
+        layouts: dict[Group, list[str]] = {}
+        threads: dict[Group, list[int | None]] = {}
+        for case in cases:
+            layouts.setdefault(case.group, []).append(case.layout)
+            threads.setdefault(case.group, []).append(case.threads)
+        return {
+            case: replace(
+                case,
+                dtype=self.dtype,
+                compile=self.compile,
+                layout=self.layout or _choose(layouts[case.group], DEFAULT_LAYOUT),
+                threads=self.threads or _choose(threads[case.group], None),
+            )
+            for case in cases
+        }
 
-    def __str__(self) -> str:
-        return variant_label(self.dtype, self.compile)
+    def describe(self, cases: Sequence[Case]) -> str:
+        """Return how the references of a run's cases read: ``float32 eager``, ``float32 eager 1 thread``."""
+        variants = dict.fromkeys(str(case.variant) for case in self.of(cases).values())
+        return " or ".join(variants) or str(Variant(self.dtype, self.compile))
 
 
-def variant_label(dtype: str, compile_: str) -> str:
-    """Return how a variant reads: ``float32 eager``, ``bfloat16 compiled``."""
-    return f"{dtype} {compile_label(compile_)}"
+def _choose(values: Sequence[T], default: T) -> T:
+    return default if default in values else values[0]
 
 
 def parse_reference(text: str) -> Reference:
@@ -43,7 +70,7 @@ def parse_reference(text: str) -> Reference:
     Raises:
         ValueError: if it names another axis, an axis twice, or a value that the axis does not have.
     """
-    known = [axis.name for axis in fields(Reference)]
+    known = Variant._fields
     chosen: dict[str, str] = {}
     for part in text.split(","):
         axis, equals, value = part.strip().partition("=")
@@ -51,4 +78,7 @@ def parse_reference(text: str) -> Reference:
             axes = ", ".join(known)
             raise ValueError(f"reference {text!r}: expected each of {axes} at most once, as in dtype=float32")
         chosen[axis] = value
-    return Reference(**chosen)
+    threads = chosen.pop("threads", None)
+    if threads is not None and not (threads.isdecimal() and int(threads) > 0):
+        raise ValueError(f"reference {text!r}: threads is {threads!r}; it must be a whole number of at least 1")
+    return Reference(**chosen, threads=None if threads is None else int(threads))

@@ -11,7 +11,7 @@ from statistics import median
 from pandas import DataFrame, isna
 
 from bench.record.arm import Side
-from bench.record.case import Case, compile_label
+from bench.record.case import Case
 from bench.record.gate import FIRST_FLOPS, Contest, Counts, Gate, default_floor
 from bench.record.how_many import how_many
 from reports.gate.answer import Answer, find_pairings
@@ -143,11 +143,8 @@ def list_footprints(gate: Gate) -> list[str]:
 def name_case(gate: Gate, case: Case) -> str:
     """Return a case's id, with what each arm runs of it where that differs: ``float32 -> bfloat16``."""
     base, head = (gate.arms[side].case(case) for side in Side)
-    changes = [
-        f"{before} -> {after}"
-        for before, after in ((base.dtype, head.dtype), (compile_label(base.compile), compile_label(head.compile)))
-        if before != after
-    ]
+    pairs = zip(base.variant.words, head.variant.words, strict=True)
+    changes = [f"{before} -> {after}" for before, after in pairs if before != after]
     return f"{case.id} ({', '.join(changes)})" if changes else case.id
 
 
@@ -157,9 +154,8 @@ VARIANT_WORDS = {Verdict.REGRESSED: "slower", Verdict.IMPROVED: "faster", Verdic
 
 def word_verdict(gate: Gate, verdict: Verdict) -> str:
     """Return a verdict in words: where the arms are two variants, other ones than where they are two codes."""
-    base, head = (gate.arms[side] for side in Side)
-    variants = (base.dtype, base.compile) != (head.dtype, head.compile)
-    return VARIANT_WORDS.get(verdict, verdict.value) if variants else verdict.value
+    base, head = (gate.arms[side].overrides for side in Side)
+    return verdict.value if base == head else VARIANT_WORDS.get(verdict, verdict.value)
 
 
 def list_looser_answers(gate: Gate) -> list[str]:

@@ -1,10 +1,9 @@
-"""Throughput and latency against batch: one panel per model and step, one line per device, dtype and compile."""
+"""Throughput and latency against batch: one panel per model and step, one line per device and variant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
-from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +13,7 @@ from pandas import DataFrame
 from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.reference import Reference
-from reports.run.marks import Variant, assign_marks, note_holes, write_below
+from reports.run.marks import Curve, assign_marks, list_curves, note_holes, write_below
 from reports.show.files import NothingToDrawError
 from reports.show.picture import (
     HOLE_MARKER,
@@ -89,12 +88,13 @@ def _find_limits(cases: DataFrame, column: str) -> tuple[float, float]:
     return 10 ** (low - under), 10 ** (high + room)
 
 
-def _draw_panel(axes: Axes, cases: DataFrame, column: str, marks: Mapping[Variant, Mark]) -> None:
+def _draw_panel(axes: Axes, cases: DataFrame, column: str, marks: Mapping[Curve, Mark]) -> None:
     """Draw every variant's line; holes stand as crosses at the bottom, one above the other."""
     holes: dict[int, int] = {}
-    for variant, rows in cases.groupby(["device", "dtype", "compile"], sort=False):
-        mark = marks[cast("Variant", variant)]
-        line = rows.sort_values("batch")
+    curves = list_curves(cases)
+    for curve in dict.fromkeys(curves):
+        mark = marks[curve]
+        line = cases[[other == curve for other in curves]].sort_values("batch")
         centre, low, high = (line[name].tolist() for name in (column, f"{column}_low", f"{column}_high"))
         draw_curve(axes, line["batch"].tolist(), (centre, low, high), mark)
         for batch in line.loc[line["outcome"] != Outcome.MEASURED.value, "batch"]:

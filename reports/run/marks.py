@@ -8,36 +8,41 @@ from typing import Any
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from bench.record.case import Variant
 from bench.record.run import Run
-from reports.figures.frame import explain_hole
-from reports.figures.reference import variant_label
+from reports.figures.frame import explain_hole, variant_of
 from reports.run.words import make_caption, make_headlines
 from reports.show.picture import Mark, assign_colours, assign_lines, group_holes, write_notes
 from reports.show.table import list_rows
 
-Variant = tuple[str, str, str]
-"""Device, dtype and compile: what has a line of its own."""
+Curve = tuple[str, Variant]
+"""Device and variant: what has a line of its own."""
 
 
-def assign_marks(cases: DataFrame) -> dict[Variant, Mark]:
-    """Return how each variant in a frame of cases is drawn, in display order.
+def list_curves(cases: DataFrame) -> list[Curve]:
+    """Return of which curve each row of a frame of cases is a point."""
+    return [(row["device"], variant_of(row)) for row in list_rows(cases)]
 
-    Colour and marker tell device and dtype, line and filling tell the compile mode.
+
+def assign_marks(cases: DataFrame) -> dict[Curve, Mark]:
+    """Return how each curve in a frame of cases is drawn, in display order.
+
+    Line and filling tell the compile mode, colour and marker everything else.
     """
-    variants = list(dict.fromkeys(zip(cases["device"], cases["dtype"], cases["compile"], strict=True)))
-    looks = assign_colours((device, dtype) for device, dtype, _ in variants)
-    modes = {mode for _, _, mode in variants}
+    curves = list(dict.fromkeys(list_curves(cases)))
+    looks = assign_colours((device, variant.without_compile) for device, variant in curves)
+    modes = {variant.compile for _, variant in curves}
     lines: Mapping[str, Any] = assign_lines(sorted(modes, key=lambda mode: (mode != "off", mode != "on", mode)))
-    several = len({device for device, _, _ in variants}) > 1
+    several = len({device for device, _ in curves}) > 1
     return {
-        (device, dtype, mode): Mark(
-            colour=looks[device, dtype][0],
-            marker=looks[device, dtype][1],
-            line=lines[mode],
-            filled=mode == "off",
-            label=f"{device} {variant_label(dtype, mode)}" if several else variant_label(dtype, mode),
+        (device, variant): Mark(
+            colour=looks[device, variant.without_compile][0],
+            marker=looks[device, variant.without_compile][1],
+            line=lines[variant.compile],
+            filled=variant.compile == "off",
+            label=f"{device} {variant}" if several else str(variant),
         )
-        for device, dtype, mode in variants
+        for device, variant in curves
     }
 
 

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from pandas import DataFrame, isna
 
+from bench.record.case import Variant
 from bench.record.run import Outcome, Run
 from reports.figures import frame
-from reports.figures.reference import Reference, variant_label
+from reports.figures.reference import Reference
 from reports.run.marks import note_holes, write_below
 from reports.show.escape import picture as clean
 from reports.show.files import NothingToDrawError
@@ -26,6 +27,9 @@ from reports.show.units import Unit, text, tick
 
 CELL_WIDTH, CELL_HEIGHT = 1.15, 0.55
 """Inches that a ratio with its interval takes."""
+
+TITLE_WIDTH = 0.11
+"""Inches that a character of the title takes: it names the reference, and a map of few columns is narrower."""
 
 DARK = 0.4
 """Below this luminance of a cell its text is white."""
@@ -39,20 +43,22 @@ COLOUR_MAP = colormaps["PuOr_r"]
 
 def draw_speedup_map(run: Run, reference: Reference) -> Figure:
     """Return how many times faster each variant is than the reference of its group."""
-    ratios = frame.speedups(run, reference)
+    ratios, named = frame.speedups(run, reference), reference.describe(run.cases)
     known = ratios["speedup"].to_numpy(dtype=float)
     known = known[np.isfinite(known)]
     if not known.size:
-        raise NothingToDrawError(f"no case can be compared with the reference, {reference}")
-    rows = list(dict.fromkeys(zip(ratios["model"], ratios["device"], ratios["dtype"], ratios["compile"], strict=True)))
+        raise NothingToDrawError(f"no case can be compared with the reference, {named}")
+    rows = list(dict.fromkeys(map(_name_row, list_rows(ratios))))
     columns = list(dict.fromkeys(zip(ratios["step"], ratios["batch"], strict=True)))
     span = max(LEAST_RANGE, 1.2 * float(np.abs(np.log2(known)).max()))  # the darkest colours hide the text
-    figure = Figure(figsize=(CELL_WIDTH * len(columns) + 3.6, CELL_HEIGHT * len(rows) + 2.0))
+    title = f"Speed-up over {named}: above 1 is faster"
+    width = max(CELL_WIDTH * len(columns) + 3.6, TITLE_WIDTH * len(title))
+    figure = Figure(figsize=(width, CELL_HEIGHT * len(rows) + 2.0))
     axes = figure.subplots()
     scale = ScalarMappable(Normalize(-span, span), COLOUR_MAP)
     for row in list_rows(ratios):
         x = columns.index((row["step"], row["batch"]))
-        y = rows.index((row["model"], row["device"], row["dtype"], row["compile"]))
+        y = rows.index(_name_row(row))
         _draw_cell(axes, x, y, row, scale)
     _label_cells(axes, rows, columns)
     bar = figure.colorbar(scale, ax=axes, shrink=0.9, pad=0.02, aspect=18)
@@ -60,9 +66,14 @@ def draw_speedup_map(run: Run, reference: Reference) -> Figure:
     bar.set_ticks([log2(mark) for mark in marks], labels=[tick(Unit.RATIO)(mark, None) for mark in marks])
     bar.ax.minorticks_off()
     bar.set_label("speed-up (log scale)")
-    write_title(figure, f"Speed-up over {reference}: above 1 is faster")
+    write_title(figure, title)
     write_below(figure, run, _make_notes(ratios, run))
     return figure
+
+
+def _name_row(row: Row) -> tuple[str, str, Variant]:
+    """Return in which row of the map a case stands: that of its model, device and variant."""
+    return row["model"], row["device"], frame.variant_of(row)
 
 
 def _draw_cell(axes: Axes, x: int, y: int, row: Row, scale: ScalarMappable) -> None:
@@ -103,7 +114,7 @@ def _find_luminance(colour: Any) -> float:
     return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
 
 
-def _label_cells(axes: Axes, rows: list[tuple[str, str, str, str]], columns: list[tuple[str, int]]) -> None:
+def _label_cells(axes: Axes, rows: list[tuple[str, str, Variant]], columns: list[tuple[str, int]]) -> None:
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(visible=False)
@@ -113,9 +124,9 @@ def _label_cells(axes: Axes, rows: list[tuple[str, str, str, str]], columns: lis
     axes.set_xticks(range(len(columns)), [f"{step}\nbatch {batch}" for step, batch in columns])
     models, devices = ({row[position] for row in rows} for position in (0, 1))
     labels = []
-    for model, device, dtype, mode in rows:
+    for model, device, variant in rows:
         prefix = " ".join([model] * (len(models) > 1) + [device] * (len(devices) > 1))
-        labels.append(join_lines(filter(None, (prefix, variant_label(dtype, mode)))))
+        labels.append(join_lines(filter(None, (prefix, str(variant)))))
     axes.set_yticks(range(len(rows)), labels)
 
 

@@ -13,7 +13,7 @@ from pandas import DataFrame, isna
 
 from bench.record.run import Run
 from reports.figures import frame
-from reports.figures.reference import Reference, variant_label
+from reports.figures.reference import Reference
 from reports.run.marks import write_below
 from reports.show.files import NothingToDrawError
 from reports.show.picture import COLOURS, GREY, SMALL, join_lines, write_title
@@ -116,7 +116,7 @@ def _draw_panel(axes: Axes, rows: DataFrame, centre: float, limit: float) -> Non
 def _make_title(row: Row, several: list[str]) -> list[str]:
     """Return a panel's title: the variant, and above it what the figure holds more than one of."""
     above = " ".join(str(row[name]) for name in several)
-    return [*filter(None, [above]), f"{row['step']} {row['batch']}, {variant_label(row['dtype'], row['compile'])}"]
+    return [*filter(None, [above]), f"{row['step']} {row['batch']}, {frame.variant_of(row)}"]
 
 
 def _draw_hole(axes: Axes, why: str) -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from pandas import DataFrame, isna
 
-from bench.record.case import compile_label
+from bench.record.case import DEFAULT_LAYOUT, compile_label
 from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.evidence import NO_FLOPS
 from reports.figures.reference import Reference
-from reports.show.table import Column, Row, Table, axis_column, read_figure, read_word
+from reports.show.table import Column, Row, Table, axis_column, label_number, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, text
 
 
@@ -116,6 +116,8 @@ _AXES = (
     axis_column("batch", right=True),
     *(axis_column(name) for name in ("device", "dtype")),
     axis_column("compile", label=compile_label),
+    axis_column("layout", usual=DEFAULT_LAYOUT),
+    axis_column("threads", label=label_number, right=True, usual=ABSENT),
 )
 _TIME = Column(header="time", read=read_figure("seconds", Unit.SECONDS, interval=True))
 

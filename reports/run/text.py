@@ -26,6 +26,7 @@ def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -
 
 
 def _render_table(run: Run, table: RunTable, look: Look, reference: Reference) -> str:
+    named = reference.describe(run.cases)
     if table.timed and run.settings.quick:
-        return stack(look.head(table.title.format(reference=reference)), look.say("Nothing was timed."))
-    return render_table(table, list_rows(table.rows(run, reference)), look, reference=reference)
+        return stack(look.head(table.title.format(reference=named)), look.say("Nothing was timed."))
+    return render_table(table, list_rows(table.rows(run, reference)), look, reference=named)

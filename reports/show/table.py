@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pandas import DataFrame
+from pandas import DataFrame, isna
 from pandas.api.types import is_numeric_dtype
 from tabulate import tabulate  # type: ignore[import-untyped]
 
@@ -31,6 +31,7 @@ class Column:
         right: whether it is aligned to the right, as numbers are.
         optional: whether it is left out where no row has anything in it.
         axis: whether it goes into the title where all of several rows have the same in it.
+        usual: how a value of an axis reads that is said nowhere where all rows have it; None for none.
     """
 
     header: str
@@ -38,11 +39,14 @@ class Column:
     right: bool = True
     optional: bool = False
     axis: bool = False
+    usual: str | None = None
 
 
-def axis_column(name: str, *, label: Callable[[Any], str] = str, right: bool = False) -> Column:
+def axis_column(
+    name: str, *, label: Callable[[Any], str] = str, right: bool = False, usual: str | None = None
+) -> Column:
     """Return the column of an axis; `label` says how a value of it reads."""
-    return Column(header=name, read=lambda row: label(row[name]), right=right, axis=True)
+    return Column(header=name, read=lambda row: label(row[name]), right=right, axis=True, usual=usual)
 
 
 def read_figure(name: str, unit: Unit, *, interval: bool = False) -> Callable[[Row], str]:
@@ -50,6 +54,11 @@ def read_figure(name: str, unit: Unit, *, interval: bool = False) -> Callable[[R
     if interval:
         return lambda row: text(unit, row[name], row[f"{name}_low"], row[f"{name}_high"])
     return lambda row: text(unit, row[name])
+
+
+def label_number(value: Any) -> str:
+    """Return how a whole number reads that may be absent."""
+    return ABSENT if isna(value) else str(value)
 
 
 def read_word(name: str) -> Callable[[Row], str]:
@@ -151,7 +160,7 @@ def render_table(table: Table, rows: Sequence[Row], look: Look, **names: object)
     title = table.title.format(**names)
     if not rows and table.empty:
         return stack(look.head(title), look.say(table.empty))
-    axes = [column for column in table.columns if column.axis]
+    axes = [column for column in table.columns if column.axis and {column.read(row) for row in rows} != {column.usual}]
     fixed = [column for column in axes if len(rows) > 1 and len({column.read(row) for row in rows}) == 1]
     if fixed:
         title += ": " + ", ".join(f"{column.header} {column.read(rows[0])}" for column in fixed)

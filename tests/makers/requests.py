@@ -32,6 +32,8 @@ def made_request(**changes: Any) -> Request:
         "devices": ("cpu",),
         "dtypes": None,
         "compiles": ("off",),
+        "layouts": ("contiguous",),
+        "threads": None,
         "compile_named": False,
         "required": (),
         "settings": Settings(launches=2),

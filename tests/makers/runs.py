@@ -49,6 +49,8 @@ def matrix(
     devices: Sequence[str] = ("cpu",),
     dtypes: Sequence[str] = ("float32", "bfloat16"),
     compiles: Sequence[str] = ("off",),
+    layouts: Sequence[str] = ("contiguous",),
+    threads: Sequence[int | None] = (None,),
 ) -> tuple[Case, ...]:
     """Return the cases of a small matrix of the model mlp."""
     return select(
@@ -58,6 +60,8 @@ def matrix(
         devices=devices,
         dtypes=lambda _: dtypes,
         compiles=compiles,
+        layouts=layouts,
+        threads=lambda _: threads,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from bench.record.case import BUILTIN_STEPS, COMPILE_MODES, DTYPES, Case
+from bench.record.case import BUILTIN_STEPS, COMPILE_MODES, DTYPES, LAYOUTS, Case
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, Ceiling, Limit, Preparation, Slices
 from bench.record.run import Finish, Measurement, Outcome, Run
@@ -27,6 +27,8 @@ cases = st.builds(
     device=names,
     dtype=st.sampled_from(DTYPES),
     compile=st.sampled_from(COMPILE_MODES) | names.map(lambda name: f"backend:{name}"),
+    layout=st.sampled_from(LAYOUTS),
+    threads=st.none() | st.integers(1, 2**10),
 )
 
 

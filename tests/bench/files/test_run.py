@@ -69,6 +69,16 @@ def test_old_file_says_by_the_step_what_a_new_one_records(name: str, run: Run, t
     }
 
 
+@pytest.mark.parametrize("name", ["out.json", "out.jsonl"])
+def test_case_of_an_old_file_has_the_layout_and_the_threads_that_all_had(name: str, run: Run, tmp_path: Path) -> None:
+    """These axes came later; their defaults are what was done before."""
+    document: dict[str, Any] = json.loads(json.dumps(make_run_section(run)))
+    started = [case for mark in document["started"] for case in mark["cases"]]
+    for case in (*document["cases"], *started, *(measurement["case"] for measurement in document["measurements"])):
+        del case["layout"], case["threads"]
+    assert read_run(written(tmp_path / name, document)) == run
+
+
 @pytest.mark.parametrize("name", LATER)
 def test_preparation_with_one_of_the_later_fields_alone_is_damaged(name: str, run: Run, tmp_path: Path) -> None:
     """Both came together: what holds one of them was not written by us."""

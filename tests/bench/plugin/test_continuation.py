@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from bench.files.journal import Journal
 from bench.files.run import RUN_FORMAT, RunLog
-from bench.plugin.continuation import fill_in, keep_planned
+from bench.plugin.continuation import ASKED, fill_in, keep_planned
+from bench.record.case import AXES
 from bench.record.conditions import Environment, Settings
 from bench.record.run import Run
 from tests.makers.runs import FACTS, matrix
@@ -42,6 +44,8 @@ def a_config(result: Path | None, *arguments: str, resume: bool = True) -> Any:
         device="auto",
         dtype=None,
         compile=None,
+        layout=None,
+        threads=None,
         launches=None,
         seed="0",
         benchmark_max_time="1.0",
@@ -69,6 +73,7 @@ def test_what_was_not_given_is_as_the_journal_says(result: Path) -> None:
     assert fill_in(config) == BEGUN.cases
     found = config.option
     assert (found.step, found.batch, found.device, found.dtype) == ("forward", "2,8", "cpu", "float32,float64")
+    assert (found.layout, found.threads) == ("contiguous", None)
     assert (found.launches, found.seed, float(found.benchmark_max_time)) == ("3", "7", 0.05)
     assert (found.unsteady, found.benchmark_min_rounds) == ("no-gc", 5)
 
@@ -80,6 +85,14 @@ def test_what_was_given_stays_and_is_judged_later(result: Path, monkeypatch: pyt
     fill_in(config)
     assert (config.option.batch, config.option.seed, config.option.launches) == ("1,64,1024", "0", None)
     assert config.option.dtype == "float32,float64"
+
+
+def test_every_axis_is_an_option_that_a_journal_answers() -> None:
+    """An axis that was forgotten would be measured at its default when the run goes on."""
+    cases = matrix(layouts=("channels_last",), threads=(1, 2))
+    told = {option: tell(replace(BEGUN, cases=cases)) for option, tell in ASKED.items()}
+    assert told.keys() >= {f"--{axis}" for axis in AXES}
+    assert (told["--layout"], told["--threads"]) == ("channels_last", "1,2")
 
 
 @pytest.mark.parametrize("resume", [True, False])

@@ -36,6 +36,8 @@ def test_arm_takes_an_interpreter_variables_and_variants() -> None:
     )
     assert arms[Side.BASE] == Arm(python="/a/bin/python", variables={"OMP_NUM_THREADS": "1"})
     assert arms[Side.HEAD] == Arm(ref="x", dtype="bfloat16", compile="on")
+    arms = parse_arms(None, ["base=threads=1", "head=layout=channels_last"])
+    assert arms == {Side.BASE: Arm(threads=1), Side.HEAD: Arm(layout="channels_last")}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,9 @@ def test_arm_takes_an_interpreter_variables_and_variants() -> None:
         (" ", [], "--against is empty"),
         (None, ["tail=ref=x"], "unknown arm 'tail'; known: base, head"),
         (None, ["head=x"], "'x' is not KEY=VALUE"),
-        (None, ["head=threads=2"], "'threads=2' is not KEY=VALUE"),
+        (None, ["head=thread=2"], "'thread=2' is not KEY=VALUE"),
+        (None, ["head=threads=none"], "'none' is not a whole number of at least 1"),
+        (None, ["head=layout=nhwc"], "unknown layout 'nhwc'"),
         (None, ["head=python="], "'python=' is not KEY=VALUE"),
         ("main", ["base=ref=x"], "ref of base is given twice"),
         ("main...topic", ["head=ref=x"], "ref of head is given twice"),

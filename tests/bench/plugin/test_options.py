@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bench.host.folders import ROOT
+from bench.plugin import threads
 from bench.plugin.foreign_options import REFUSED, REPEATERS, refuse_foreign
 from bench.plugin.options import add_options, read_request
 from bench.request import GateQuestion, PlanQuestion, Request, RunQuestion
@@ -62,6 +63,27 @@ def test_comma_lists_name_the_matrix(read: Read) -> None:
     assert request.dtypes_for("cpu") == request.dtypes_for("cuda") == ("float16", "float64")
     assert request.devices == ("cpu", "cuda:1")
     assert request.compiles == ("backend:x", "on")
+    assert read("--layout", "channels_last,contiguous").layouts == ("channels_last", "contiguous")
+
+
+def test_threads_are_those_of_the_cpu(read: Read) -> None:
+    """An accelerator beside it has its cases once; one alone is told that the option does nothing."""
+    assert read("--threads", "1").threads_for("cpu") == (1,)
+    assert read("--threads", "1", "--device", "cpu,cuda").threads_for("cuda") == (None,)
+    assert read().threads_for("cpu") == (None,)
+    with pytest.raises(pytest.UsageError, match="--threads: no CPU is measured"):
+        read("--threads", "1", "--device", "cuda")
+
+
+def test_threads_beyond_the_cores_are_a_usage_error(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would take turns on a core; a core that this process may not use is none."""
+    monkeypatch.setattr(threads, "count_cores", lambda: 3)
+    assert read("--threads", "3,1").threads == (3, 1)
+    sentence = "--threads: 4 is more than the cores that this process may run on, which are 3"
+    with pytest.raises(pytest.UsageError, match=sentence):
+        read("--threads", "3,4")
+    with pytest.raises(pytest.UsageError, match="--arm: 4 is more than the cores"):
+        read("--arm", "head=threads=4")
 
 
 def test_batch_that_is_written_in_two_ways_is_one_case(read: Read) -> None:
@@ -103,6 +125,11 @@ def test_batch_that_is_written_in_two_ways_is_one_case(read: Read) -> None:
         (["--benchmark-max-time", "nan"], "--benchmark-max-time"),
         (["--benchmark-max-time", "inf"], "--benchmark-max-time"),
         (["--benchmark-max-time", "-1"], "--benchmark-max-time"),
+        (["--layout", "nhwc"], "--layout: unknown layout 'nhwc'; known: contiguous, channels_last"),
+        (["--layout", ","], "--layout is empty"),
+        (["--threads", "0"], "--threads: '0' is not a whole number of at least 1"),
+        (["--threads", "two"], "--threads: 'two' is not a whole number"),
+        (["--threads", ""], "--threads is empty"),
         (["--data", "random", "--download"], "--download with --data random"),
         (["--retry"], "--retry goes with --resume"),
         (["--resume"], "--resume: name the run with --benchmark-json"),
@@ -382,5 +409,8 @@ def test_axis_that_both_arms_name_has_one_value(read: Read) -> None:
     assert read(*arms).dtypes == ("float32",)
     assert read("--arm", "base=compile=off", "--arm", "head=compile=on").compiles == ("off",)
     assert read("--arm", "head=dtype=bfloat16").dtypes is None
+    assert read("--arm", "base=threads=1", "--arm", "head=threads=1").threads == (1,)
+    layouts = read("--arm", "base=layout=contiguous", "--arm", "head=layout=channels_last").layouts
+    assert layouts == ("contiguous",)
     with pytest.raises(pytest.UsageError, match="--dtype float64: both arms name theirs, float32 and bfloat16"):
         read(*arms, "--dtype", "float64")

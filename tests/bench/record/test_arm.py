@@ -11,9 +11,11 @@ def test_arm_overrides_the_case() -> None:
     case = TWO[0]
     assert Arm().case(case) == case
     assert Arm(dtype="float64", compile="on").case(case).id == "mlp-forward-b64-cpu-float64-compiled"
+    assert Arm(layout="channels_last", threads=2).case(case).id == f"{case.id}-channels_last-2threads"
 
 
 def test_arm_reads_as_it_was_given() -> None:
     """In the answer's footer."""
     assert str(Arm()) == "the working tree"
     assert str(Arm(ref="main", python="/p", variables={"A": "1"})) == "main, python=/p, A=1"
+    assert str(Arm(dtype="tf32", threads=2)) == "the working tree, dtype=tf32, threads=2"

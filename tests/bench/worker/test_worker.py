@@ -24,24 +24,28 @@ from bench.protocol import (
     Exit,
     Failure,
     FindCeilings,
+    FootprintTold,
     Open,
     Prepare,
     Probe,
     ReadYardstick,
     Request,
     TellFacts,
+    TellFootprint,
     TimeSlice,
     Timing,
+    Verify,
     encode_request,
 )
 from bench.record.observations import Preparation
 from bench.record.run import Outcome
 from bench.steps.compiling import CompileCounts, SilentEagerError
+from bench.steps.find_step import STEPS
 from bench.steps.support import SkipError
 from bench.steps.verify import WrongResultError
 from bench.worker import serve as serve_module
 from bench.worker import worker as worker_module
-from bench.worker.serve import failure_of, serve
+from bench.worker.serve import answer, failure_of, serve
 from bench.worker.worker import Worker
 from tests.makers.backends import FakeEvent
 from tests.makers.subjects import CPU, case_of
@@ -287,6 +291,30 @@ def conversation(*lines: bytes) -> list[dict[str, Any]]:
         theirs.close()
         with ours.makefile("rb") as stream:
             return [json.loads(line) for line in stream]
+
+
+def test_case_runs_on_its_own_threads_and_the_footprint_is_the_models_alone(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What this program switches for a case is the process's own again before anyone is asked what was left behind."""
+    own, seen = torch.get_num_threads(), []
+    case = replace(case_of(), threads=own + 1)
+    step = STEPS["forward"]
+    iterate, time = step.iterate, step.timed
+    monkeypatch.setattr(step, "iterate", lambda *some: (seen.append(torch.get_num_threads()), iterate(*some))[1])
+    monkeypatch.setattr(step, "timed", lambda *some: (seen.append(torch.get_num_threads()), time(*some))[1])
+    for request in (
+        Prepare(case=case, warm=True, probe=True),
+        TimeSlice(case=case, iterations=1, lead=1),
+        Verify(case=case),
+        Count(case=case),
+    ):
+        answer(worker, request)
+    assert set(seen) == {own + 1}
+    assert torch.get_num_threads() == own
+    told = answer(worker, TellFootprint())
+    assert isinstance(told, FootprintTold)
+    assert "threads" not in told.state
 
 
 @pytest.mark.usefixtures("worker")

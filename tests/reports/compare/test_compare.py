@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from math import log
@@ -14,7 +15,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from bench.files.parse_json import UnreadableError
-from bench.record.case import Case
+from bench.record.case import Case, Variant
 from bench.record.conditions import Environment
 from reports.__main__ import main
 from reports.compare.alike import warn_of_alike
@@ -34,7 +35,7 @@ from reports.figures.yardsticks import collect_yardsticks
 from reports.show.table import MARKDOWN, Format
 from reports.stats.intervals import Summary
 from tests.makers.contenders import on_card, on_cpu, run_on, stored
-from tests.makers.runs import YARDSTICK, slices
+from tests.makers.runs import YARDSTICK, made_run, matrix, measured, slices
 
 
 @pytest.fixture
@@ -81,7 +82,8 @@ def cell(values: Sequence[float]) -> Cell:
 
 def contender(name: str, seconds: dict[int, Sequence[float]]) -> Contender:
     """Return a contender with one curve, seconds by batch and launch."""
-    cells = {Point("mlp", "forward", batch, "float32", "off"): cell(values) for batch, values in seconds.items()}
+    variant = Variant("float32", "off")
+    cells = {Point("mlp", "forward", batch, variant): cell(values) for batch, values in seconds.items()}
     return Contender(
         name=name, source=name, device="cpu", description=name, facts={}, yardsticks=None, roofs={}, cells=cells
     )
@@ -329,6 +331,22 @@ def test_cases_are_matched_by_what_they_compute(files: list[Path]) -> None:
 def on_cpu_over_card(batch: int) -> float:
     """Return how many times faster the made-up card is, in float32."""
     return (20e-6 + 10e-6 * batch) / (200e-6 + 0.1e-6 * batch)
+
+
+def test_layout_and_threads_are_matched_too_and_shown_where_they_are_not_the_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One thread of one machine is no contender for all threads of another."""
+    cases = matrix(batches=(1, 64), dtypes=("float32",), threads=(1, 2))
+    timed = [measured(case, launch, slices([0.01])) for launch in range(1, 9) for case in cases]
+    mine = stored(made_run(cases, timed), tmp_path / "mine.json")
+    theirs = stored(made_run(cases[::2], timed[::2]), tmp_path / "theirs.json")
+    text = printed(capsys, mine, theirs, "--table", "matched")
+    assert re.search(r"threads +contender", text) is None
+    assert "threads 1" in text.splitlines()[2]
+    assert "layout" not in text
+    stranger = stored(run_on("cpu", on_cpu), tmp_path / "stranger.json")
+    assert "run the same models, steps, batches and variants" in refused(capsys, mine, stranger)
 
 
 def test_card_overtakes_the_processor_where_it_must(files: list[Path]) -> None:

@@ -89,6 +89,31 @@ def test_speedup_is_against_the_named_reference_of_the_same_group() -> None:
     assert (row["dtype"], row["speedup"]) == ("float32", pytest.approx(0.5))
 
 
+def test_reference_has_the_first_layout_and_threads_where_the_default_was_not_measured() -> None:
+    """With ``--threads 1,2`` the question is what the second thread brings."""
+    cases = matrix(dtypes=("float32",), threads=(1, 2), layouts=("channels_last",))
+    seconds = {1: 0.004, 2: 0.002}
+    run = made_run(
+        cases, [measured(case, n, slices([seconds[case.threads or 0]] * 3)) for n in (1, 2) for case in cases]
+    )
+    (row,) = frame.speedups(run).to_dict(orient="records")
+    assert (row["threads"], row["reference"]) == (2, "float32 eager channels_last 1 thread")
+    assert row["speedup"] == pytest.approx(2)
+    assert Reference().describe(run.cases) == "float32 eager channels_last 1 thread"
+    (row,) = frame.speedups(run, Reference(threads=2)).to_dict(orient="records")
+    assert (row["threads"], row["speedup"]) == (1, pytest.approx(0.5))
+
+
+def test_reference_is_the_default_where_that_was_measured() -> None:
+    """A group on an accelerator has no number of threads beside a CPU's that has."""
+    cases = matrix(dtypes=("float32",), layouts=("channels_last", "contiguous"))
+    run = made_run(cases, [measured(case, 1, slices([0.001])) for case in cases])
+    (row,) = frame.speedups(run).to_dict(orient="records")
+    assert (row["layout"], row["reference"]) == ("channels_last", "float32 eager")
+    both = (*matrix(dtypes=("float32",), threads=(1, 2)), *matrix(dtypes=("float32",), devices=("cuda",)))
+    assert Reference().describe(both) == "float32 eager 1 thread or float32 eager"
+
+
 def test_speedup_warns_of_either_side_and_of_its_own_launches_once() -> None:
     """The reference's disturbance is the ratio's too."""
     cases = matrix(compiles=("off", "on"), dtypes=("float32",))
@@ -124,6 +149,7 @@ def test_absent_speedup_says_why() -> None:
         ("dtype=bfloat16", Reference(dtype="bfloat16")),
         ("compile=on, dtype=float64", Reference(dtype="float64", compile="on")),
         ("compile=backend:aot_eager", Reference(compile="backend:aot_eager")),
+        ("threads=2,layout=channels_last", Reference(threads=2, layout="channels_last")),
     ],
 )
 def test_reference_is_read_from_axes(text: str, reference: Reference) -> None:
@@ -132,11 +158,22 @@ def test_reference_is_read_from_axes(text: str, reference: Reference) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "dtype", "batch=64", "dtype=float32,dtype=float64", "dtype=int8", "compile=maybe"]
+    "text",
+    [
+        "",
+        "dtype",
+        "batch=64",
+        "dtype=float32,dtype=float64",
+        "dtype=int8",
+        "compile=maybe",
+        "layout=nhwc",
+        "threads=0",
+        "threads=x",
+    ],
 )
 def test_reference_that_is_none_is_refused(text: str) -> None:
     """A typo must not fall back to the default."""
-    with pytest.raises(ValueError, match=r"expected each of|known:"):
+    with pytest.raises(ValueError, match=r"expected each of|known:|whole number"):
         parse_reference(text)
 
 

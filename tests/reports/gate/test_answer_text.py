@@ -364,3 +364,5 @@ def test_two_variants_are_slower_or_faster_and_named() -> None:
     assert "7 as fast (within 2.0 %) · 0 faster · 1 slower" in text.splitlines()[0]
     compiled = conclude(made_gate(arms={Side.BASE: Arm(), Side.HEAD: Arm(compile="on")}))
     assert "(eager -> compiled)" in render_answer(compiled, Format.TEXT)
+    threads = conclude(made_gate(arms={Side.BASE: Arm(threads=1), Side.HEAD: Arm(layout="channels_last")}))
+    assert "(contiguous -> channels_last, 1 thread -> default threads)" in render_answer(threads, Format.TEXT)

@@ -65,6 +65,20 @@ float16                         —  ²            —              —         
     )
 
 
+def test_layout_and_threads_are_columns_only_where_somebody_chose_them() -> None:
+    """Golden: the default of an axis is said nowhere; what all cases have besides stands in the title."""
+    cases = matrix(dtypes=("float32",), threads=(None, 2), layouts=("channels_last",))
+    run = made_run(cases, [measured(case, 1, slices([0.004 / (case.threads or 1)])) for case in cases])
+    title, _, heads, _, first, second, *_ = shown(run, "compile").splitlines()
+    assert title == (
+        "Compiling and first call: model mlp, step forward, batch 64, device cpu, dtype float32, compile eager, "
+        "layout channels_last"
+    )
+    assert heads.split()[0] == "threads"
+    assert (first.split()[0], second.split()[0]) == ("—", "2")
+    assert ("layout" in shown(small(), "summary"), "threads" in shown(small(), "compile")) == (False, False)
+
+
 def test_speedup_and_holes_read_like_this() -> None:
     """Golden: one footer for several tables, and the ratio of launches 1 to 3 is 4.02/2.02, not that of the medians."""
     assert shown(small(), "speedup", "holes") == (
