@@ -20,7 +20,7 @@ The path of one number in ``pytest bench``:
 3. `run.schedule` decides which fresh process times which case when, and in which random order within a set.
 4. `processes.supervisor` asks a worker for one slice, in the words of `protocol`; `processes.pool` made that worker.
 5. `worker.worker`, inside that process, had `steps.prepare` build, verify and warm up the case.
-6. A step of `steps.forward_backward_train` runs the iterations between two reads of the clock of `devices.clock`.
+6. A step, as in `steps.forward_backward_train`, runs the iterations between two reads of the clock of `devices.clock`.
 7. The reply becomes a `record.run.Measurement`; `files.journal` has it on disk as one line before the next slice.
 8. `plugin.replay` hands the slices to pytest-benchmark's fixture; `plugin.publication` writes the final JSON whole.
 9. `reports` reads either file back and derives everything that is shown.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bench.record.added_later import ADDED_LATER
 from bench.record.how_many import how_many
 
-BUILTIN_STEPS = ("forward", "backward", "train")
+BUILTIN_STEPS = ("forward", "backward", "train", "predict")
 """The steps that come with this program, for help texts and options; a record may hold any other."""
 
 DTYPES = ("float32", "bfloat16", "float16", "float64", "tf32", "amp-bfloat16", "amp-float16")

@@ -128,6 +128,9 @@ class Preparation:
         peak_bytes: device memory that this case needed at most, in a pass of its own; None where nobody tells.
         peak_bytes_reason: why it is None; None in launches that do not ask.
         remarks: what a reader of the case's figures must know of its model, each a sentence without its full stop.
+        copy_seconds: per iteration, of the copies alone between the host's memory and the device's, both ways, found in
+            the pilot only; None where the step copies nothing.
+        copy_reason: why it is None; None in launches that do not ask.
     """
 
     first_call_seconds: float
@@ -148,14 +151,18 @@ class Preparation:
     peak_bytes_reason: str | None
     flops_reason: str | None = field(default=None, metadata=ADDED_LATER)
     remarks: tuple[str, ...] = field(default=(), metadata=ADDED_LATER)
+    copy_seconds: float | None = field(default=None, metadata=ADDED_LATER)
+    copy_reason: str | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
-        positive(self, "estimate_seconds", "minimal_bytes", "peak_bytes")
+        positive(self, "estimate_seconds", "minimal_bytes", "peak_bytes", "copy_seconds")
         if not LEAST_SECONDS <= self.estimate_seconds <= MOST_SECONDS:
             raise ValueError("estimate_seconds is not of sane size")
         not_negative(self, *PREPARATION_AMOUNTS)
         if self.flops is not None and self.flops_reason is not None:
             raise ValueError("a preparation has its operations, or the reason why they are not counted")
+        if self.copy_seconds is not None and self.copy_reason is not None:
+            raise ValueError("a preparation has the seconds of its copies, or the reason why there are none")
 
 
 PREPARATION_AMOUNTS = (

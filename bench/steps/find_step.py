@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bench.record.case import unknown
 from bench.steps.forward_backward_train import Backward, Forward, Train
+from bench.steps.predict import Predict
 from bench.steps.step import Step
 from bench.steps.subject import UnknownNameError
 
-STEPS: dict[str, type[Step]] = {"forward": Forward, "backward": Backward, "train": Train}
+STEPS: dict[str, type[Step]] = {"forward": Forward, "backward": Backward, "train": Train, "predict": Predict}
 """Names every step that a worker knows; `BUILTIN_STEPS` of the record lists the same names where torch is absent."""
 
 

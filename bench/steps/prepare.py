@@ -123,8 +123,9 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     if counted:  # where no slices follow, whose last answer would be verified
         errors = keep_worse(errors, standard.check_last(last_answer(step), right.last, CALLS))
     verify_end = perf_counter()
-    flops = minimal = peak = why_no_flops = why_no_peak = None
+    flops = minimal = peak = copies = why_no_flops = why_no_peak = why_no_copies = None
     if counted:
+        copies, why_no_copies = step.time_copies(max(1, round(WARM_SLICE_SECONDS / estimate)))
         peak, why_no_peak = peak_bytes(device, step.iterate, held)
         step.restore()
         twin = step_class(build(case, model, device, feeds, seed=seed, compiled=False), clock)
@@ -153,6 +154,8 @@ def prepare(  # noqa: PLR0913  everything that makes a case
             peak_bytes=peak,
             peak_bytes_reason=why_no_peak,
             remarks=_remarks(step) if counted else (),
+            copy_seconds=copies,
+            copy_reason=why_no_copies,
         ),
     )
 

@@ -17,6 +17,8 @@ from bench.steps.flops import count_flops
 from bench.steps.subject import Subject
 from bench.steps.verify import Answer, Nested, list_tensors
 
+NO_COPIES = "its inputs lie on the device before it begins, and its answer stays there"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class References:
@@ -104,6 +106,14 @@ class Step(ABC):
         Everything that is there before is read once, everything that is left afterwards is written once; what lies
         between, a perfect cache would hold.
         """
+
+    def time_copies(self, iterations: int) -> tuple[float | None, str | None]:  # noqa: ARG002  most steps copy nothing
+        """Return the seconds per iteration of the copies alone between host and device, or None and the reason.
+
+        Args:
+            iterations: of one timing of them.
+        """
+        return None, NO_COPIES
 
     def flops(self) -> tuple[int | None, str | None]:
         """Return the floating-point operations of what `timed` times in one iteration, or None and the reason."""

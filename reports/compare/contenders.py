@@ -26,7 +26,7 @@ from reports.stats.intervals import Summary
 MANY_FILES = 4
 """From here on files are read by several processes: decoding strictly is what takes the time."""
 
-METRICS_USED = ("latency_seconds", "flops_per_second", "intensity", "share_of_attainable", "peak_bytes")
+METRICS_USED = ("latency_seconds", "flops_per_second", "intensity", "share_of_attainable", "peak_bytes", "copy_share")
 """The tables and pictures show these metrics; the rest of a run is not kept, since many runs are held at once."""
 
 

@@ -70,7 +70,7 @@ def matched_rows(match: Match) -> list[dict[str, Any]]:
                 | figures("speedup", ratio, interval=True)
                 | figures("latency_seconds", cell.figures["latency_seconds"], interval=True)
                 | figures("share_of_attainable", cell.figures["share_of_attainable"], interval=True)
-                | {"peak_bytes": _centre(cell.figures["peak_bytes"])}
+                | {name: _centre(cell.figures[name]) for name in ("peak_bytes", "copy_share")}
                 | {"usd_per_million_images": price and usd_per_million_images(cell, point.batch, price)}
                 | {"warnings": tuple(dict.fromkeys((*cell.warnings, *why)))}
             )

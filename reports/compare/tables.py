@@ -131,6 +131,7 @@ COMPARE_TABLES: dict[str, CompareTable] = {
             _CONTENDER,
             _TIME,
             Column(header="latency", read=_latency, optional=True),
+            Column(header="copies", read=lambda row: percent(row["copy_share"]), optional=True),
             _IMAGES,
             Column(header="speed-up", read=read_figure("speedup", Unit.RATIO, interval=True)),
             _ATTAINED,
@@ -140,7 +141,8 @@ COMPARE_TABLES: dict[str, CompareTable] = {
         empty="No case was planned for two contenders.",
         meaning="*Time* is per iteration, the median over launches (fresh processes) of each launch's median over "
         "slices, with its 95 % interval over launches; on an accelerator iterations are queued, and *latency* is that "
-        "of a single one that is waited for. *Speed-up* is the ratio of the medians over launches, with the rank-sum "
+        "of a single one that is waited for. *Copies* is the share of the time that copying between host and device "
+        "takes by itself. *Speed-up* is the ratio of the medians over launches, with the rank-sum "
         "interval (95 %): contenders are not measured in turn, so a difference between the hours of measuring is part "
         "of it.",
         notes=list_notes,

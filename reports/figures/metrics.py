@@ -88,6 +88,13 @@ def _peak_bytes(evidence: Evidence) -> Summary | None:
     return _count(evidence, "peak_bytes")
 
 
+def _copy_share(evidence: Evidence) -> Summary | None:
+    """Seconds of the copies alone between host and device, as the pilot found them, over seconds per iteration."""
+    prepared = (measurement.preparation for measurement in evidence.measurements if measurement.preparation)
+    copies = _middle(preparation.copy_seconds for preparation in prepared)
+    return _point(copies.centre / evidence.seconds.centre, copies.n) if copies and evidence.seconds else None
+
+
 def _intensity(evidence: Evidence) -> Summary | None:
     """Arithmetic intensity: operations over least bytes."""
     flops, least = _flops(evidence), _minimal_bytes(evidence)
@@ -197,6 +204,7 @@ METRICS: Mapping[str, Metric] = {
             derive=_images_per_second,
         ),
         Metric(name="latency_seconds", unit=_SECONDS, direction=_LOWER, interval=True, derive=_latency_seconds),
+        Metric(name="copy_share", unit=_SHARE, direction=_NONE, derive=_copy_share),
         Metric(name="flops", unit=Unit.FLOPS, direction=_NONE, exact=True, derive=_flops),
         Metric(name="minimal_bytes", unit=Unit.BYTES, direction=_NONE, exact=True, derive=_minimal_bytes),
         Metric(name="peak_bytes", unit=Unit.BYTES, direction=_LOWER, exact=True, derive=_peak_bytes),

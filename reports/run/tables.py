@@ -45,6 +45,10 @@ def _latency(row: Row) -> str:
     return ABSENT if same else text(Unit.SECONDS, *(row[f"latency_seconds{end}"] for end in ("", "_low", "_high")))
 
 
+def _copies(row: Row) -> str:
+    return percent(row["copy_share"])
+
+
 def _limited_by(row: Row) -> str:
     """Return which of the two limits is the lower one at this case's intensity."""
     if not present(row["attainable_flops_per_second"]):
@@ -129,6 +133,7 @@ TABLES: dict[str, RunTable] = {
             *_AXES,
             _TIME,
             Column(header="latency", read=_latency, optional=True),
+            Column(header="copies", read=_copies, optional=True),
             Column(header="images/s", read=read_figure("images_per_second", Unit.IMAGES_PER_SECOND)),
             Column(header="FLOP rate", read=read_figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
             Column(header="of best", read=_share),

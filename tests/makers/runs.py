@@ -107,6 +107,7 @@ def preparation(
     flops_reason: str | None = None,
     minimal_bytes: int | None = None,
     peak_bytes: int | None = None,
+    copy_seconds: float | None = None,
 ) -> Preparation:
     """Return a preparation of an eager case, or of a compiled one with a warm or cold cache."""
     return Preparation(
@@ -120,13 +121,14 @@ def preparation(
         relative_errors={"logits": 1e-7},
         estimate_seconds=1e-3,
         clock_seconds=1e-7,
-        queued=step != "backward",
+        queued=step not in {"backward", "predict"},
         clock_pairs_per_iteration=int(step == "backward"),
         flops=flops,
         flops_reason=flops_reason,
         minimal_bytes=minimal_bytes,
         peak_bytes=peak_bytes,
         peak_bytes_reason=None if peak_bytes else "nobody tells",
+        copy_seconds=copy_seconds,
     )
 
 

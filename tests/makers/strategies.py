@@ -73,6 +73,7 @@ preparations = st.builds(
     minimal_bytes=st.none() | above_zero,
     peak_bytes=st.none() | above_zero,
     peak_bytes_reason=st.none() | texts,
+    copy_seconds=st.none() | sane,
 )
 
 

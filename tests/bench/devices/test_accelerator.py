@@ -18,9 +18,10 @@ from bench.files.run import read_run
 from bench.host.folders import ROOT
 from bench.record.observations import Limit, Slices
 from bench.record.run import Outcome, Run
+from bench.steps.step import NO_COPIES
 
 BATCHES = (1, 64)
-STEPS = ("forward", "backward")
+STEPS = ("forward", "backward", "predict")
 
 PARAMETER_BYTES = 669_706 * 4
 """The tutorial's network holds so much in float32, which every case needs at least."""
@@ -112,7 +113,7 @@ def run(device: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a short run on it, with a compile mode that it may not have."""
     path = tmp_path_factory.mktemp("accelerator") / "out.json"
     command = [sys.executable, "-m", "pytest", "bench", "-q", "--device", device, "--batch", "1,64"]
-    command += ["--step", "forward,backward", "--dtype", "float32", "--compile", "off,on", "--launches", "2"]
+    command += ["--step", ",".join(STEPS), "--dtype", "float32", "--compile", "off,on", "--launches", "2"]
     command += ["--data", "random", "--benchmark-max-time", "0.1", "--benchmark-json", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
@@ -152,9 +153,22 @@ def test_forward_is_queued_and_has_a_latency_beside_its_throughput(run: Run) -> 
         assert min(slices.latency_seconds) > 0.5 * min(slices.seconds)
 
 
-def test_backward_is_waited_for_and_has_no_other_latency(run: Run) -> None:
+@pytest.mark.parametrize("step", ["backward", "predict"])
+def test_step_that_is_waited_for_has_no_other_latency(run: Run, step: str) -> None:
     """Its slices are iterations that are each waited for."""
-    assert {slices.latency_seconds for slices in slices_of(run, "backward")} == {None}
+    assert {slices.latency_seconds for slices in slices_of(run, step)} == {None}
+
+
+def test_copies_of_predict_are_a_part_of_it(run: Run) -> None:
+    """They are found in the pilot, and forward, whose inputs lie on the device, has none."""
+    pilot = [measurement for measurement in run.measurements if measurement.launch == 0 and measurement.preparation]
+    made = {step: [at.preparation for at in pilot if at.case.step == step and at.preparation] for step in STEPS}
+    assert len(made["predict"]) >= len(BATCHES)
+    for preparation in made["predict"]:
+        assert preparation.copy_seconds is not None
+        assert preparation.copy_seconds < 2 * preparation.estimate_seconds
+    for step in ("forward", "backward"):
+        assert {(it.copy_seconds, it.copy_reason) for it in made[step]} == {(None, NO_COPIES)}
 
 
 def test_events_stand_beside_the_clock_where_the_device_has_them(run: Run, abilities: Abilities) -> None:

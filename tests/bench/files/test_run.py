@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from bench.files.parse_json import SECTION, UnreadableError
-from bench.files.run import make_run_section, read_run
-from bench.record.case import BUILTIN_STEPS
+from bench.files.run import CLOCK_PAIRS_OF_OLD_STEPS, make_run_section, read_run
 from bench.record.run import Run
 from reports.figures.evidence import examine
 from reports.figures.metrics import METRICS
@@ -22,8 +21,8 @@ LATER = ("queued", "clock_pairs_per_iteration")
 
 @pytest.fixture
 def run() -> Run:
-    """A run of every step on an accelerator, whose clock is dear enough for a warning where it is read often."""
-    cases = matrix(steps=BUILTIN_STEPS, devices=("cuda",), dtypes=("float32",))
+    """A run of every old step on an accelerator, whose clock is dear enough for a warning where it is read often."""
+    cases = matrix(steps=tuple(CLOCK_PAIRS_OF_OLD_STEPS), devices=("cuda",), dtypes=("float32",))
     dear = slices([1e-4] * 3, iterations=100, clock_seconds=1e-5)
     return made_run(cases, [measured(case, launch, dear) for launch in (1, 2) for case in cases], launches=2)
 

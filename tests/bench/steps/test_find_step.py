@@ -16,5 +16,5 @@ def test_every_step_that_the_options_name_is_known() -> None:
 
 def test_unknown_step_lists_the_known_ones() -> None:
     """A record may hold any step, so it is the worker that refuses what it cannot do."""
-    with pytest.raises(UnknownNameError, match="unknown step 'sideways'; known: forward, backward, train"):
+    with pytest.raises(UnknownNameError, match="unknown step 'sideways'; known: forward, backward, train, predict"):
         find_step("sideways")

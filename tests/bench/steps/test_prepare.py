@@ -61,7 +61,10 @@ def test_eager_case_is_ready_with_what_preparing_it_showed(step: str) -> None:
     assert preparation.total_seconds >= preparation.first_call_seconds > 0
     assert preparation.estimate_seconds > 0
     assert preparation.clock_seconds == 1e-9
-    assert (preparation.queued, preparation.clock_pairs_per_iteration) == {"backward": (False, 1)}.get(step, (True, 0))
+    assert (preparation.queued, preparation.clock_pairs_per_iteration) == {
+        "backward": (False, 1),
+        "predict": (False, 0),
+    }.get(step, (True, 0))
 
 
 def test_quick_pass_does_not_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:

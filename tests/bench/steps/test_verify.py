@@ -34,6 +34,7 @@ QUANTITIES = {
     "forward": {"logits", "loss"},
     "backward": {"logits", "loss", "gradients"},
     "train": {"logits", "loss", "gradients", "weights"},
+    "predict": {"logits", "loss"},
 }
 
 

@@ -238,6 +238,15 @@ def test_latency_is_of_single_iterations_where_slices_are_queued() -> None:
     assert figure(run, case, "latency_seconds") == figure(run, case, "seconds")
 
 
+def test_share_of_the_copies_is_of_the_time() -> None:
+    """The pilot alone times the copies, and a step that copies nothing has no share."""
+    (case,) = matrix(steps=("predict",), devices=("cuda",), dtypes=("float32",))
+    timed = [measured(case, launch, slices([1e-3] * 3)) for launch in range(1, 9)]
+    run = made_run([case], [measured(case, 0, None, copy_seconds=2.5e-4), *timed])
+    assert figure(run, case, "copy_share").centre == pytest.approx(0.25)
+    assert METRICS["copy_share"].derive(examine(made_run([case], timed))[case]) is None
+
+
 @pytest.mark.parametrize(("events", "doubted"), [(0.97e-3, False), (0.5e-3, True), (1.2e-3, True)])
 def test_events_that_disagree_are_a_warning(events: float, *, doubted: bool) -> None:
     """Both time the same slice: further apart than 5 %, one of them is wrong."""

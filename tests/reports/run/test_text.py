@@ -236,19 +236,23 @@ def test_operations_that_are_not_counted_are_a_hole_with_its_reason() -> None:
 
 
 def test_column_that_is_empty_everywhere_is_left_out() -> None:
-    """A CPU has no latency of its own and no peak memory; a card has both."""
+    """A CPU has no latency of its own, no peak memory and nothing to copy; a card has all of it."""
     (card,) = matrix(devices=("cuda",), dtypes=("float32",))
+    seen = {"peak_bytes": 3 << 20, "copy_seconds": 1.23e-4}
     timed = [
-        measured(card, launch, slices([1e-3] * 3, latency=[2e-3] * 3, clock_seconds=5e-6), peak_bytes=3 << 20)
+        measured(card, launch, slices([1e-3] * 3, latency=[2e-3] * 3, clock_seconds=5e-6), **seen)
         for launch in range(1, 9)
     ]
     said = shown(made_run([card], timed), "summary", "roofline")
     assert "latency" in said
     assert "2.000 ms" in said
     assert "3.0 MiB" in said
+    assert "copies" in said
+    assert "12.3 %" in said
     assert "waiting for it takes 5.000 µs" in said
     plain = shown(made_run([FLOAT], [measured(FLOAT, 1, slices([1e-3]))]), "summary", "roofline")
     assert "latency" not in plain
+    assert "copies" not in plain
     assert "peak memory" not in plain
 
 
