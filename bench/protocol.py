@@ -108,6 +108,7 @@ class Open(Request[Done]):
         src: the folder below it that packages lie in; None where that is the project's own.
         shape: of one example of a network that says nothing of its inputs; None if none was given.
         references: a folder where right answers are kept for the processes that come after; None for none.
+        steps: the steps of the user's own by id, each as an absolute path and the name of a function in it.
     """
 
     device: str
@@ -120,6 +121,7 @@ class Open(Request[Done]):
     src: str | None = None
     shape: tuple[int, ...] | None = None
     references: str | None = None
+    steps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

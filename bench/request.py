@@ -17,6 +17,7 @@ from bench.record.case import (
 )
 from bench.record.conditions import Settings
 from bench.record.spec import ModelSpec
+from bench.record.step_spec import StepSpec
 
 
 class SetupError(Exception):
@@ -87,6 +88,7 @@ class Request:
         project: where the code of those of the user's own lies.
         shape: of one example of a network that says nothing of its inputs; None if none was given.
         steps, batches, compiles, layouts: values of the axes.
+        own_steps: where the steps of the user's own come from.
         compile_named: whether those of the compile axis were named, and not the default.
         dtypes: values of the dtype axis; None for the default, which depends on the device.
         threads: numbers of threads of a CPU; None for as many as a process has anyway.
@@ -118,6 +120,7 @@ class Request:
     download: bool
     unsteady: tuple[str, ...]
     question: Question
+    own_steps: tuple[StepSpec, ...] = ()
 
     def dtypes_for(self, device: str) -> Sequence[str]:
         """Return the dtypes to take on a device."""

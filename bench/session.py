@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.files.whole import write_whole
+from bench.host.code import digest_file
 from bench.host.environment_variables import importing, worker_variables
 from bench.host.facts import gather
 from bench.host.folders import ROOT, scratch_folder
@@ -23,6 +24,7 @@ from bench.protocol import Request as Question
 from bench.record.conditions import Environment, Scalar
 from bench.record.run import Outcome
 from bench.record.spec import Kind, ModelSpec
+from bench.record.step_spec import StepSpec
 from bench.request import Request, SetupError
 from models import dataset
 
@@ -78,6 +80,7 @@ class Session:
             src=self.request.project.src,
             shape=self.request.shape,
             references=self.scratch / REFERENCES,
+            steps={spec.id: spec.target for spec in self.request.own_steps},
         )
 
     def keep_log(self, target: Path) -> Path | None:
@@ -101,7 +104,7 @@ class Session:
             data_source=self.images.source,
             data_reason=self.images.reason,
             left_out=self.request.unsteady,
-            worker_facts=dict(worker_facts),
+            worker_facts={**step_facts(self.request.own_steps), **worker_facts},
             own=self.own,
         )
 
@@ -155,6 +158,14 @@ def missing_model(spec: ModelSpec, reason: str | None) -> dict[str, Scalar]:
     """Return what is stored of a model that its workers cannot import."""
     name = f"model.{spec.id}"
     return {f"{name}.spec": spec.text, f"{name}.file": None, f"{name}.file.reason": reason}
+
+
+def step_facts(specs: Iterable[StepSpec]) -> dict[str, Scalar]:
+    """Return what is on record of the steps of the user's own: where each comes from, and its file's fingerprint."""
+    facts: dict[str, Scalar] = {}
+    for spec in specs:
+        facts |= {f"step.{spec.id}.spec": spec.text, f"step.{spec.id}.digest": digest_file(spec.file)}
+    return facts
 
 
 def missing_facts(device: str, reason: str | None) -> dict[str, Scalar]:

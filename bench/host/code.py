@@ -47,28 +47,34 @@ class CodeWatch:
     Attributes:
         root: the checkout.
         own: files that this program writes itself.
+        others: files elsewhere that decide what is timed, such as those of a user's own steps.
     """
 
     root: Path
     own: Collection[Path] = ()
+    others: Collection[Path] = ()
     _prints: Mapping[str, str] = field(init=False)
     _stamps: Mapping[Path, tuple[int, int]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._stamps, self._prints = self._read_stamps(), digest_timed(self.root, self.own)
+        self._stamps, self._prints = self._read_stamps(), self._digest()
 
     def find_change(self) -> str | None:
         """Return which file was changed, added or removed; None if none was. Contents are read where times differ."""
         stamps = self._read_stamps()
         if stamps == self._stamps:
             return None
-        self._stamps, now = stamps, digest_timed(self.root, self.own)
+        self._stamps, now = stamps, self._digest()
         changed = [name for name in sorted({*self._prints, *now}) if self._prints.get(name) != now.get(name)]
-        return f"{TIMED}/{printable(changed[0])}" if changed else None
+        return printable(changed[0]) if changed else None
+
+    def _digest(self) -> dict[str, str]:
+        timed = {f"{TIMED}/{name}": print_ for name, print_ in digest_timed(self.root, self.own).items()}
+        return {**timed, **{os.fspath(path): digest_file(path) for path in self.others}}
 
     def _read_stamps(self) -> dict[Path, tuple[int, int]]:
         stamps = {}
-        for path in list_files(self.root / TIMED):
+        for path in (*list_files(self.root / TIMED), *self.others):
             try:
                 told = path.stat()
             except OSError:  # a link to nothing, or a file that is being replaced

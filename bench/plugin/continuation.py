@@ -31,6 +31,7 @@ ASKED: Mapping[str, Callable[[Run], str]] = {
     "--model": lambda run: _distinct(
         run.environment.get(f"model.{case.model}.spec") or case.model for case in run.cases
     ),
+    "--step": lambda run: _distinct(run.environment.get(f"step.{case.step}.spec") or case.step for case in run.cases),
     "--launches": lambda run: str(run.settings.launches),
     "--seed": lambda run: str(run.settings.seed),
     "--benchmark-max-time": lambda run: repr(run.settings.case_seconds),

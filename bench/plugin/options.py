@@ -42,6 +42,7 @@ from bench.record.case import (
 )
 from bench.record.conditions import MOST_LAUNCHES, Settings
 from bench.record.spec import WAYS
+from bench.record.step_spec import WAY, StepSpec, parse_steps
 from bench.request import GateQuestion, PlanQuestion, Question, Request, RunQuestion
 from models import MODELS, dataset
 
@@ -71,7 +72,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--step",
         metavar="NAMES",
         default=",".join(DEFAULT_STEPS),
-        help=f"of {', '.join(BUILTIN_STEPS)} (default: %(default)s)",
+        help=f"of {', '.join((*BUILTIN_STEPS, WAY))} (default: %(default)s)",
     )
     add(
         "--batch",
@@ -213,13 +214,15 @@ def read_request(config: pytest.Config) -> Request:
     quick = bool(get("quick") or (get("benchmark_disable") and not get("benchmark_enable")))
     ungated = _run_or_plan(config, quick=quick)
     project = read_project(get("project"), get("src"))
+    steps, own_steps = _steps("--step", get("step"), relative_to=config.invocation_params.dir)
     request = Request(
         models=read_models(
             _list("--model", get("model")), MODELS, project, relative_to=config.invocation_params.dir, gated=bool(gate)
         ),
         project=project,
         shape=_shape(get("shape")),
-        steps=_names("--step", get("step"), BUILTIN_STEPS),
+        steps=steps,
+        own_steps=own_steps,
         batches=tuple(dict.fromkeys(_whole("--batch", entry, least=1) for entry in _list("--batch", get("batch")))),
         devices=_devices("--device", get("device")),
         dtypes=_of_arms(gate, "dtype", get("dtype"))
@@ -305,6 +308,17 @@ def _names(option: str, text: str, known: Collection[str]) -> tuple[str, ...]:
 
 def _shape(text: str | None) -> tuple[int, ...] | None:
     return None if text is None else tuple(_whole("--shape", size.strip(), least=1) for size in text.split(","))
+
+
+def _steps(option: str, text: str, *, relative_to: Path) -> tuple[tuple[str, ...], tuple[StepSpec, ...]]:
+    try:
+        ids, specs = parse_steps(_list(option, text), relative_to)
+    except ValueError as error:
+        raise pytest.UsageError(f"{option}: {error}") from error
+    for spec in specs:
+        if not spec.file.is_file():
+            raise pytest.UsageError(f"{option} {spec.text}: there is no file {spec.file}")
+    return ids, specs
 
 
 def _devices(option: str, text: str) -> tuple[str, ...]:

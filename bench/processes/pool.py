@@ -30,6 +30,7 @@ class WorkerSetup:
         src: the folder below it that packages lie in; None where that is the project's own.
         shape: of one example of a network that says nothing of its inputs.
         references: a folder where right answers are kept for the processes that come after; None for none.
+        steps: see `Open`.
     """
 
     seed: int
@@ -42,6 +43,7 @@ class WorkerSetup:
     src: str | None = None
     shape: tuple[int, ...] | None = None
     references: Path | None = None
+    steps: Mapping[str, str] = field(default_factory=dict)
 
     def open(
         self, worker: WorkerProcess, device: str, *, launch: int, project: Path | None = None
@@ -61,6 +63,7 @@ class WorkerSetup:
             src=self.src,
             shape=self.shape,
             references=None if self.references is None else str(self.references),
+            steps=self.steps,
         )
         reply = worker.ask(request, self.timeout_seconds)
         if not isinstance(reply, Failure):

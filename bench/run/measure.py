@@ -92,7 +92,7 @@ def measure(
     """
     begin = monotonic()
     request = session.request
-    watch = CodeWatch(root=ROOT, own=session.own)
+    watch = CodeWatch(root=ROOT, own=session.own, others=[spec.file for spec in request.own_steps])
     environment = session.environment(session.worker_facts(workers.open, (case.device for case in cases)))
     begun = Run(environment=environment, settings=request.settings, cases=tuple(cases))
     earlier: Earlier | None = None

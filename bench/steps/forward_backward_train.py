@@ -88,7 +88,7 @@ class Backward(Step):
         loss.backward()  # type: ignore[no-untyped-call]
         return Answer.of(subject.network, output, loss, gradients=True)
 
-    def answer(self, output: Nested, loss: Tensor) -> Answer:
+    def answer(self, output: Nested, loss: Tensor | None) -> Answer:
         return Answer.of(self.subject.network, output, loss, gradients=True)
 
     def isolated(self, watch: AbstractContextManager[object]) -> None:
@@ -153,5 +153,5 @@ class Train(Step):
         weights = count_bytes(*subject.network.parameters())
         return 3 * weights + count_bytes(*subject.network.buffers(), subject.inputs, subject.target)
 
-    def answer(self, output: Nested, loss: Tensor) -> Answer:
+    def answer(self, output: Nested, loss: Tensor | None) -> Answer:
         return Answer.of(self.subject.network, output, loss, gradients=True, weights=True)

@@ -109,7 +109,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     before = CompileCounts.now()
     with without_dropout(step.subject.network):
         (output, loss), first_seconds = _time_iteration(step, clock)
-    check_output(output, device)
+    check_output(output, device, on_host=step.answers_on_host)
     answer = None if right.first is None else step.answer(output, loss)
     _, second_seconds = _time_iteration(step, clock)
     counts = CompileCounts.now().since(before)
@@ -165,7 +165,7 @@ def _remarks(step: Step) -> tuple[str, ...]:
     return (*remarks, DROPS) if drops(step.subject.network) else remarks
 
 
-def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Nested, Tensor], float]:
+def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Nested, Tensor | None], float]:
     begin = clock()
     result = step.iterate()
     return result, clock() - begin

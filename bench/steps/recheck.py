@@ -38,10 +38,11 @@ CALLS = 1 + ITERATIONS
 class _Watched:
     """Stands for a subject's call and loss during one slice, and keeps a copy of what the last of them answered."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, *, on_host: bool) -> None:
         self.output: Nested | None = None
         self.loss: Tensor | None = None
         self._subject = subject
+        self._on_host = on_host
         self._calls = 0
 
     def answer(self, inputs: Nested) -> Nested:
@@ -50,7 +51,7 @@ class _Watched:
             return self._subject.call(inputs)
         self._subject.take(1)
         output = self._subject.call(inputs)
-        check_output(output, self._subject.device)
+        check_output(output, self._subject.device, on_host=self._on_host)
         self.output = _copy(output)
         return output
 
@@ -70,7 +71,7 @@ def last_answer(step: Step) -> Answer:
     subject = step.subject
     subject.take(0)
     step.restore()
-    watched = _Watched(subject)
+    watched = _Watched(subject, on_host=step.answers_on_host)
     step.subject = replace(subject, call=watched.answer, loss=watched.compare)
     try:
         with without_dropout(subject.network):

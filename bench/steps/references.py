@@ -124,11 +124,12 @@ def compute_references(
     goes_on.network.train(step.trains)
     moves = step.moves_weights or next(goes_on.network.buffers(), None) is not None
     answer = None
-    if first or moves:
+    if first or (moves and not step.starts_over):
         begun = build_reference(case, model, (first_feed, second_feed), seed=seed, dtype=dtype)
         begun.network.train(step.trains)
         with without_dropout(begun.network):
             answer = step.reference(begun)
+    if answer is not None and not step.starts_over:
         with torch.no_grad():
             for name, parameter in goes_on.network.named_parameters():
                 if answer.weights is not None:
@@ -136,7 +137,7 @@ def compute_references(
             for name, buffer in goes_on.network.named_buffers():
                 buffer.copy_(answer.buffers[name])
     with without_dropout(goes_on.network):
-        return References(first=answer, last=step.reference(goes_on))
+        return References(first=answer, last=step.reference_after(goes_on))
 
 
 def compute_eager(

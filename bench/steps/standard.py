@@ -118,12 +118,13 @@ def check_measured(
     allowance = _Allowance(dtype)
     errors = {
         OUTPUT: _check_outputs(answer.output, right.output, None if eager is None else eager.output, allowance),
-        "loss": _check_loss(answer, right, eager, allowance),
     }
+    if answer.loss is not None and right.loss is not None:
+        errors["loss"] = _check_loss(answer.loss, right, None if eager is None else eager.loss, allowance)
     if right.gradients is not None:
         theirs = None if eager is None else eager.gradients
         errors["gradients"] = _check_gradients(answer.gradients, right.gradients, theirs, allowance)
-    if right.weights is not None:
+    if right.weights is not None and right.gradients is not None:
         errors["weights"] = _check_weights(answer, right, eager, dtype, steps)
     if right.buffers:
         theirs = None if eager is None else eager.buffers
@@ -230,15 +231,16 @@ def _share(actual: Tensor, expected: Tensor) -> float:
     return float((actual != expected).double().mean()) if expected.numel() else 0.0
 
 
-def _check_loss(answer: Answer, right: Answer, eager: Answer | None, allowance: _Allowance) -> float:
+def _check_loss(loss: Tensor, right: Answer, eager: Tensor | None, allowance: _Allowance) -> float:
     """Return the loss's relative error. A loss that is nearly zero by cancellation is measured by the outputs' size."""
     sizes = [
         _size(tensor) / sqrt(tensor.numel()) for tensor in right.output if tensor.is_floating_point() and tensor.numel()
     ]
+    assert right.loss is not None, "it is compared with a loss"
     scale = max([float(right.loss.abs()), *sizes])
-    error = None if eager is None else _distance(eager.loss, right.loss)
-    _check_shape("loss", answer.loss, right.loss)
-    return _within("loss", _distance(answer.loss, right.loss), allowance.limit(scale, error), scale)
+    error = None if eager is None else _distance(eager, right.loss)
+    _check_shape("loss", loss, right.loss)
+    return _within("loss", _distance(loss, right.loss), allowance.limit(scale, error), scale)
 
 
 def _check_gradients(

@@ -44,12 +44,17 @@ class Step(ABC):
         moves_weights: whether an iteration begins from the weights that the one before it left.
         trains: whether the network is in training mode, in which a BatchNorm normalises by the batch and dropout drops;
             otherwise it is as it answers in use.
+        starts_over: whether its second right answer takes its first iteration once more, in the same network, since an
+            iteration may leave more than weights and buffers.
+        answers_on_host: whether its answer may lie in the host's memory instead of the device's.
         clock_pairs_per_iteration: pairs of clock reads in each iteration; 0 where one pair stands around all of them.
     """
 
     queued: ClassVar[bool] = True
     moves_weights: ClassVar[bool] = False
     trains: ClassVar[bool] = True
+    starts_over: ClassVar[bool] = False
+    answers_on_host: ClassVar[bool] = False
     clock_pairs_per_iteration: ClassVar[int] = 0
 
     def __init__(self, subject: Subject, clock: Clock) -> None:
@@ -61,8 +66,8 @@ class Step(ABC):
         self._initial = {name: tensor.detach().clone() for name, tensor in (*named, *subject.network.named_buffers())}
 
     @abstractmethod
-    def iterate(self) -> tuple[Nested, Tensor]:
-        """Run one whole iteration; return output and loss, still on the device."""
+    def iterate(self) -> tuple[Nested, Tensor | None]:
+        """Run one whole iteration; return output and loss, if it has one, still on the device."""
 
     @abstractmethod
     def timed(self, iterations: int) -> float:
@@ -81,6 +86,14 @@ class Step(ABC):
     def reference(subject: Subject) -> Answer:
         """Return the right answer of one iteration, written out by hand, on what is in place; it is in float64."""
 
+    @classmethod
+    def reference_after(cls, subject: Subject) -> Answer:
+        """Return the right answer of the iteration after it, on what is in place; see `starts_over`.
+
+        The weights and buffers are those that the first one left, unless it starts over: the first is `feeds[1]` then.
+        """
+        return cls.reference(subject)
+
     def restore(self) -> None:
         """Undo what iterations changed, weights and buffers, so that the next one computes what the first did."""
         if not self._initial:
@@ -91,7 +104,7 @@ class Step(ABC):
             for name, initial in self._initial.items():
                 now[name].copy_(initial)
 
-    def answer(self, output: Nested, loss: Tensor) -> Answer:
+    def answer(self, output: Nested, loss: Tensor | None) -> Answer:
         """Return what the latest iteration computed, given what `iterate` returned."""
         return Answer.of(self.subject.network, output, loss)
 

@@ -112,14 +112,14 @@ def _list_parts(answer: Answer) -> list[tuple[str, str, Tensor]]:
     """Return every tensor of an answer: what it is, its name, and itself."""
     return [
         *(("output", "", tensor) for tensor in answer.output),
-        ("loss", "", answer.loss),
+        *(() if answer.loss is None else (("loss", "", answer.loss),)),
         *((kind, name, tensor) for kind in KINDS for name, tensor in (getattr(answer, kind) or {}).items()),
     ]
 
 
 def _head(answer: Answer) -> dict[str, Any]:
     return {
-        "has": [kind for kind in KINDS if getattr(answer, kind) is not None],
+        "has": [kind for kind in ("loss", *KINDS) if getattr(answer, kind) is not None],
         "tensors": [
             {"kind": kind, "name": name, "dtype": str(tensor.dtype), "shape": list(tensor.shape)}
             for kind, name, tensor in _list_parts(answer)
@@ -147,8 +147,8 @@ def _read_answer(head: Any, file: BufferedReader) -> Answer | None:
                 loss = tensor
             case kind:
                 named[kind][told["name"]] = tensor
-    if loss is None:
-        raise ValueError("an answer without a loss")
+    if (loss is not None) != ("loss" in head["has"]):
+        raise ValueError("an answer without its loss")
     return Answer(
         output=tuple(output),
         loss=loss,

@@ -123,6 +123,8 @@ class Subject:
         network: the module that owns the weights.
         call: what is timed, of one argument, `inputs`: the module itself, its compiled form, either under autocast,
             or a function that spreads a tuple or list of arguments, or a dict of named ones.
+        module: the network or its compiled form, of as many arguments as it takes: what a step of the user's own gets.
+        autocast: puts a function under the case's autocast; gives it back as it is where the dtype has none.
         inputs: what it is fed, on the device, floating numbers in the storage dtype: images (B, 1, 28, 28).
         target: what the loss compares with, likewise: labels (B,), int64. A loss of the user's own takes the inputs.
         loss: of the output and the target.
@@ -133,6 +135,8 @@ class Subject:
 
     network: nn.Module
     call: Callable[[Nested], Nested]
+    module: Callable[..., Nested]
+    autocast: Callable[[Callable[..., Any]], Callable[..., Any]]
     inputs: Nested
     target: Nested
     loss: Loss
@@ -172,17 +176,19 @@ def build(
     call: Callable[..., Nested] = network
     if compiled and case.compiled:
         call = compile_network(network, case.compile)
-    if dtype.amp:
-        call = _under_autocast(call, device, dtype)
+    module, autocast = call, partial(_under_autocast, device=device, dtype=dtype) if dtype.amp else _leave
+    call = autocast(call)
     inputs, target = _map_fed(partial(_place, device=device, dtype=dtype, copy=True), first)
     inputs = lay_out(network, inputs, case.layout)
     loss, remark = model.find_loss(network)
     return Subject(
         network=network,
         call=_spread(call, inputs),
+        module=module,
+        autocast=autocast,
         inputs=inputs,
         target=inputs if target is None else target,
-        loss=_under_autocast(loss, device, dtype) if dtype.amp else loss,
+        loss=autocast(loss),
         remarks=model.remarks if remark is None else (*model.remarks, remark),
         feeds=(first, second),
         device=device,
@@ -212,6 +218,10 @@ def _place(tensor: Tensor, *, device: torch.device, dtype: Dtype, copy: bool = F
     """Return a tensor on the device, floating numbers in the storage dtype, in memory of its own if `copy`."""
     storage = dtype.storage if tensor.is_floating_point() else tensor.dtype
     return tensor.to(device=device, dtype=storage, copy=copy)
+
+
+def _leave(call: Callable[..., Answered]) -> Callable[..., Answered]:
+    return call
 
 
 def _under_autocast(call: Callable[..., Answered], device: torch.device, dtype: Dtype) -> Callable[..., Answered]:

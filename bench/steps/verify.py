@@ -66,42 +66,48 @@ class Answer:
 
     Attributes:
         output: what the network answered: the logits (B, 10) alone.
-        loss: scalar.
+        loss: scalar; None for a step of the user's own, which has none.
         gradients: by parameter name, each of its parameter's shape; a parameter that was not used has none.
         weights: by parameter name, after the optimiser's step.
         buffers: by name, such as the running means of a BatchNorm; empty where the network has none.
     """
 
     output: tuple[Tensor, ...]
-    loss: Tensor
+    loss: Tensor | None
     gradients: Mapping[str, Tensor] | None = None
     weights: Mapping[str, Tensor] | None = None
     buffers: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, network: nn.Module, output: Nested, loss: Tensor, *, gradients: bool = False, weights: bool = False
+        cls,
+        network: nn.Module,
+        output: Nested,
+        loss: Tensor | None,
+        *,
+        gradients: bool = False,
+        weights: bool = False,
     ) -> Answer:
         """Return an answer that holds copies in float64 on the CPU.
 
         Args:
             network: whose state is copied: always its buffers.
             output: on the device.
-            loss: on the device.
+            loss: on the device, if there is one.
             gradients: whether to copy them, too.
             weights: likewise.
         """
         return cls(
             output=tuple(exact(tensor) for tensor in list_tensors(output)),
-            loss=exact(loss),
+            loss=None if loss is None else exact(loss),
             gradients=collect_gradients(network) if gradients else None,
             weights={name: exact(weight) for name, weight in network.named_parameters()} if weights else None,
             buffers={name: exact(buffer) for name, buffer in network.named_buffers()},
         )
 
 
-def check_output(output: Nested, device: torch.device) -> None:
-    """Do nothing if an output holds plain tensors on the device, one at least.
+def check_output(output: Nested, device: torch.device, *, on_host: bool = False) -> None:
+    """Do nothing if an output holds plain tensors on the device, one at least; `on_host`, in the host's memory too.
 
     Raises:
         WrongResultError: if it holds something else, which may not have computed yet what it stands for.
@@ -113,7 +119,7 @@ def check_output(output: Nested, device: torch.device) -> None:
         kind = type(tensor)
         if kind is not Tensor:
             raise WrongResultError(f"{OUTPUT}: {kind.__module__}.{kind.__qualname__} instead of a plain torch.Tensor")
-        if tensor.device.type != device.type:
+        if tensor.device.type not in {device.type, "cpu" if on_host else device.type}:
             raise WrongResultError(f"{OUTPUT}: on {tensor.device} instead of {device}")
 
 
@@ -178,10 +184,9 @@ def check(answer: Answer, right: Answer, tolerance: Tolerance, *, steps: int = 1
     Raises:
         WrongResultError: if one of them is beyond its tolerance, or of another shape.
     """
-    errors = {
-        OUTPUT: _check_output(answer.output, right.output, tolerance.output),
-        "loss": relative_error("loss", answer.loss, right.loss, tolerance.loss),
-    }
+    errors = {OUTPUT: _check_output(answer.output, right.output, tolerance.output)}
+    if answer.loss is not None and right.loss is not None:
+        errors["loss"] = relative_error("loss", answer.loss, right.loss, tolerance.loss)
     if right.gradients is not None:
         limits = dict.fromkeys(right.gradients, tolerance.gradients)
         errors["gradients"] = _check_parameters("gradients of", answer.gradients, right.gradients, limits)

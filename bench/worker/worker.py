@@ -44,10 +44,11 @@ from bench.record.conditions import Scalar
 from bench.record.observations import Preparation
 from bench.record.run import CeilingsFound
 from bench.record.spec import read_spec
+from bench.record.step_spec import split_target
 from bench.steps.catalogue import Catalogue
 from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
 from bench.steps.counts import compiled_counts, eager_counts
-from bench.steps.find_step import find_step
+from bench.steps.find_step import find_step, know_steps
 from bench.steps.global_state import GlobalState, find_changes, find_outside
 from bench.steps.imported import Project
 from bench.steps.prepare import SETTLED_WITHIN, Prepared, prepare
@@ -80,6 +81,8 @@ class Worker:
         specs = {name: read_spec(name, text) for name, text in opening.models.items()}
         self._catalogue = Catalogue(specs, self._project)
         self._yardstick: Yardstick | None = None
+        self._step_files = [split_target(target)[0] for target in opening.steps.values()]
+        know_steps(opening.steps)
         self._began = GlobalState.now(self._device)  # nothing of `models` is imported yet
 
     @property
@@ -209,7 +212,7 @@ class Worker:
     def tell_footprint(self) -> FootprintTold:
         """Return what the models' code left behind in this process so far."""
         now = GlobalState.now(self._device)
-        inside = [Path(__file__).parents[1], *self._catalogue.folders]
+        inside = [Path(__file__).parents[1], *self._catalogue.folders, *self._step_files]
         return FootprintTold(state=find_changes(self._began, now), outside=find_outside(self._began, now, inside))
 
     def read_yardstick(self) -> YardstickRead:
@@ -251,8 +254,8 @@ class Worker:
 
     @property
     def folders(self) -> list[Path]:
-        """Return the folders whose code is timed."""
-        return self._catalogue.folders
+        """Return the folders whose code is timed, steps of the user's own included."""
+        return [*self._catalogue.folders, *(file.parent for file in self._step_files)]
 
     def tell_facts(self) -> FactsTold:
         """Return what this process knows about torch and its device."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from bench import session as session_module
 from bench.processes.local import LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.protocol import Failure, Request, TellFacts
+from bench.record.step_spec import parse_steps
 from bench.request import SetupError
 from bench.session import Images, Session, download, locate_images, open_session
 from models import dataset
@@ -74,6 +76,19 @@ def test_worker_that_dies_while_it_is_asked_for_facts_costs_its_facts_only(error
     assert facts["device.cuda.description"] is None
     assert str(error) in str(facts["device.cuda.description.reason"])
     assert len(pool.requests(TellFacts)) == 3
+
+
+def test_steps_of_the_users_own_are_told_to_workers_and_on_record(tmp_path: Path) -> None:
+    """A worker gets an absolute path; the record has what was written, and the file's fingerprint."""
+    (tmp_path / "steps.py").write_text("one")
+    _, specs = parse_steps(["steps.py:mine"], tmp_path)
+    own = replace(session(tmp_path), request=made_request(own_steps=specs))
+    assert own.worker_setup.steps == {"mine": f"{tmp_path / 'steps.py'}:mine"}
+    before = own.environment({}).facts
+    (tmp_path / "steps.py").write_text("two")
+    after = own.environment({}).facts
+    assert before["step.mine.spec"] == after["step.mine.spec"] == "steps.py:mine"
+    assert before["step.mine.digest"] != after["step.mine.digest"]
 
 
 def test_worker_that_dies_once_is_asked_again(tmp_path: Path) -> None:

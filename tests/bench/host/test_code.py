@@ -79,6 +79,20 @@ def test_change_of_the_timed_code_is_found_by_name(tmp_path: Path) -> None:
     assert watch.find_change() == "models/cfg.json"
 
 
+def test_change_of_a_file_elsewhere_is_found_by_its_path(tmp_path: Path) -> None:
+    """A step of the user's own decides what is timed, wherever its file lies."""
+    (tmp_path / "models").mkdir()
+    step = tmp_path / "steps.py"
+    step.write_text("one")
+    watch = CodeWatch(root=tmp_path, others=[step])
+    assert watch.find_change() is None
+    step.write_text("two!")
+    assert watch.find_change() == str(step)
+    watch = CodeWatch(root=tmp_path, others=[step])
+    step.unlink()
+    assert watch.find_change() == str(step)
+
+
 def test_digests_under_an_ascii_locale_are_those_of_any_other(tmp_path: Path) -> None:
     """Cron and a bare container have no locale: names that it cannot write are bytes all the same."""
     for name in ("caf\u00e9.json", os.fsdecode(b"\xff.json")):

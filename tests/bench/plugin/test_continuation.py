@@ -78,6 +78,17 @@ def test_what_was_not_given_is_as_the_journal_says(result: Path) -> None:
     assert (found.unsteady, found.benchmark_min_rounds) == ("no-gc", 5)
 
 
+def test_step_of_the_users_own_goes_on_by_its_spec(tmp_path: Path) -> None:
+    """A case holds its id only, from which no file is found."""
+    cases = matrix(steps=("forward", "mine"), batches=(1,), dtypes=("float32",))
+    facts = {**FACTS, "step.mine.spec": "lib/steps.py:mine", "step.mine.digest": "0" * 16}
+    with Journal(tmp_path / "out.jsonl") as journal:
+        RunLog(RUN_FORMAT, Run(environment=Environment(facts=facts), settings=Settings(), cases=cases), journal)
+    config = a_config(tmp_path / "out.json")
+    fill_in(config)
+    assert config.option.step == "forward,lib/steps.py:mine"
+
+
 def test_what_was_given_stays_and_is_judged_later(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A contradiction is told field by field, and not silently overruled."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "--seed=9")

@@ -54,6 +54,16 @@ def test_defaults_are_the_main_job(read: Read) -> None:
     assert (request.settings.launches, request.settings.quick, request.settings.budget_seconds) == (8, False, None)
 
 
+def test_step_of_the_users_own_is_found_from_where_pytest_was_called(read: Read, pytester: pytest.Pytester) -> None:
+    """Its file must be there; what is in it, only a worker finds out."""
+    pytester.makepyfile(steps="")
+    request = read("--step", "forward,steps.py:mine")
+    assert request.steps == ("forward", "mine")
+    assert [spec.target for spec in request.own_steps] == [f"{pytester.path / 'steps.py'}:mine"]
+    with pytest.raises(pytest.UsageError, match=r"--step gone\.py:mine: there is no file .*gone\.py"):
+        read("--step", "gone.py:mine")
+
+
 def test_comma_lists_name_the_matrix(read: Read) -> None:
     """Spaces and repetitions are forgiven, the order is kept."""
     request = read(

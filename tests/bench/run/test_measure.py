@@ -13,6 +13,7 @@ from bench.protocol import Failure, Probe, Reply, Request, TimeSlice
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.run import Measured, Outcome, Run
+from bench.record.step_spec import parse_steps
 from bench.request import RunQuestion, SetupError
 from bench.run.measure import measure, refusals
 from bench.session import Images, Session
@@ -110,6 +111,21 @@ def test_journal_that_breaks_ends_the_run_which_keeps_what_it_has(tmp_path: Path
     )
     assert [measurement.launch for measurement in run.measurements if measurement.slices] == [1] * 2
     assert not any(worker.alive for worker in pool.opened)
+
+
+def test_step_of_the_users_own_that_is_edited_ends_the_run(tmp_path: Path) -> None:
+    """Later launches would time another function under the same name."""
+    (tmp_path / "steps.py").write_text("one")
+    _, specs = parse_steps(["steps.py:mine"], tmp_path)
+
+    def show(event: object) -> None:
+        if isinstance(event, Measured):
+            (tmp_path / "steps.py").write_text("another")
+
+    run = measured(FakePool(), tmp_path / "out.jsonl", show=show, cases=CASES[:2], own_steps=specs)
+    assert run.finish is not None
+    assert not run.finish.complete
+    assert str(run.finish.reason).startswith(f"{tmp_path / 'steps.py'} was changed while it was measured")
 
 
 def test_cut_off_run_is_resumed(tmp_path: Path) -> None:

@@ -224,6 +224,28 @@ def test_step_or_model_that_the_worker_lacks_is_a_failure_that_lists_what_it_has
     assert sentence in answer["reason"]
 
 
+def test_step_of_the_users_own_is_timed_and_is_no_footprint(tmp_path: Path) -> None:
+    """Its file is told when the worker opens; that it is loaded is no finding about the model."""
+    (tmp_path / "steps.py").write_text("def mine(module, inputs):\n    return module(inputs)\n")
+    worker = Worker(replace(OPEN, steps={"mine": f"{tmp_path / 'steps.py'}:mine"}))
+    prepare(worker, step="mine")
+    assert timed(worker, 2, case=case_of("mine")).seconds > 0
+    assert str(tmp_path / "steps.py") not in worker.tell_footprint().outside.values()
+    Worker(OPEN)
+    with pytest.raises(LookupError, match="unknown step 'mine'"):
+        prepare(worker, step="mine", batch=2)
+
+
+def test_reason_names_the_place_in_a_step_of_the_users_own(tmp_path: Path) -> None:
+    """As it does for a model's code."""
+    (tmp_path / "steps.py").write_text("def mine(module, inputs):\n    return undefined_name\n")
+    worker = Worker(replace(OPEN, steps={"mine": f"{tmp_path / 'steps.py'}:mine"}))
+    with pytest.raises(NameError) as caught:
+        prepare(worker, step="mine")
+    reason = failure_of(caught.value, worker.folders).reason
+    assert reason == "NameError: name 'undefined_name' is not defined (steps.py:2)"
+
+
 def test_dropped_cases_are_gone(worker: Worker) -> None:
     """Memory of one group must not weigh on the next."""
     prepare(worker)
