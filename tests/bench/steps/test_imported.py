@@ -13,6 +13,7 @@ from torch import nn
 from bench.record.spec import parse_specs
 from bench.steps.imported import DEFAULT_LOSS, ImportedError, Project, define, find_batch, mean_of_outputs
 from bench.steps.subject import Definition, feed_twice
+from tests.makers.imports import imports_undone
 
 NET = """
 import torch
@@ -32,13 +33,10 @@ def example_inputs(batch):
 
 
 @pytest.fixture(autouse=True)
-def own_imports() -> Iterator[None]:
+def own_imports(tmp_path: Path) -> Iterator[None]:
     """Leave Python's table of modules and its places as they were."""
-    modules, places = dict(sys.modules), list(sys.path)
-    yield
-    sys.modules.clear()
-    sys.modules.update(modules)
-    sys.path[:] = places
+    with imports_undone(tmp_path):
+        yield
 
 
 def definition(folder: Path, text: str, *, src: str | None = None, shape: tuple[int, ...] | None = None) -> Definition:
