@@ -107,7 +107,11 @@ def examine(run: Run) -> dict[Case, Evidence]:
             seconds=seconds.get(case),
             best_seconds=best.get(case.group),
             roof=(roof := roof_of(case, limits)),
-            warnings=tuple(_warnings(run, case, measurements, kept[case], seconds.get(case), roof)),
+            warnings=tuple(
+                _warnings(
+                    run, case, remarks_of(outcome, by_case[case]), measurements, kept[case], seconds.get(case), roof
+                )
+            ),
         )
     return evidence
 
@@ -115,6 +119,7 @@ def examine(run: Run) -> dict[Case, Evidence]:
 def _warnings(
     run: Run,
     case: Case,
+    remarks: Iterable[str],
     measurements: tuple[Measurement, ...],
     kept: KeptSlices,
     seconds: Summary | None,
@@ -123,6 +128,7 @@ def _warnings(
     """Yield what a reader must know of one case, the most important first."""
     if run.settings.quick:
         yield QUICK
+    yield from remarks
     if not measurements:
         return
     if seconds:
@@ -142,6 +148,14 @@ def _warnings(
     notes = (dict.fromkeys(measurement.notes) for measurement in timed)
     for note, count in Counter(chain.from_iterable(notes)).items():
         yield note if count == len(timed) else f"{note} (in some launches)"
+
+
+def remarks_of(outcome: Outcome, measurements: Iterable[Measurement]) -> tuple[str, ...]:
+    """Return what is on record of a measured case's model, each sentence once, also where nothing was timed."""
+    if outcome is not Outcome.MEASURED:
+        return ()
+    preparations = (measurement.preparation for measurement in measurements if measurement.preparation)
+    return tuple(dict.fromkeys(remark for preparation in preparations for remark in preparation.remarks))
 
 
 def _doubts_about_the_clock(case: Case, measurements: tuple[Measurement, ...]) -> Iterable[str]:

@@ -108,6 +108,7 @@ def preparation(
     minimal_bytes: int | None = None,
     peak_bytes: int | None = None,
     copy_seconds: float | None = None,
+    remarks: tuple[str, ...] = (),
 ) -> Preparation:
     """Return a preparation of an eager case, or of a compiled one with a warm or cold cache."""
     return Preparation(
@@ -129,6 +130,7 @@ def preparation(
         peak_bytes=peak_bytes,
         peak_bytes_reason=None if peak_bytes else "nobody tells",
         copy_seconds=copy_seconds,
+        remarks=remarks,
     )
 
 

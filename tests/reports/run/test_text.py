@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import pytest
 
-from bench.record.conditions import Environment
+from bench.record.conditions import Environment, Settings
 from bench.record.run import Outcome, Run
 from reports.figures.reference import Reference
 from reports.run.tables import TABLES
@@ -233,6 +234,21 @@ def test_operations_that_are_not_counted_are_a_hole_with_its_reason() -> None:
         said = shown(made_run(TWO, made), table)
         assert said.count("no FLOP rate: no formula counts the operations of aten::gru") == 1
         assert "float32" in said
+
+
+def test_remarks_on_a_model_are_footnotes_of_its_case() -> None:
+    """Once for all launches, in a quick run too, and beside a speed-up that one of its sides bears it in."""
+    remark = "its batch is what its file says, whatever --batch says"
+    pilot = measured(FLOAT, 0, None, remarks=(remark, remark))
+    timed = [measured(case, launch, slices([1e-3]), remarks=()) for case in TWO for launch in (1, 2)]
+    for table in ("summary", "speedup"):
+        said = shown(made_run(TWO, [pilot, *timed]), table)
+        assert said.count(remark) == 1
+        assert re.search(rf"[¹²] {remark}", said)
+    quick = replace(made_run(TWO, [pilot]), settings=Settings(quick=True))
+    assert shown(quick, "summary").count(remark) == 1
+    broken = [pilot, *timed, hole(FLOAT, 3, Outcome.FAILED, "torn")]
+    assert remark not in shown(made_run(TWO, broken), "summary")
 
 
 def test_column_that_is_empty_everywhere_is_left_out() -> None:
