@@ -88,10 +88,15 @@ class Catalogue:
 
     @property
     def folders(self) -> list[Path]:
-        """Return the folders whose code is timed: of `models`, once that is imported, and the project's."""
+        """Return the folders whose code is timed.
+
+        They are that of `models`, once that is imported, the project's, and those of files that lie outside of it.
+        """
         own = getattr(sys.modules.get("models"), "__file__", None)  # and not its path, which a model may lengthen
         mine = [] if own is None else [Path(own).parent]
-        return [*mine, self._project.folder] if any(spec.is_own for spec in self._specs.values()) else mine
+        files = [spec for spec in self._specs.values() if spec.kind in (Kind.FILE, Kind.PROTOCOL)]
+        outside = dict.fromkeys(Path(spec.place).parent for spec in files if Path(spec.place).is_absolute())
+        return [*mine, self._project.folder, *outside] if any(spec.is_own for spec in self._specs.values()) else mine
 
     def describe(self, name: str) -> tuple[ModelSpec, Path | None]:
         """Return the spec of a model that is not built in, and the file it was loaded from; None for torchvision's.

@@ -89,7 +89,7 @@ def _settings(device: torch.device) -> dict[str, str]:
         "nice value": os.getpriority(os.PRIO_PROCESS, 0),
         "working directory": _working_directory(),
         "places that modules are found in": ", ".join(
-            place for place in map(str, sys.path[1:]) if not _is_installed(place)
+            place for place in map(str, sys.path[1:]) if not is_installed(place)
         ),
     }
     for kind in dict.fromkeys(("cpu", device.type)):
@@ -186,11 +186,12 @@ def find_outside(before: GlobalState, after: GlobalState, inside: Collection[Pat
     return {
         name: file
         for name, file in (loaded | libraries).items()
-        if file is not None and not _is_installed(file) and not any(_is_below(file, folder) for folder in known)
+        if file is not None and not is_installed(file) and not any(_is_below(file, folder) for folder in known)
     }
 
 
-def _is_installed(file: str) -> bool:
+def is_installed(file: str) -> bool:
+    """Whether a file is the system's, Python's, an installed package's or a compiler's."""
     return any(_is_below(os.path.realpath(file), folder) for folder in _installed())
 
 

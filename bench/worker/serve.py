@@ -41,6 +41,7 @@ from bench.protocol import (
     encode_reply,
 )
 from bench.record.run import Outcome
+from bench.steps.global_state import is_installed
 from bench.steps.imported import ImportedError
 from bench.steps.support import SkipError
 from bench.steps.surroundings import surroundings
@@ -70,12 +71,18 @@ def failure_of(error: BaseException, folders: Sequence[Path] = ()) -> Failure:
 
 
 def find_place(error: BaseException, folders: Sequence[Path]) -> str | None:
-    """Return file and line of the timed code that an exception comes from; None if it comes from elsewhere."""
+    """Return file and line of the timed code that an exception comes from; None if it comes from elsewhere.
+
+    A virtual environment may lie in the project: what is installed there is not the timed code.
+    """
     real = [Path(os.path.realpath(folder)) for folder in folders]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith("<"):  # no file: as a path it would lie in the working folder
+            continue
         file = Path(os.path.realpath(frame.filename))
         for folder in real:
-            if file.is_relative_to(folder) and not file.is_relative_to(ENGINE):
+            installed = is_installed(str(file)) and not is_installed(str(folder))
+            if file.is_relative_to(folder) and not file.is_relative_to(ENGINE) and not installed:
                 return f"{file.relative_to(folder.parent if folder.name == MODELS else folder)}:{frame.lineno}"
     return None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from bench.devices import clock as clock_module
 from bench.devices.backend import UnknownDeviceError
@@ -41,6 +44,7 @@ from bench.record.observations import Preparation
 from bench.record.run import Outcome
 from bench.steps.compiling import CompileCounts, SilentEagerError
 from bench.steps.find_step import STEPS
+from bench.steps.imported import Project, load_file
 from bench.steps.support import SkipError
 from bench.steps.verify import WrongResultError
 from bench.worker import serve as serve_module
@@ -408,3 +412,19 @@ def test_reason_names_the_place_in_the_models_own_code(tmp_path: Path) -> None:
     )
     assert failure_of(caught.value, [tmp_path]).reason.endswith("(models/net.py:2)")  # from the project's folder on
     assert failure_of(ValueError("ours"), [folder]).reason == "ValueError: ours"
+
+
+def test_place_is_no_installed_package_and_no_frame_without_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment may lie in the project, and Python's own frames would be files of the working folder."""
+    everywhere = [Path(os.path.commonpath([torch.__file__, Path.cwd()]))]
+    with pytest.raises(RuntimeError) as caught:
+        nn.Linear(2, 2)(torch.zeros(3))
+    assert failure_of(caught.value, everywhere).reason.count(".py:") == 1
+    assert "test_worker.py:" in failure_of(caught.value, everywhere).reason
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "lacking.py").write_text("import not_there\n")
+    with pytest.raises(ModuleNotFoundError) as lacking:
+        load_file(tmp_path / "lacking.py", Project(folder=tmp_path))
+    assert failure_of(lacking.value, [Path.cwd(), tmp_path]).reason.endswith("(lacking.py:1)")
