@@ -6,20 +6,25 @@ them once and its launches read them from its scratch folder.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 import torch
+from torch import Tensor, nn
 
 from bench.devices.backend import first_line
 from bench.devices.clock import Clock
+from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import Case
 from bench.steps.find_step import find_step
 from bench.steps.recheck import without_dropout
+from bench.steps.standard import FINE_ROUNDOFF, MORE_PERTURBED, PERTURBATION, PERTURBED
 from bench.steps.step import References
 from bench.steps.stored import Store
 from bench.steps.subject import Definition, Fed, Subject, build, build_reference
+from bench.steps.verify import Answer, exact
 
 SLOW_SECONDS = 10.0
 """A network of which one call takes longer in float32 is held against that, since float64 takes several times it."""
@@ -142,10 +147,65 @@ def compute_references(
 
 def compute_eager(
     case: Case, model: Definition, device: torch.device, clock: Clock, feeds: tuple[Fed, Fed], *, seed: int
+) -> list[References]:
+    """Return what eager answers in the case's dtype on its device: how far rounding moves this network.
+
+    Of a fine dtype there are several draws; see `standard`.
+    """
+    fine = TORCH_DTYPES[case.dtype].roundoff < FINE_ROUNDOFF
+    return [draw_eager(case, model, device, clock, feeds, seed, draw) for draw in range(1 + PERTURBED if fine else 1)]
+
+
+def draw_more(
+    case: Case, model: Definition, device: torch.device, clock: Clock, feeds: tuple[Fed, Fed], *, seed: int
+) -> list[References]:
+    """Return further draws of a fine dtype; none of a coarse one."""
+    fine = TORCH_DTYPES[case.dtype].roundoff < FINE_ROUNDOFF
+    numbers = range(1 + PERTURBED, 1 + PERTURBED + MORE_PERTURBED) if fine else range(0)
+    return [draw_eager(case, model, device, clock, feeds, seed, number) for number in numbers]
+
+
+def draw_eager(
+    case: Case, model: Definition, device: torch.device, clock: Clock, feeds: tuple[Fed, Fed], seed: int, draw: int
 ) -> References:
-    """Return what eager answers in the case's dtype on its device: how far rounding moves this network."""
-    step = find_step(case.step)(build(case, model, device, feeds, seed=seed, compiled=False), clock)
+    """Return what eager answers to both feeds, in one draw.
+
+    Args:
+        case: in whose dtype.
+        model: its model's definition.
+        device: where.
+        clock: is not read.
+        feeds: what the network is fed, twice.
+        seed: of the weights.
+        draw: which; 0 leaves the weights as they are, any other moves them by a few roundoffs.
+    """
+    subject = build(case, model, device, feeds, seed=seed, compiled=False)
+    moved = _perturb(subject.network, PERTURBATION * TORCH_DTYPES[case.dtype].roundoff, draw) if draw else {}
+    step = find_step(case.step)(subject, clock)
     with without_dropout(step.subject.network):
         first = step.answer(*step.iterate())
         step.swap()
-        return References(first=first, last=step.answer(*step.iterate()))
+        last = step.answer(*step.iterate())
+    return References(first=_move_back(first, moved), last=_move_back(last, moved))
+
+
+def _perturb(network: nn.Module, share: float, draw: int) -> dict[str, Tensor]:
+    """Move each weight up or down by a share of itself; return by how much, by name, as float64 on the CPU."""
+    generator = torch.Generator("cpu").manual_seed(draw)
+    moved = {}
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            before = exact(parameter)
+            if not parameter.is_floating_point():
+                continue
+            signs = torch.randint(2, parameter.shape, generator=generator, device="cpu", dtype=torch.int8) * 2 - 1
+            parameter.mul_(1 + share * signs.to(device=parameter.device, dtype=parameter.dtype))
+            moved[name] = exact(parameter) - before
+    return moved
+
+
+def _move_back(answer: Answer, moved: Mapping[str, Tensor]) -> Answer:
+    """Return an answer whose weights are off by what its gradients are, and not by what they were moved."""
+    if answer.weights is None or not moved:
+        return answer
+    return replace(answer, weights={name: weight - moved.get(name, 0.0) for name, weight in answer.weights.items()})

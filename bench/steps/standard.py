@@ -6,6 +6,9 @@ is mathematically zero, so that any error of it is infinite relative to it. So r
 
 - Eager in the case's dtype, on its device, is held against float64. Its error is on record. It may be far off, but not
   by the order of what is right itself: that catches nonsense and no rounding.
+- In float32 and float64 a unit that is nearly zero is on the other side of a ReLU once in many draws, and a gradient is
+  then off by a thousand times of what it is off in the others. So there eager's error is the largest of several draws,
+  in which the weights are moved by `PERTURBATION` roundoffs, which makes such flips that much more frequent.
 - Every other variant, compiled or in another memory format, may be off by `MULTIPLE` of that error, and by `ROUNDINGS`
   unit roundoffs of the dtype beside it.
 - Gradients are measured together, against the norm of all, and each parameter's by itself where its reference is
@@ -18,7 +21,7 @@ is mathematically zero, so that any error of it is infinite relative to it. So r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot, sqrt
 
@@ -36,6 +39,13 @@ MULTIPLE_OF_PART = 10.0
 
 ROUNDINGS = 4.0
 """Where eager happens to be exact, as at an output that is a copy, so many roundoffs are allowed all the same."""
+
+PERTURBATION, PERTURBED, MORE_PERTURBED = 64.0, 2, 6
+"""The weights of a draw are moved by so many roundoffs, each up or down; there are so many such draws, and so many more
+before an answer is called wrong."""
+
+FINE_ROUNDOFF = 2.0**-20
+"""A dtype with a smaller roundoff is fine: flips are rare in it. In a coarse one every draw has many."""
 
 FEW = 8
 """Of fewer numbers than that eager's error may be small by luck: its share of the whole counts if that is more."""
@@ -82,216 +92,261 @@ class MeasuredStandard:
 
     Attributes:
         dtype: the case's.
-        eager: eager's own answers in that dtype on that device; None where the case is eager itself.
+        draws: eager's own answers in that dtype on that device, several where rounding is fine; none where the case is
+            eager itself.
+        draw_more: makes more of them, which are asked for before an answer is called wrong; None for no more.
     """
 
     dtype: Dtype
-    eager: References | None
+    draws: Sequence[References]
+    draw_more: Callable[[], Sequence[References]] | None = None
 
     def check_first(self, answer: Answer, right: Answer) -> dict[str, float]:
         """Return the relative errors of the first answer; raise WrongResultError where it is wrong."""
-        return check_measured(answer, right, None if self.eager is None else self.eager.first, self.dtype)
+        return self._check(
+            lambda draws: check_measured(answer, right, [draw.first for draw in draws if draw.first], self.dtype)
+        )
 
     def check_last(self, answer: Answer, right: Answer, steps: int) -> dict[str, float]:
         """Return the relative errors of the last answer, after so many steps; raise where it is wrong."""
-        return check_measured(answer, right, None if self.eager is None else self.eager.last, self.dtype, steps=steps)
+        return self._check(
+            lambda draws: check_measured(answer, right, [draw.last for draw in draws], self.dtype, steps=steps)
+        )
+
+    def _check(self, check_against: Callable[[Sequence[References]], dict[str, float]]) -> dict[str, float]:
+        try:
+            return check_against(self.draws)
+        except WrongResultError:
+            if self.draw_more is None:
+                raise
+            return check_against([*self.draws, *self.draw_more()])
 
 
 Standard = DerivedStandard | MeasuredStandard
 
 
 def check_measured(
-    answer: Answer, right: Answer, eager: Answer | None, dtype: Dtype, *, steps: int = 1
+    answer: Answer, right: Answer, draws: Sequence[Answer], dtype: Dtype, *, steps: int = 1
 ) -> dict[str, float]:
-    """Return the relative error in norm of each quantity: the worst one over tensors or parameters.
+    """Return the relative error in norm of each quantity: the worst one over tensors, and that of all parameters.
 
     Args:
         answer: what was computed.
         right: what is right.
-        eager: what eager computed in the same dtype; None where that is the answer itself.
+        draws: what eager computed in the same dtype, once or several times; none where that is the answer itself.
         dtype: in which it was computed.
         steps: of training, after which the weights are compared.
 
     Raises:
         WrongResultError: if one of them is beyond what is allowed, or of another shape or name.
     """
-    allowance = _Allowance(dtype)
-    errors = {
-        OUTPUT: _check_outputs(answer.output, right.output, None if eager is None else eager.output, allowance),
-    }
+    judge = _Judge(dtype)
+    errors = {OUTPUT: judge.check_outputs(answer.output, right.output, [draw.output for draw in draws])}
     if answer.loss is not None and right.loss is not None:
-        errors["loss"] = _check_loss(answer.loss, right, None if eager is None else eager.loss, allowance)
+        losses = [draw.loss for draw in draws if draw.loss is not None]
+        errors["loss"] = judge.check_loss(answer.loss, right.loss, losses, right.output)
     if right.gradients is not None:
-        theirs = None if eager is None else eager.gradients
-        errors["gradients"] = _check_gradients(answer.gradients, right.gradients, theirs, allowance)
+        gradients = [draw.gradients for draw in draws if draw.gradients is not None]
+        errors["gradients"] = judge.check_gradients(answer.gradients, right.gradients, gradients)
     if right.weights is not None and right.gradients is not None:
-        errors["weights"] = _check_weights(answer, right, eager, dtype, steps)
+        weights = [draw.weights for draw in draws if draw.weights is not None]
+        errors["weights"] = judge.check_weights(answer.weights, right.weights, weights, right.gradients, steps)
     if right.buffers:
-        theirs = None if eager is None else eager.buffers
-        errors["buffers"] = _check_buffers(answer.buffers, right.buffers, theirs, allowance)
+        errors["buffers"] = judge.check_buffers(answer.buffers, right.buffers, [draw.buffers for draw in draws])
     return errors
 
 
 @dataclass(frozen=True, slots=True)
-class _Allowance:
-    """How large an error may be, in the unit of what is compared.
+class _Judge:
+    """Compares one quantity after the other.
 
     Attributes:
-        dtype: in which it was computed.
+        dtype: in which the answers were computed.
     """
 
     dtype: Dtype
 
     def limit(self, scale: float, eager: float | None) -> float:
-        """Return the largest error; `scale` is the size of what is right, `eager` the error of eager in it."""
-        roundoff = self.dtype.roundoff
+        """Return the largest error that is allowed.
+
+        Args:
+            scale: the size of what is right.
+            eager: the error of eager in it; None where eager itself is judged.
+        """
         if eager is None:
-            return min(WIDE, WIDE_ROOTS * sqrt(roundoff)) * scale
-        return MULTIPLE * eager + ROUNDINGS * roundoff * scale
+            return min(WIDE, WIDE_ROOTS * sqrt(self.dtype.roundoff)) * scale
+        return MULTIPLE * eager + ROUNDINGS * self.dtype.roundoff * scale
+
+    def check_outputs(
+        self, actual: Sequence[Tensor], expected: Sequence[Tensor], draws: Sequence[Sequence[Tensor]]
+    ) -> float:
+        """Return the worst relative error over the tensors of an output."""
+        if len(actual) != len(expected):
+            raise WrongResultError(f"{OUTPUT}: {len(actual)} tensors instead of {len(expected)}")
+        names = [OUTPUT] if len(expected) == 1 else [f"{OUTPUT}[{index}]" for index in range(len(expected))]
+        return max(
+            self.check_tensor(name, actual[index], expected[index], [draw[index] for draw in draws])
+            for index, name in enumerate(names)
+        )
+
+    def check_tensor(self, name: str, actual: Tensor, expected: Tensor, draws: Sequence[Tensor]) -> float:
+        """Return the relative error of one tensor; of whole numbers the share that differs."""
+        _check_shape(name, actual, expected)
+        if not expected.is_floating_point():
+            limit = MULTIPLE * max(_share(draw, expected) for draw in draws) + SHARE if draws else WIDE_SHARE
+            if (share := _share(actual, expected)) > limit:
+                what = f"{share:.3g} of its elements differ from float64's"
+                raise WrongResultError(f"{name}: {what}; allowed is {limit:.3g}")
+            return share
+        scale = _size(expected)
+        eager = max(_distance(draw, expected) for draw in draws) if draws else None
+        return _within(name, _distance(actual, expected), self.limit(scale, eager), scale)
+
+    def check_loss(self, actual: Tensor, expected: Tensor, draws: Sequence[Tensor], output: Sequence[Tensor]) -> float:
+        """Return the loss's relative error; one that is nearly zero by cancellation is measured by the output's size."""
+        _check_shape("loss", actual, expected)
+        sizes = [
+            _size(tensor) / sqrt(tensor.numel()) for tensor in output if tensor.is_floating_point() and tensor.numel()
+        ]
+        scale = max([float(expected.abs()), *sizes])
+        eager = max(_distance(draw, expected) for draw in draws) if draws else None
+        return _within("loss", _distance(actual, expected), self.limit(scale, eager), scale)
+
+    def check_gradients(
+        self, actual: Mapping[str, Tensor] | None, expected: Mapping[str, Tensor], draws: Sequence[Mapping[str, Tensor]]
+    ) -> float:
+        """Return the relative error of all gradients together, after each was looked at by itself."""
+        if actual is None:
+            raise WrongResultError("gradients: none, where the reference has some")
+        sizes = {name: _size(right) for name, right in expected.items()}
+        floor = self.dtype.roundoff * hypot(*sizes.values())
+        for name, tensor in actual.items():
+            if name not in expected and _size(tensor) > floor:
+                raise WrongResultError(f"gradients of {name}: some, where the reference has none")
+        for name, size in sizes.items():
+            if size > floor and (name not in actual or not actual[name].any()):
+                how = "all zero" if name in actual else "none"
+                raise WrongResultError(f"gradients of {name}: {how}, where the reference's is {size:.3g} in norm")
+        parts = _Parts.of("gradients of", actual, expected, draws)
+        for name, size in sizes.items():
+            if draws and size > floor:
+                parts.check(name, MULTIPLE_OF_PART * parts.eager_of(name) + ROUNDINGS * self.dtype.roundoff * size)
+        return self.check_together(parts)
+
+    def check_buffers(
+        self, actual: Mapping[str, Tensor], expected: Mapping[str, Tensor], draws: Sequence[Mapping[str, Tensor]]
+    ) -> float:
+        """Return the relative error of all buffers together, after each was looked at by itself.
+
+        A running mean may be mathematically zero, behind a layer without a bias: each of its numbers may be off by what
+        eager's numbers typically are. One that stayed zero, where eager's moved, is wrong all the same.
+        """
+        check_names("buffer", actual, expected)
+        for name, right in expected.items():
+            if not right.is_floating_point():
+                self.check_tensor(f"buffer {name}", actual[name], right, [draw[name] for draw in draws] or [right])
+        numbers = {name: right for name, right in expected.items() if right.is_floating_point()}
+        parts = _Parts.of("buffer", actual, numbers, draws)
+        for name, size in parts.sizes.items() if draws else ():
+            if size > parts.eager[name] and not actual[name].any():
+                raise WrongResultError(f"buffer {name}: all zero, where the reference's is {size:.3g} in norm")
+            eager = max(parts.eager_of(name), parts.typical * sqrt(numbers[name].numel()))
+            parts.check(name, MULTIPLE_OF_PART * eager + ROUNDINGS * self.dtype.roundoff * size)
+        return self.check_together(parts)
+
+    def check_weights(
+        self,
+        actual: Mapping[str, Tensor] | None,
+        expected: Mapping[str, Tensor],
+        draws: Sequence[Mapping[str, Tensor]],
+        gradients: Mapping[str, Tensor],
+        steps: int,
+    ) -> float:
+        """Return the relative error of all weights together after so many steps, after each was looked at by itself.
+
+        One that began at zero, as a bias does, is nothing but its gradients' sum, and is off by what those are.
+        """
+        check_names("weights of", actual, expected)
+        parts = _Parts.of("weights of", actual or {}, expected, draws)
+        sizes = {name: _size(gradient) for name, gradient in gradients.items()}
+        noise = self.dtype.roundoff * hypot(*sizes.values())  # of a gradient that is mathematically zero
+        moves = {name: steps * LEARNING_RATE * max(sizes.get(name, 0.0), noise) for name in expected}
+        share = min(1.0, parts.together / max(hypot(*moves.values()), TINY))
+        for name, move in moves.items():
+            of_rounding = 2 * self.dtype.storage_roundoff * parts.sizes[name] + MULTIPLE * LEARNING_RATE * noise
+            luck = share * move if expected[name].numel() < FEW else 0.0
+            of_gradient = MULTIPLE_OF_PART * max(parts.eager[name], luck) if draws else 2 * WIDE_WHOLE * move
+            parts.check(name, of_gradient + steps * of_rounding)
+        return hypot(*parts.errors.values()) / max(parts.whole, TINY)
+
+    def check_together(self, parts: _Parts) -> float:
+        """Return the relative error of all parts; raise WrongResultError if it is beyond what is allowed."""
+        limit = self.limit(parts.whole, parts.together) if parts.eager else WIDE_WHOLE * parts.whole
+        return _within(f"{parts.quantity} all", hypot(*parts.errors.values()), limit, parts.whole)
 
 
-def _check_outputs(
-    actual: tuple[Tensor, ...], expected: tuple[Tensor, ...], eager: tuple[Tensor, ...] | None, allowance: _Allowance
-) -> float:
-    if len(actual) != len(expected):
-        raise WrongResultError(f"{OUTPUT}: {len(actual)} tensors instead of {len(expected)}")
-    worst = 0.0
-    for index, (tensor, right) in enumerate(zip(actual, expected, strict=True)):
-        name = OUTPUT if len(expected) == 1 else f"{OUTPUT}[{index}]"
-        worst = max(worst, _check_tensor(name, tensor, right, None if eager is None else eager[index], allowance))
-    return worst
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """One quantity in its parts, such as the gradients of each parameter.
 
-
-def _check_buffers(
-    actual: Mapping[str, Tensor],
-    expected: Mapping[str, Tensor],
-    eager: Mapping[str, Tensor] | None,
-    allowance: _Allowance,
-) -> float:
-    """Return the relative error of all buffers together.
-
-    Each is looked at by itself, too. A running mean may be mathematically zero, behind a layer without a bias: beside
-    eager's error in it, each of its numbers may be off by what eager's numbers typically are. One that stayed zero,
-    where eager's moved, is wrong all the same.
+    Attributes:
+        quantity: how its name begins in a message.
+        errors: of the answer, by part: the norm of the difference.
+        sizes: of what is right.
+        eager: the largest error of eager's draws, by part; empty where eager itself is judged.
+        together: the largest error of a draw over all parts.
+        numbers: how many there are, by part.
     """
-    check_names("buffer", actual, expected)
-    theirs = expected if eager is None else eager
-    for name, right in expected.items():
-        if not right.is_floating_point():
-            _check_tensor(f"buffer {name}", actual[name], right, theirs[name], allowance)
-    numbers = {name: right for name, right in expected.items() if right.is_floating_point()}
-    for name, right in numbers.items():
-        moved = eager is not None and _size(right) > _distance(eager[name], right)
-        if moved and not actual[name].any():
-            raise WrongResultError(f"buffer {name}: all zero, where the reference's is {_size(right):.3g} in norm")
-    return _check_parts("buffer", actual, numbers, eager, allowance, floor=0.0)
 
+    quantity: str
+    errors: Mapping[str, float]
+    sizes: Mapping[str, float]
+    eager: Mapping[str, float]
+    together: float
+    numbers: Mapping[str, int]
 
-def _check_parts(
-    quantity: str,
-    actual: Mapping[str, Tensor],
-    expected: Mapping[str, Tensor],
-    eager: Mapping[str, Tensor] | None,
-    allowance: _Allowance,
-    floor: float,
-) -> float:
-    """Return the relative error of all parts together, after each that is larger than a floor was looked at alone."""
-    errors = _distances(quantity, actual, expected)
-    sizes = {name: _size(right) for name, right in expected.items()}
-    whole = hypot(*sizes.values())
-    if eager is None:
-        return _within(f"{quantity} all", hypot(*errors.values()), WIDE_WHOLE * whole, whole)
-    theirs = _distances(quantity, eager, expected)
-    together = hypot(*theirs.values())
-    typical = together / sqrt(max(1, sum(right.numel() for right in expected.values())))  # of one number
-    for name, size in sizes.items():
-        if size > floor:
-            share = together * size / max(whole, TINY) if expected[name].numel() < FEW else 0.0
-            noise = typical * sqrt(expected[name].numel()) if floor == 0 else 0.0
-            limit = MULTIPLE_OF_PART * max(theirs[name], share, noise) + ROUNDINGS * allowance.dtype.roundoff * size
-            _within(f"{quantity} {name}", errors[name], limit, size)
-    return _within(f"{quantity} all", hypot(*errors.values()), allowance.limit(whole, together), whole)
+    @classmethod
+    def of(
+        cls,
+        quantity: str,
+        actual: Mapping[str, Tensor],
+        expected: Mapping[str, Tensor],
+        draws: Sequence[Mapping[str, Tensor]],
+    ) -> _Parts:
+        """Return the parts of an answer beside those of eager's draws."""
+        theirs = [_distances(quantity, draw, expected) for draw in draws]
+        return cls(
+            quantity=quantity,
+            errors=_distances(quantity, actual, expected),
+            sizes={name: _size(right) for name, right in expected.items()},
+            eager={name: max(draw[name] for draw in theirs) for name in expected} if theirs else {},
+            together=max((hypot(*draw.values()) for draw in theirs), default=0.0),
+            numbers={name: right.numel() for name, right in expected.items()},
+        )
 
+    @property
+    def whole(self) -> float:
+        """The size of what is right, over all parts."""
+        return hypot(*self.sizes.values())
 
-def _check_tensor(name: str, actual: Tensor, expected: Tensor, eager: Tensor | None, allowance: _Allowance) -> float:
-    """Return the relative error of one tensor; raise WrongResultError if it is beyond what is allowed."""
-    _check_shape(name, actual, expected)
-    if not expected.is_floating_point():
-        limit = WIDE_SHARE if eager is None else MULTIPLE * _share(eager, expected) + SHARE
-        if (share := _share(actual, expected)) > limit:
-            raise WrongResultError(f"{name}: {share:.3g} of its elements differ from float64's; allowed is {limit:.3g}")
-        return share
-    scale = _size(expected)
-    limit = allowance.limit(scale, None if eager is None else _distance(eager, expected))
-    return _within(name, _distance(actual, expected), limit, scale)
+    @property
+    def typical(self) -> float:
+        """Eager's error in one number."""
+        return self.together / sqrt(max(1, sum(self.numbers.values())))
+
+    def eager_of(self, name: str) -> float:
+        """Return eager's error in a part; of few numbers its share of the whole, if that is more."""
+        share = self.together * self.sizes[name] / max(self.whole, TINY)
+        return max(self.eager[name], share) if self.numbers[name] < FEW else self.eager[name]
+
+    def check(self, name: str, limit: float) -> None:
+        """Raise WrongResultError if a part is beyond its limit."""
+        _within(f"{self.quantity} {name}", self.errors[name], limit, self.sizes[name])
 
 
 def _share(actual: Tensor, expected: Tensor) -> float:
     """Return which share of the elements differs."""
     return float((actual != expected).double().mean()) if expected.numel() else 0.0
-
-
-def _check_loss(loss: Tensor, right: Answer, eager: Tensor | None, allowance: _Allowance) -> float:
-    """Return the loss's relative error. A loss that is nearly zero by cancellation is measured by the outputs' size."""
-    sizes = [
-        _size(tensor) / sqrt(tensor.numel()) for tensor in right.output if tensor.is_floating_point() and tensor.numel()
-    ]
-    assert right.loss is not None, "it is compared with a loss"
-    scale = max([float(right.loss.abs()), *sizes])
-    error = None if eager is None else _distance(eager, right.loss)
-    _check_shape("loss", loss, right.loss)
-    return _within("loss", _distance(loss, right.loss), allowance.limit(scale, error), scale)
-
-
-def _check_gradients(
-    actual: Mapping[str, Tensor] | None,
-    expected: Mapping[str, Tensor],
-    eager: Mapping[str, Tensor] | None,
-    allowance: _Allowance,
-) -> float:
-    """Return the relative error of all gradients together, after each was looked at by itself."""
-    if actual is None:
-        raise WrongResultError("gradients: none, where the reference has some")
-    whole = hypot(*map(_size, expected.values()))
-    floor = allowance.dtype.roundoff * whole
-    for name, tensor in actual.items():
-        if name not in expected and _size(tensor) > floor:
-            raise WrongResultError(f"gradients of {name}: some, where the reference has none")
-    sizes = {name: _size(right) for name, right in expected.items()}
-    for name, size in sizes.items():
-        if size > floor and (name not in actual or not actual[name].any()):
-            how = "all zero" if name in actual else "none"
-            raise WrongResultError(f"gradients of {name}: {how}, where the reference's is {size:.3g} in norm")
-    return _check_parts("gradients of", actual, expected, eager, allowance, floor)
-
-
-def _check_weights(answer: Answer, right: Answer, eager: Answer | None, dtype: Dtype, steps: int) -> float:
-    """Return the relative error of all weights together after so many steps; each is looked at by itself.
-
-    One that began at zero, as a bias does, is nothing but its gradients' sum, and is off by what those are.
-    """
-    assert right.weights is not None, "a step that trains moves weights"
-    assert right.gradients is not None, "by their gradients"
-    check_names("weights of", answer.weights, right.weights)
-    assert answer.weights is not None, "its names were compared"
-    gradients = {name: _size(right.gradients[name]) if name in right.gradients else 0.0 for name in right.weights}
-    noise = dtype.roundoff * hypot(*gradients.values())  # of a gradient that is mathematically zero
-    moves = {name: steps * LEARNING_RATE * max(size, noise) for name, size in gradients.items()}
-    theirs = None
-    if eager is not None and eager.weights is not None:
-        theirs = _distances("weights of", eager.weights, right.weights)
-    share = None if theirs is None else hypot(*theirs.values()) / max(hypot(*moves.values()), TINY)
-    errors = _distances("weights of", answer.weights, right.weights)
-    sizes = {name: _size(weight) for name, weight in right.weights.items()}
-    for name, move in moves.items():
-        rounding = steps * (2 * dtype.storage_roundoff * sizes[name] + MULTIPLE * LEARNING_RATE * noise)
-        if theirs is None or share is None:
-            of_gradient = 2 * WIDE_WHOLE * move
-        else:
-            luck = min(share, 1.0) * move if right.weights[name].numel() < FEW else 0.0
-            of_gradient = MULTIPLE_OF_PART * max(theirs[name], luck)
-        _within(f"weights of {name}", errors[name], of_gradient + rounding, sizes[name])
-    return hypot(*errors.values()) / max(hypot(*sizes.values()), TINY)
 
 
 def _within(name: str, error: float, limit: float, scale: float) -> float:

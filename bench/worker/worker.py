@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -52,7 +53,7 @@ from bench.steps.find_step import find_step, know_steps
 from bench.steps.global_state import GlobalState, find_changes, find_outside
 from bench.steps.imported import Project
 from bench.steps.prepare import SETTLED_WITHIN, Prepared, prepare
-from bench.steps.references import Right, compute_eager, find_references
+from bench.steps.references import Right, compute_eager, draw_more, find_references
 from bench.steps.standard import DerivedStandard, MeasuredStandard, Standard
 from bench.steps.step import References, Step
 from bench.steps.subject import Definition, Fed, Feed, build, feed_twice
@@ -75,7 +76,7 @@ class Worker:
         self._ready: dict[Case, Prepared] = {}
         self._fed: dict[tuple[Feed, int], tuple[Fed, Fed]] = {}
         self._right: dict[Group, Right] = {}
-        self._eager: dict[tuple[Group, str], References] = {}
+        self._eager: dict[tuple[Group, str], list[References]] = {}
         self._references = None if opening.references is None else Path(opening.references)
         self._project = Project(folder=Path(opening.project).absolute(), src=opening.src, shape=opening.shape)
         specs = {name: read_spec(name, text) for name, text in opening.models.items()}
@@ -131,11 +132,12 @@ class Worker:
             return DerivedStandard(tolerance=model.find_tolerance(case))
         dtype, eager = TORCH_DTYPES[case.dtype], replace(case, compile="off", layout=DEFAULT_LAYOUT)
         if case == eager:
-            return MeasuredStandard(dtype=dtype, eager=None)
+            return MeasuredStandard(dtype=dtype, draws=())
         key = case.group, case.dtype
         if key not in self._eager:
             self._eager[key] = compute_eager(eager, model, self._device, self._clock, feeds, seed=self._seed)
-        return MeasuredStandard(dtype=dtype, eager=self._eager[key])
+        more = partial(draw_more, eager, model, self._device, self._clock, feeds, seed=self._seed)
+        return MeasuredStandard(dtype=dtype, draws=self._eager[key], draw_more=more)
 
     def probe(self, request: Probe) -> Done:
         """Try whether a case's dtype and compile mode work on this device at all."""

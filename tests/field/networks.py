@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,8 +25,8 @@ from bench.steps.catalogue import Catalogue
 from bench.steps.find_step import find_step
 from bench.steps.imported import Project
 from bench.steps.recheck import without_dropout
-from bench.steps.references import compute_eager, compute_references
-from bench.steps.standard import check_measured
+from bench.steps.references import compute_eager, compute_references, draw_more
+from bench.steps.standard import MeasuredStandard
 from bench.steps.step import References, Step
 from bench.steps.subject import Definition, build, feed_twice
 from bench.steps.verify import WrongResultError
@@ -93,30 +94,31 @@ def right_networks(question: Question, model: Definition, options: argparse.Name
     for seed in range(options.seeds):
         feeds = feed_twice(model.feed, case.batch, seed, None)
         right = compute_references(case, model, feeds, seed=seed)
-        eager = compute_eager(case, model, CPU, no_clock, feeds, seed=seed)
-        yield verdict(question, seed, "eager", lambda right=right, eager=eager: judge(eager, right, None, dtype))
+        draws = compute_eager(case, model, CPU, no_clock, feeds, seed=seed)
+        more = partial(draw_more, case, model, CPU, no_clock, feeds, seed=seed)
+        itself = MeasuredStandard(dtype=dtype, draws=())
+        standard = MeasuredStandard(dtype=dtype, draws=draws, draw_more=more)
+        yield verdict(seed, "eager", partial(judge, draws[0], right, itself))
         for name, step in variants.items():
             if step is None:
                 continue
             mine = answers_of(renewed(step, case, model, seed))
-            yield verdict(
-                question, seed, name, lambda mine=mine, right=right, eager=eager: judge(mine, right, eager, dtype)
-            )
+            yield verdict(seed, name, partial(judge, mine, right, standard))
 
 
-def verdict(question: Question, seed: int, what: str, ask: Callable[[], Mapping[str, float]]) -> dict[str, object]:
+def verdict(seed: int, what: str, ask: Callable[[], Mapping[str, float]]) -> dict[str, object]:
     try:
         return {"what": what, "seed": seed, "as_expected": True, "errors": ask()}
     except WrongResultError as error:
         return {"what": what, "seed": seed, "as_expected": False, "errors": {}, "reason": str(error)}
 
 
-def judge(mine: References, right: References, eager: References | None, dtype: object) -> dict[str, float]:
+def judge(mine: References, right: References, standard: MeasuredStandard) -> dict[str, float]:
     """Return the errors of the last answer, after the first was held against its own."""
     assert mine.first is not None
     assert right.first is not None
-    check_measured(mine.first, right.first, None if eager is None else eager.first, dtype)
-    return check_measured(mine.last, right.last, None if eager is None else eager.last, dtype, steps=2)
+    standard.check_first(mine.first, right.first)
+    return standard.check_last(mine.last, right.last, 2)
 
 
 def answers_of(step: Step) -> References:
@@ -173,7 +175,9 @@ def planted_faults(question: Question, model: Definition, _options: argparse.Nam
     for seed in range(3):
         feeds = feed_twice(model.feed, case.batch, seed, None)
         right = compute_references(case, model, feeds, seed=seed)
-        eager = compute_eager(case, model, CPU, no_clock, feeds, seed=seed)
+        draws = compute_eager(case, model, CPU, no_clock, feeds, seed=seed)
+        more = partial(draw_more, case, model, CPU, no_clock, feeds, seed=seed)
+        standard = MeasuredStandard(dtype=dtype, draws=draws, draw_more=more)
         for name, plant in FAULTS.items():
             if (question.step == "forward" and name in IN_TRAINING) or (question.model, name) in WITHOUT:
                 continue
@@ -181,7 +185,7 @@ def planted_faults(question: Question, model: Definition, _options: argparse.Nam
             if plant(step.subject.network) is False:
                 continue
             try:
-                judge(answers_of(step), right, eager, dtype)
+                judge(answers_of(step), right, standard)
                 yield {"what": name, "seed": seed, "as_expected": False}
             except WrongResultError as error:
                 yield {"what": name, "seed": seed, "as_expected": True, "reason": str(error)}

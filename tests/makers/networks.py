@@ -15,7 +15,7 @@ from bench.steps.find_step import find_step
 from bench.steps.imported import mean_of_outputs
 from bench.steps.recheck import without_dropout
 from bench.steps.references import compute_eager, compute_references
-from bench.steps.standard import check_measured
+from bench.steps.standard import MeasuredStandard
 from bench.steps.step import Step
 from bench.steps.subject import Definition, Fed, build, feed_twice
 from tests.makers.subjects import CPU, no_clock
@@ -95,13 +95,12 @@ def errors_of_variant(
         WrongResultError: if it is wrong.
     """
     feeds = feed_twice(model.feed, case.batch, seed, None)
-    dtype = TORCH_DTYPES[case.dtype]
     right = compute_references(case, model, feeds, seed=seed)
-    eager = compute_eager(replace(case, compile="off"), model, CPU, no_clock, feeds, seed=seed)
+    draws = [] if as_eager else compute_eager(replace(case, compile="off"), model, CPU, no_clock, feeds, seed=seed)
+    standard = MeasuredStandard(dtype=TORCH_DTYPES[case.dtype], draws=draws)
     step = step_of_model(case, variant, seed=seed)
     assert right.first is not None
     with without_dropout(step.subject.network):
-        check_measured(step.answer(*step.iterate()), right.first, None if as_eager else eager.first, dtype)
+        standard.check_first(step.answer(*step.iterate()), right.first)
         step.swap()
-        last = step.answer(*step.iterate())
-    return check_measured(last, right.last, None if as_eager else eager.last, dtype, steps=2)
+        return standard.check_last(step.answer(*step.iterate()), right.last, 2)

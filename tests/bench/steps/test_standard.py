@@ -145,7 +145,7 @@ FLOAT32 = TORCH_DTYPES["float32"]
 def test_answer_with_something_amiss_is_named(changes: dict[str, object], sentence: str, *, with_eager: bool) -> None:
     """Beside eager and as eager."""
     right = answer()
-    eager = right if with_eager else None
+    eager = [right] if with_eager else []
     assert set(check_measured(right, right, eager, FLOAT32).values()) == {0.0}
     with pytest.raises(WrongResultError, match=sentence):
         check_measured(answer(**changes), right, eager, FLOAT32)
@@ -155,12 +155,12 @@ def test_gradient_that_is_rounding_alone_is_not_looked_at_by_itself() -> None:
     """Mathematically zero, it may be anything of its size; together with the others it counts."""
     right = answer()
     other = {**right.gradients, "b": torch.tensor([-5e-12], dtype=torch.float64)}  # type: ignore[dict-item]
-    assert check_measured(answer(gradients=other), right, right, FLOAT32)["gradients"] < 1e-11
+    assert check_measured(answer(gradients=other), right, [right], FLOAT32)["gradients"] < 1e-11
     with pytest.raises(WrongResultError, match="gradients of all: relative error"):
         check_measured(
             answer(gradients={**right.gradients, "b": torch.tensor([1.0]).double()}),  # type: ignore[dict-item]
             right,
-            right,
+            [right],
             FLOAT32,
         )
 
@@ -171,27 +171,27 @@ def test_whole_numbers_may_be_swapped_by_rounding_in_few_places() -> None:
     swapped = classes.clone()
     swapped[0] = 1
     right = answer(output=(classes,))
-    assert check_measured(answer(output=(swapped,)), right, right, FLOAT32)["logits"] == pytest.approx(0.01)
+    assert check_measured(answer(output=(swapped,)), right, [right], FLOAT32)["logits"] == pytest.approx(0.01)
     with pytest.raises(WrongResultError, match=r"logits: 0.9 of its elements differ"):
-        check_measured(answer(output=(torch.where(classes < 10, classes, 0),)), right, right, FLOAT32)
+        check_measured(answer(output=(torch.where(classes < 10, classes, 0),)), right, [right], FLOAT32)
 
 
 def test_infinity_where_it_belongs_is_no_error_and_hides_none() -> None:
     """As in a mask: beside it every other error would be small in norm."""
     mask = torch.tensor([1.0, 2.0, -torch.inf], dtype=torch.float64)
     right = answer(output=(mask,))
-    assert check_measured(right, right, right, FLOAT32)["logits"] == 0
+    assert check_measured(right, right, [right], FLOAT32)["logits"] == 0
     off = torch.tensor([1.0, 2.5, -torch.inf], dtype=torch.float64)
     with pytest.raises(WrongResultError, match="logits: relative error"):
-        check_measured(answer(output=(off,)), right, right, FLOAT32)
+        check_measured(answer(output=(off,)), right, [right], FLOAT32)
 
 
 def test_eager_that_is_far_off_allows_its_variants_as_much() -> None:
     """A network that amplifies rounding: what eager is off says how far a variant may be."""
     right = answer()
     eager = answer(output=(right.output[0] * 1.01,))
-    check_measured(answer(output=(right.output[0] * 0.97,)), right, eager, FLOAT32)
+    check_measured(answer(output=(right.output[0] * 0.97,)), right, [eager], FLOAT32)
     with pytest.raises(WrongResultError, match="logits"):
-        check_measured(answer(output=(right.output[0] * 0.95,)), right, eager, FLOAT32)
+        check_measured(answer(output=(right.output[0] * 0.95,)), right, [eager], FLOAT32)
     with pytest.raises(WrongResultError, match="logits"):
-        check_measured(answer(output=(right.output[0] * 0.97,)), right, right, FLOAT32)
+        check_measured(answer(output=(right.output[0] * 0.97,)), right, [right], FLOAT32)
