@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bench.record.case import BUILTIN_STEPS, Case
 from bench.steps import references
+from bench.steps.find_step import know_steps
 from bench.steps.references import OTHER_WEIGHTS, Right, compute_references, find_references
 from bench.steps.subject import Definition, feed_twice
 from bench.steps.verify import Answer
@@ -39,7 +40,8 @@ def tensors(answer: Answer | None) -> list[Tensor]:
     """Return everything that an answer holds."""
     assert answer is not None
     named = [mapping for mapping in (answer.gradients, answer.weights, answer.buffers) if mapping is not None]
-    return [*answer.output, answer.loss, *(tensor for mapping in named for tensor in mapping.values())]
+    losses = [] if answer.loss is None else [answer.loss]
+    return [*answer.output, *losses, *(tensor for mapping in named for tensor in mapping.values())]
 
 
 @pytest.mark.parametrize("step", BUILTIN_STEPS)
@@ -54,7 +56,23 @@ def test_second_process_reads_what_the_first_computed(
     for answer, same in ((mine.first, stored.first), (mine.last, stored.last)):
         pairs = list(zip(tensors(answer), tensors(same), strict=True))
         assert all(left.dtype == right.dtype and torch.equal(left, right) for left, right in pairs)
-    assert (stored.last.gradients is None, stored.last.weights is None) == (step == "forward", step != "train")
+    assert (stored.last.gradients is None, stored.last.weights is None) == (
+        step in {"forward", "predict"},
+        step != "train",
+    )
+
+
+def test_answer_without_a_loss_is_stored_without_one(tmp_path: Path) -> None:
+    """A step of the user's own has none."""
+    (tmp_path / "steps.py").write_text("def mine(module, inputs):\n    return module(inputs)\n")
+    know_steps({"mine": f"{tmp_path / 'steps.py'}:mine"})
+    try:
+        mine, stored = (found(tmp_path, case_of("mine")).answers for _ in range(2))
+    finally:
+        know_steps({})
+    assert list(tmp_path.glob("*.answers"))
+    assert stored.last.loss is None
+    assert all(map(torch.equal, tensors(mine.last), tensors(stored.last)))
 
 
 def test_other_weights_are_other_answers_and_said(tmp_path: Path) -> None:
