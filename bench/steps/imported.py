@@ -96,6 +96,15 @@ def load_file(path: Path, project: Project) -> ModuleType:
         return loaded
     if loaded is not None or not name.isidentifier():  # another module is called so
         name = f"file_{abs(hash(str(path)))}"
+    return execute_file(path, name)
+
+
+def execute_file(path: Path, name: str) -> ModuleType:
+    """Return the module that a file makes, under a name that dataclasses and pickle find it by.
+
+    Raises:
+        Exception: whatever its own code raises.
+    """
     found = importlib.util.spec_from_file_location(name, path)
     assert found is not None, "a .py file has a loader"
     assert found.loader is not None, "likewise"

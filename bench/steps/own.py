@@ -12,8 +12,6 @@ slice starts from those after ``setup``, and from the state that an optimiser ha
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from copy import deepcopy
@@ -30,6 +28,7 @@ from torch.utils._pytree import tree_leaves
 
 from bench.devices.clock import Clock
 from bench.record.step_spec import split_target
+from bench.steps.imported import execute_file
 from bench.steps.recheck import without_dropout
 from bench.steps.step import Step
 from bench.steps.subject import Subject, UnknownNameError, map_tensors
@@ -132,7 +131,9 @@ def make_step(target: str) -> type[OwnStep]:
 
 @cache
 def load_file(path: Path) -> ModuleType:
-    """Return the module that a file makes, which is executed once in a process.
+    """Return the module that a file makes, which is executed once in a process; it finds no files beside it.
+
+    In a gate its folder may be the project's, and what would be imported from there is the same file for both arms.
 
     Raises:
         UnknownNameError: if there is no such file.
@@ -140,17 +141,7 @@ def load_file(path: Path) -> ModuleType:
     """
     if not path.is_file():
         raise UnknownNameError(f"{path.name}: no such file in {path.parent}")
-    name = f"step_{path.stem}_{sha256(bytes(path)).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None, "a .py file has a loader"
-    assert spec.loader is not None, "likewise"
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # where dataclasses and pickle look for it
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    return execute_file(path, f"step_{path.stem}_{sha256(bytes(path)).hexdigest()[:8]}")
 
 
 def _no_loss(_output: Nested, _target: Nested) -> Tensor:
