@@ -203,7 +203,7 @@ class _Judge:
         return _within(name, _distance(actual, expected), self.limit(scale, eager), scale)
 
     def check_loss(self, actual: Tensor, expected: Tensor, draws: Sequence[Tensor], output: Sequence[Tensor]) -> float:
-        """Return the loss's relative error; one that is nearly zero by cancellation is measured by the output's size."""
+        """Return the loss's relative error; one that is nearly zero by cancellation is measured by the output."""
         _check_shape("loss", actual, expected)
         sizes = [
             _size(tensor) / sqrt(tensor.numel()) for tensor in output if tensor.is_floating_point() and tensor.numel()

@@ -299,7 +299,7 @@ def test_other_networks_are_held_to_the_error_of_eager(write: Write) -> None:
     case, feeds = own_case("bfloat16"), feeds_of(own_case())
     eager = compute_eager(case, PERCEPTRON, CPU, clock(CPU), feeds, seed=0)
     right = compute_references(case, PERCEPTRON, feeds, seed=0)
-    for standard in (MeasuredStandard(dtype=BFLOAT16, eager=None), MeasuredStandard(dtype=BFLOAT16, eager=eager)):
+    for standard in (MeasuredStandard(dtype=BFLOAT16, draws=()), MeasuredStandard(dtype=BFLOAT16, draws=eager)):
         prepared = prepare(
             case, PERCEPTRON, CPU, clock(CPU), 1e-9, feeds, right, standard, seed=0, warm=False, counted=False
         )
