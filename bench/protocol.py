@@ -270,6 +270,33 @@ class Count(CaseRequest[Counted]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersCompared:
+    """How far the right answers of two arms are apart.
+
+    Attributes:
+        apart: the norm of the difference over the norm of the other arm's, by quantity; empty if there was nothing to
+            compare with.
+        reason: why they cannot be compared, such as other parameters; None if they could.
+    """
+
+    apart: Mapping[str, float]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareAnswers(Request[AnswersCompared]):
+    """Compare the right answers of a case, which are those of its own network, with another process's.
+
+    Attributes:
+        case: which.
+        path: of the file that holds the other's; whoever finds none there writes its own.
+    """
+
+    case: Case
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsListed:
     """The names of the models that a worker can build."""
 
@@ -393,6 +420,7 @@ REQUESTS: Mapping[str, type[Request[Any]]] = {
     "yardstick": ReadYardstick,
     "ceilings": FindCeilings,
     "counts": Count,
+    "answers": CompareAnswers,
     "models": ListModels,
     "facts": TellFacts,
     "model": TellModel,
@@ -418,6 +446,7 @@ ANSWERS: Mapping[type[Request[Any]], type] = {
     ReadYardstick: YardstickRead,
     FindCeilings: CeilingsFound,
     Count: Counted,
+    CompareAnswers: AnswersCompared,
     ListModels: ModelsListed,
     TellFacts: FactsTold,
     TellModel: FactsTold,
@@ -440,6 +469,7 @@ Reply = (
     | YardstickRead
     | CeilingsFound
     | Counted
+    | AnswersCompared
     | ModelsListed
     | FactsTold
     | Warmed

@@ -44,6 +44,9 @@ class ArmWorkers(Protocol):
     def is_shared(self, file: str) -> bool:
         """Whether a file outside the compared trees lies in their repository, where both arms load it."""
 
+    def answers_path(self, case: Case) -> str:
+        """Return where base's right answers of a case are kept until head's are compared with them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:

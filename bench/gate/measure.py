@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
@@ -72,11 +73,15 @@ class GateWorkers:
     def make_opener(self, side: Side, *, first: bool) -> Opener:
         """Return what makes an arm's workers, whose code lies in the first or in the second of two equal slots."""
         models_root = self.code.place(side, first=first)
-        return partial(self.pool.open, program=program_of(self.arms[side]), models_root=models_root)
+        return partial(self.pool.open, program=program_of(self.arms[side]), models_root=models_root, arm=side.value)
 
     def is_shared(self, file: str) -> bool:
         """Whether a file outside the compared trees lies in their repository, where both arms load it."""
         return self.code.is_shared(file)
+
+    def answers_path(self, case: Case) -> str:
+        """Return where base's right answers of a case are kept until head's are compared with them."""
+        return str(self.pool.scratch / f"{sha256(case.id.encode()).hexdigest()[:16]}.answers")
 
 
 def program_of(arm: Arm) -> Program:

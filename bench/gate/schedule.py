@@ -23,9 +23,9 @@ from bench.gate.block import (
     tell_footprint,
 )
 from bench.processes.supervisor import StoppedError, Supervisor
-from bench.protocol import Failure
+from bench.protocol import AnswersCompared, Failure
 from bench.record.arm import Arm, Side
-from bench.record.case import Case
+from bench.record.case import Case, Group
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Counts, Ending, Fault, Footprint, GateEvent, Looked, Opened, Plan, Share
 from bench.record.how_many import how_many
@@ -81,6 +81,7 @@ class Blocks:
         self._timer = BlockTimer(arms=arms, settings=settings, workers=workers, stop=stop, random=random)
         self._walls: list[float] = []
         self._shared = False
+        self._compared: set[tuple[Side, Group]] = set()
         self._footprints: dict[tuple[Side, str], list[Footprint]] = {}
 
     def events(self) -> Iterator[Event]:
@@ -191,19 +192,29 @@ class Blocks:
             self._iterations[case] = self._settings.iterations_for(preparation)
         supervisor.forget()
         counts = supervisor.count(arm.case(case))
-        if isinstance(counts, Failure):  # it runs, and cannot be watched: that is no fault of the case
-            yield Counts(
-                side=side, case=case, numbers={}, reason=counts.reason, relative_errors=preparation.relative_errors
-            )
-        else:
-            yield Counts(
-                side=side,
-                case=case,
-                numbers=counts.counts,
-                flops_reason=counts.flops_reason,
-                relative_errors=preparation.relative_errors,
-            )
+        apart = self._compare_answers(side, arm, supervisor, case)
+        yield Counts(  # what runs, and cannot be watched, is no fault of the case
+            side=side,
+            case=case,
+            numbers={} if isinstance(counts, Failure) else counts.counts,
+            reason=counts.reason if isinstance(counts, Failure) else None,
+            flops_reason=None if isinstance(counts, Failure) else counts.flops_reason,
+            relative_errors=preparation.relative_errors,
+            apart=apart.apart,
+            apart_reason=apart.reason,
+        )
         return None
+
+    def _compare_answers(self, side: Side, arm: Arm, supervisor: Supervisor, case: Case) -> AnswersCompared:
+        """Return how far an arm's right answers of a case are from base's, once for all variants of a group.
+
+        Each arm's answers were held against its own network: a mistake of that is in both.
+        """
+        if (side, case.group) in self._compared:
+            return AnswersCompared(apart={})
+        self._compared.add((side, case.group))
+        compared = supervisor.compare_answers(arm.case(case), self._workers.answers_path(case))
+        return AnswersCompared(apart={}, reason=compared.reason) if isinstance(compared, Failure) else compared
 
     def _pilot(self) -> Generator[Event, None, bool]:
         """Time one block that is discarded, and fix the plan from it; return whether any case is left."""

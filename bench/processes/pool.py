@@ -46,7 +46,7 @@ class WorkerSetup:
     steps: Mapping[str, str] = field(default_factory=dict)
 
     def open(
-        self, worker: WorkerProcess, device: str, *, launch: int, project: Path | None = None
+        self, worker: WorkerProcess, device: str, *, launch: int, project: Path | None = None, arm: str = ""
     ) -> WorkerProcess | Failure:
         """Have a fresh worker open its device; return it, or why it could not, when it has left.
 
@@ -62,7 +62,7 @@ class WorkerSetup:
             project=str(project or self.project),
             src=self.src,
             shape=self.shape,
-            references=None if self.references is None else str(self.references),
+            references=None if self.references is None else str(self.references / arm),
             steps=self.steps,
         )
         reply = worker.ask(request, self.timeout_seconds)
@@ -140,6 +140,7 @@ class WorkerPool:
         program: Program = OWN,
         models_root: Path | None = None,
         project: Path | None = None,
+        arm: str = "",
     ) -> WorkerProcess | Failure:
         """Return a fresh worker for a launch with its device opened, or why the device cannot be used.
 
@@ -149,6 +150,7 @@ class WorkerPool:
             program: what its launcher is executed with.
             models_root: the folder from which it imports ``models``; None for `root`.
             project: where the user's own models lie; None for what its setup says.
+            arm: whose it is in a gate: another arm's right answers are of other code.
 
         Raises:
             LaunchError: if no worker can be made at all.
@@ -160,7 +162,7 @@ class WorkerPool:
         launcher = self._launcher(program)
         refused = device.startswith(SAYS_WHY_ONLY_IF_EXECUTED) and not launcher.has_accelerator
         worker = launcher.start(fork=may_fork and not refused, root=models_root)
-        return self.setup.open(worker, device, launch=launch, project=project)
+        return self.setup.open(worker, device, launch=launch, project=project, arm=arm)
 
     def executions(self, done: int, launches: int) -> int:
         """Return how many launchers of a program will be executed for the launches after `done`, up to `launches`."""

@@ -12,6 +12,8 @@ from typing import Protocol, TypeVar
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
 from bench.protocol import (
     WORDS,
+    AnswersCompared,
+    CompareAnswers,
     Count,
     Counted,
     Drop,
@@ -149,6 +151,10 @@ class Supervisor:
     def count(self, case: Case) -> Counted | Failure:
         """Return the exact counts of a case."""
         return self._ask(case.device, 0, Count(case=case))
+
+    def compare_answers(self, case: Case, path: str) -> AnswersCompared | Failure:
+        """Return how far a case's right answers are from those that a file holds; the first to ask writes it."""
+        return self._ask(case.device, 0, CompareAnswers(case=case, path=path))
 
     def list_models(self, device: str) -> tuple[str, ...] | Failure:
         """Return the models that a worker for this device can build."""

@@ -135,6 +135,9 @@ class Counts:
         flops_reason: why ``flops`` is not among the numbers; None if it is, or if there is no operation to count.
         relative_errors: in norm against the float64 reference of the arm's own network, by quantity; empty in files
             from before they were told.
+        apart: of head's right answers from base's, both in float64: the norm of the difference over base's, by
+            quantity; empty for base, for all but one case of a group, and in older files.
+        apart_reason: why they cannot be compared, such as other parameters; None if they could, or nobody asked.
     """
 
     side: Side
@@ -143,6 +146,8 @@ class Counts:
     reason: str | None = None
     flops_reason: str | None = field(default=None, metadata=ADDED_LATER)
     relative_errors: Mapping[str, float] = field(default_factory=dict, metadata=ADDED_LATER)
+    apart: Mapping[str, float] = field(default_factory=dict, metadata=ADDED_LATER)
+    apart_reason: str | None = field(default=None, metadata=ADDED_LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

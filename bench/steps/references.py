@@ -22,7 +22,7 @@ from bench.steps.find_step import find_step
 from bench.steps.recheck import without_dropout
 from bench.steps.standard import FINE_ROUNDOFF, MORE_PERTURBED, PERTURBATION, PERTURBED
 from bench.steps.step import References
-from bench.steps.stored import Store
+from bench.steps.stored import Place, read_answers, write_answers
 from bench.steps.subject import Definition, Fed, Subject, build, build_reference
 from bench.steps.verify import Answer, exact
 
@@ -66,16 +66,16 @@ def find_references(
     if model.is_perceptron:
         return Right(answers=compute_references(case, model, feeds, seed=seed, first=first))
     twin = build_reference(case, model, feeds, seed=seed, dtype=FALLBACK)
-    store = None if folder is None else Store.of(case, twin.network, feeds, seed=seed, folder=folder)
-    if store is not None and (stored := store.read()) is not None:
+    place = None if folder is None else Place.of(case, twin.network, feeds, seed=seed, folder=folder)
+    if place is not None and (stored := read_answers(place.path)) is not None:
         return Right(answers=stored)
     begin = perf_counter()
     right = _compute(case, model, feeds, twin, seed)
-    if store is None:
+    if place is None:
         return right
     if perf_counter() - begin > WORTH_STORING_SECONDS:
-        store.write(right.answers)
-    return replace(right, remarks=(*right.remarks, OTHER_WEIGHTS)) if store.others else right
+        write_answers(place.path, right.answers)
+    return replace(right, remarks=(*right.remarks, OTHER_WEIGHTS)) if place.others else right
 
 
 def _compute(case: Case, model: Definition, feeds: tuple[Fed, Fed], twin: Subject, seed: int) -> Right:

@@ -40,8 +40,8 @@ ENDING = ".answers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
-    """The file that holds the right answers of a case, once a process has computed them.
+class Place:
+    """Where the right answers of a case lie, once a process has computed them.
 
     Attributes:
         path: of the file.
@@ -52,8 +52,8 @@ class Store:
     question: str
 
     @classmethod
-    def of(cls, case: Case, network: nn.Module, feeds: tuple[Fed, Fed], *, seed: int, folder: Path) -> Store:
-        """Return the file of a case.
+    def of(cls, case: Case, network: nn.Module, feeds: tuple[Fed, Fed], *, seed: int, folder: Path) -> Place:
+        """Return the place of a case.
 
         Args:
             case: what is asked.
@@ -74,26 +74,28 @@ class Store:
         """Whether another process answered the same question for other weights."""
         return any(path != self.path for path in self.path.parent.glob(f"{self.question}-*{ENDING}"))
 
-    def read(self) -> References | None:
-        """Return the answers; None if there are none, or the file is not whole."""
-        try:
-            with self.path.open("rb") as file:
-                first, last = (_read_answer(head, file) for head in json.loads(file.readline()))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return None if last is None else References(first=first, last=last)
 
-    def write(self, answers: References) -> None:
-        """Store answers, all or nothing; a folder that takes none costs time in the next process and nothing else."""
-        both = (answers.first, answers.last)
-        tensors = [tensor for answer in both if answer is not None for _, _, tensor in _list_parts(answer)]
-        size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        if size > MOST_BYTES or any(str(tensor.dtype) not in DTYPES for tensor in tensors):
-            return
-        heads = [None if answer is None else _head(answer) for answer in both]
-        with suppress(OSError):
-            self.path.parent.mkdir(exist_ok=True)
-            write_whole(self.path, b"".join([json.dumps(heads).encode() + b"\n", *map(_bytes_of, tensors)]))
+def read_answers(path: Path) -> References | None:
+    """Return the answers that a file holds; None if there are none, or the file is not whole."""
+    try:
+        with path.open("rb") as file:
+            first, last = (_read_answer(head, file) for head in json.loads(file.readline()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return None if last is None else References(first=first, last=last)
+
+
+def write_answers(path: Path, answers: References) -> None:
+    """Store answers, all or nothing; a folder that takes none costs time in the next process and nothing else."""
+    both = (answers.first, answers.last)
+    tensors = [tensor for answer in both if answer is not None for _, _, tensor in _list_parts(answer)]
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    if size > MOST_BYTES or any(str(tensor.dtype) not in DTYPES for tensor in tensors):
+        return
+    heads = [None if answer is None else _head(answer) for answer in both]
+    with suppress(OSError):
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, b"".join([json.dumps(heads).encode() + b"\n", *map(_bytes_of, tensors)]))
 
 
 def _update(content: Any, tensors: Mapping[str, Tensor]) -> None:

@@ -19,6 +19,7 @@ from bench.host.lifetime import die_first, die_with_parent, ignore_terminal
 from bench.protocol import (
     WORDS,
     CaseRequest,
+    CompareAnswers,
     Count,
     Done,
     Drop,
@@ -123,7 +124,7 @@ def answer(worker: Worker | None, request: Request[Any]) -> Reply:
         return _carry_out(worker, request)
 
 
-def _carry_out(worker: Worker, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911  one for each request
+def _carry_out(worker: Worker, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911, PLR0912  one for each request
     match request:
         case TimeSlice():
             return worker.time_slice(request)
@@ -141,6 +142,8 @@ def _carry_out(worker: Worker, request: Request[Any]) -> Reply:  # noqa: C901, P
             return worker.find_ceilings(request)
         case Count():
             return worker.count(request)
+        case CompareAnswers():
+            return worker.compare_answers(request)
         case ListModels():
             return worker.list_models()
         case TellModel():

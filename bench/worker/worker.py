@@ -23,6 +23,8 @@ from bench.host.code import digest_file
 from bench.host.lifetime import limit_memory
 from bench.host.steadiness import disturbance, no_gc
 from bench.protocol import (
+    AnswersCompared,
+    CompareAnswers,
     Count,
     Counted,
     Done,
@@ -46,6 +48,7 @@ from bench.record.observations import Preparation
 from bench.record.run import CeilingsFound
 from bench.record.spec import read_spec
 from bench.record.step_spec import split_target
+from bench.steps.apart import measure_apart
 from bench.steps.catalogue import Catalogue
 from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
 from bench.steps.counts import compiled_counts, eager_counts
@@ -56,8 +59,10 @@ from bench.steps.prepare import SETTLED_WITHIN, Prepared, prepare
 from bench.steps.references import Right, compute_eager, draw_more, find_references
 from bench.steps.standard import DerivedStandard, MeasuredStandard, Standard
 from bench.steps.step import References, Step
+from bench.steps.stored import read_answers, write_answers
 from bench.steps.subject import Definition, Fed, Feed, build, feed_twice
 from bench.steps.support import try_case
+from bench.steps.verify import WrongResultError
 
 
 class Worker:
@@ -104,11 +109,7 @@ class Worker:
             try_case(case, self._device)
         model = self._catalogue.find(case.model)
         feeds = self._feeds(case)
-        if case.group not in self._right:
-            self._right[case.group] = find_references(
-                case, model, feeds, seed=self._seed, first=request.first, folder=self._references
-            )
-        right = self._right[case.group]
+        right = self._find_right(case, first=request.first)
         ready = prepare(
             case,
             model,
@@ -125,6 +126,15 @@ class Worker:
         )
         self._ready[case] = ready
         return replace(ready.preparation, remarks=(*ready.preparation.remarks, *right.remarks))
+
+    def _find_right(self, case: Case, *, first: bool) -> Right:
+        """Return the right answers of a case; variants share them."""
+        if case.group not in self._right:
+            model, feeds = self._catalogue.find(case.model), self._feeds(case)
+            self._right[case.group] = find_references(
+                case, model, feeds, seed=self._seed, first=first, folder=self._references
+            )
+        return self._right[case.group]
 
     def _standard(self, case: Case, model: Definition, feeds: tuple[Fed, Fed]) -> Standard:
         """Return how far a case's answers may be off; eager's errors are found once for all variants of a dtype."""
@@ -163,6 +173,18 @@ class Worker:
             allow_variants()
             counts |= compiled_counts(step(compiled=True))
         return Counted(counts=counts, flops_reason=why_no_flops)
+
+    def compare_answers(self, request: CompareAnswers) -> AnswersCompared:
+        """Return how far the right answers of a case are from those that a file holds; write them if there is none."""
+        path, mine = Path(request.path), self._find_right(request.case, first=True).answers
+        other = read_answers(path)
+        if other is None:
+            write_answers(path, mine)
+            return AnswersCompared(apart={})
+        try:
+            return AnswersCompared(apart=measure_apart(mine.last, other.last))
+        except WrongResultError as error:
+            return AnswersCompared(apart={}, reason=str(error))
 
     def time_slice(self, request: TimeSlice) -> Timing:
         """Time one slice; return its seconds per iteration and what disturbed it."""

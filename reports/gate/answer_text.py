@@ -42,6 +42,9 @@ CONTROLS = {
 MOST_FILES = 6
 """So many files are named in a line; the rest are counted."""
 
+SAME_ANSWER = 1e-6
+"""Two right answers that are closer are the same: another order of summing, or float32 where float64 cannot be had."""
+
 LOOSER, LEAST_ERROR = 100.0, 1e-9
 """An error so many times base's is named. Another order of the same sums changes it by less, and below the second
 figure even float64 is only rounding."""
@@ -175,6 +178,21 @@ def list_looser_answers(gate: Gate) -> list[str]:
     ]
 
 
+def list_other_answers(gate: Gate) -> list[str]:
+    """Return where head's right answers are not base's, each as a sentence; every answer is held against its own."""
+    sentences: dict[str, list[str]] = {}
+    for counts in gate.counts:
+        worst = max(counts.apart, key=lambda quantity: counts.apart[quantity], default=None)
+        if counts.apart_reason is not None:
+            said = f"head's answer cannot be compared with base's: {counts.apart_reason}"
+        elif worst is not None and counts.apart[worst] > SAME_ANSWER:
+            said = f"head's answer is not base's: {worst} differ by {counts.apart[worst]:.2g} of their size"
+        else:
+            continue
+        sentences.setdefault(said, []).append(name_case(gate, counts.case))
+    return [f"{', '.join(names)}: {said}" for said, names in sentences.items()]
+
+
 def _is_named(word: str, text: str) -> bool:
     return re.search(rf"\b{re.escape(word)}\b", text) is not None
 
@@ -205,6 +223,7 @@ def list_remarks(answer: Answer) -> list[str]:
     if gate.idle_patterns:
         remarks.append(f"floors or accepted regressions that fit no case: {', '.join(gate.idle_patterns)}")
     remarks += list_looser_answers(gate)
+    remarks += list_other_answers(gate)
     remarks += list_footprints(gate)
     remarks += _list_left_out(gate)
     remarks += gate.trees.remarks if gate.trees is not None else ()

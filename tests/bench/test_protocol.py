@@ -14,7 +14,9 @@ from bench.processes.replies import decode_reply
 from bench.protocol import (
     ANSWERS,
     REQUESTS,
+    AnswersCompared,
     CaseRequest,
+    CompareAnswers,
     Count,
     Counted,
     Done,
@@ -96,6 +98,7 @@ EXCHANGES: list[tuple[Request[Any], Reply]] = [
     (FindCeilings(launch=1, dtypes=("float32", "bfloat16")), CeilingsFound(ceilings=(CEILING,))),
     (Count(case=CASE), Counted(counts={"flops": 7})),
     (Count(case=CASE), Counted(counts={"aten::gru": 7}, flops_reason="no formula")),
+    (CompareAnswers(case=CASE, path="/a"), AnswersCompared(apart={"logits": 0.5})),
     (ListModels(), ModelsListed(names=("mlp",))),
     (TellModel(name="make"), FactsTold(facts={"model.make.spec": "net.py:make"})),
     (TellFacts(), FactsTold(facts={"torch.threads": 2, "torch.cuda": None, "steady": True, "name": "a"})),

@@ -12,6 +12,8 @@ from bench.processes.local import WorkerDiedError, WorkerTimeoutError
 from bench.processes.supervisor import Opener
 from bench.protocol import (
     ANSWERS,
+    AnswersCompared,
+    CompareAnswers,
     Count,
     Counted,
     Done,
@@ -132,6 +134,8 @@ class FakeWorker:
                 )
             case Count():
                 return Counted(counts={"flops": 1000, "operators": 9})
+            case CompareAnswers():
+                return AnswersCompared(apart={"logits": 0.0})
             case TellFacts():
                 return FactsTold(facts={"torch.threads": 2, f"device.{self.device}.description": "Imaginary"})
             case Drop():
@@ -248,6 +252,10 @@ class FakeArms(FakePool):
     def is_shared(self, file: str) -> bool:
         """Whether a file lies in the repository."""
         return file.startswith("/repository/")
+
+    def answers_path(self, case: Case) -> str:
+        """Return where base's answers are."""
+        return f"/scratch/{case.id}"
 
     def open_arm(self, device: str, launch: int, *, side: Side, first: bool) -> FakeWorker | Failure:
         if device in self.absent:

@@ -366,3 +366,18 @@ def test_two_variants_are_slower_or_faster_and_named() -> None:
     assert "(eager -> compiled)" in render_answer(compiled, Format.TEXT)
     threads = conclude(made_gate(arms={Side.BASE: Arm(threads=1), Side.HEAD: Arm(layout="channels_last")}))
     assert "(contiguous -> channels_last, 1 thread -> default threads)" in render_answer(threads, Format.TEXT)
+
+
+def test_head_that_answers_otherwise_than_base_is_named() -> None:
+    """Every answer is held against its own network, so a mistake of head's network is in its reference, too."""
+
+    def said(*counts: Counts) -> list[str]:
+        return [remark for remark in list_remarks(conclude(replace(made_gate(), counts=counts))) if "answer" in remark]
+
+    close = Counts(side=Side.HEAD, case=CASES[0], numbers=COUNTS, apart={"logits": 1e-12, "loss": 0.0})
+    other = Counts(side=Side.HEAD, case=SLOW, numbers=COUNTS, apart={"logits": 0.25, "loss": 0.01})
+    assert said(close, other) == [f"{SLOW.id}: head's answer is not base's: logits differ by 0.25 of their size"]
+    lost = Counts(side=Side.HEAD, case=SLOW, numbers=COUNTS, apart_reason="logits: shape (4, 9) instead of (4, 10)")
+    assert said(lost) == [
+        f"{SLOW.id}: head's answer cannot be compared with base's: logits: shape (4, 9) instead of (4, 10)"
+    ]
