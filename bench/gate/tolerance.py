@@ -1,25 +1,14 @@
-"""What a gate tolerates: the smallest change that counts, and known regressions; from pyproject.toml.
-
-[tool.accelbench.floors]
-"mlp-forward-b1-*" = 0.05
-
-[[tool.accelbench.accepted]]
-case = "mlp-backward-b64-*"
-up_to = 0.08
-reason = "the new loss is stabler"
-until = "2027-01-31"
-"""
+"""What a gate tolerates: the smallest change of a case that counts, and known regressions."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-from bench.files.decode_fields import DecodeError, decode
+from bench.files.parse_json import UnreadableError
+from bench.files.project_settings import ProjectSettings, read_project_settings
 from bench.record.case import Case
 from bench.record.gate import Acceptance, default_floor
 from bench.request import SetupError
@@ -57,31 +46,21 @@ class Tolerance:
         return tuple(pattern for pattern in patterns if not any(fnmatchcase(case.id, pattern) for case in cases))
 
 
+def tolerance_of(settings: ProjectSettings) -> Tolerance:
+    """Return what a project's settings tolerate."""
+    return Tolerance(floors=settings.floors, accepted=settings.accepted)
+
+
 def read_tolerance(path: Path) -> Tolerance:
-    """Return what ``[tool.accelbench]`` of a pyproject.toml says; nothing special if there is none.
+    """Return what a pyproject.toml tolerates; nothing special if there is none.
 
     Raises:
         SetupError: if it cannot be read, or says something unknown or impossible.
     """
     try:
-        tool: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-        table: Any = tool.get("accelbench", {}) if isinstance(tool, dict) else None
-    except FileNotFoundError:
-        table = {}
-    except (OSError, ValueError) as error:
-        raise SetupError(f"{path}: {error}") from error
-    where = f"{path}: [tool.accelbench]"
-    if not isinstance(table, dict):
-        raise SetupError(f"{where}: it must be a table, as in the README")
-    if unknown := sorted(table.keys() - {"floors", "accepted"}):
-        raise SetupError(f"{where}: unknown key {unknown[0]!r}; known: floors, accepted")
-    try:
-        return Tolerance(
-            floors={pattern: share_of(value, pattern) for pattern, value in table.get("floors", {}).items()},
-            accepted=tuple(_accepted(table.get("accepted", []))),
-        )
-    except (ValueError, AttributeError, TypeError) as error:
-        raise SetupError(f"{where}: {error}") from error
+        return tolerance_of(read_project_settings(path))
+    except UnreadableError as error:
+        raise SetupError(str(error)) from error
 
 
 def compare_tolerances(base: Tolerance, used: Tolerance) -> list[str]:
@@ -103,29 +82,3 @@ def compare_tolerances(base: Tolerance, used: Tolerance) -> list[str]:
 
 def _say_floor(floor: float | None) -> str:
     return "the default" if floor is None else f"{floor:g}"
-
-
-def share_of(value: object, what: str) -> float:
-    """Return a floor, checked.
-
-    Raises:
-        ValueError: if it is not a share between 0 and 1.
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
-        raise ValueError(f"the floor of {what} is {value!r}; it must be a share such as 0.05")
-    return float(value)
-
-
-def _accepted(entries: Iterable[object]) -> Iterable[Acceptance]:
-    for index, entry in enumerate(entries):
-        try:
-            yield decode(Acceptance, _as_read(entry), f"accepted[{index}]")
-        except DecodeError as error:
-            raise ValueError(str(error)) from error
-
-
-def _as_read(entry: object) -> object:
-    """Return an entry with a TOML date, which may stand without quotes, as text."""
-    if isinstance(entry, dict) and hasattr(entry.get("until"), "isoformat"):
-        return {**entry, "until": entry["until"].isoformat()}
-    return entry

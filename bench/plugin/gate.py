@@ -13,11 +13,11 @@ import pytest
 from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section
 from bench.files.log import read_log
 from bench.files.parse_json import GATE_SECTION, UnreadableError
+from bench.files.project_settings import ProjectSettings, share_of
 from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
 from bench.gate.origin import find_origins
-from bench.gate.tolerance import Tolerance, read_tolerance, share_of
-from bench.gate.tree import SETTINGS
+from bench.gate.tolerance import Tolerance, tolerance_of
 from bench.host.folders import ROOT
 from bench.host.stopping import StopSwitch, stoppable
 from bench.plugin.device_names import meets
@@ -197,16 +197,16 @@ class GatePlugin:
         self._publication.show(terminalreporter, lines)
 
 
-def make_gate_plugin(request: Request, question: GateQuestion, publication: Publication) -> GatePlugin:
-    """Return a gate that tolerates what the checkout's ``pyproject.toml`` says, and goes on where that was asked for.
+def make_gate_plugin(
+    request: Request, question: GateQuestion, publication: Publication, settings: ProjectSettings
+) -> GatePlugin:
+    """Return a gate that tolerates what the project's settings say, and goes on where that was asked for.
 
     Raises:
-        pytest.UsageError: if the file says something impossible, or the stored gate cannot be read.
+        pytest.UsageError: if the stored gate cannot be read.
     """
-    with usage_errors():
-        tolerance = read_tolerance(ROOT / SETTINGS)
     earlier = earlier_gate(publication.output) if question.add_blocks else None
-    return GatePlugin(request, question, publication, tolerance=tolerance, earlier=earlier)
+    return GatePlugin(request, question, publication, tolerance=tolerance_of(settings), earlier=earlier)
 
 
 def exit_code(state: State, *, strict: bool) -> int:

@@ -307,7 +307,7 @@ def test_pattern_is_idle_only_if_it_fits_no_case_that_was_collected(
 ) -> None:
     """A case that was deselected is in the matrix; one that is misspelt is not."""
     tolerance = Tolerance(floors={"*-bfloat16-*": 0.1, "mpl-*": 0.1}, accepted=())
-    monkeypatch.setattr("bench.plugin.gate.read_tolerance", lambda _: tolerance)
+    monkeypatch.setattr("bench.plugin.gate.tolerance_of", lambda _: tolerance)
     suite(FakeGateWorkers(), "-k", "float32 and not bfloat16")
     gate = read_gate(tmp_path / "out.json")
     assert not any("bfloat16" in case.id for case in gate.cases)
