@@ -15,7 +15,7 @@ from bench.plugin.device_names import named_devices
 from bench.plugin.file_batches import batches_of
 from bench.plugin.options import add_options, read_request
 from bench.plugin.output import Output
-from bench.plugin.project_defaults import SAID, fill_from_project
+from bench.plugin.project_defaults import fill_from_project, name_files
 from bench.plugin.publication import Publication
 from bench.plugin.replay import TAPE, Tape, tape_of
 from bench.plugin.selection import FLOOR_MARKER
@@ -48,9 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help or config.option.version:
         return
     config.addinivalue_line("markers", f"{FLOOR_MARKER}(share): the smallest change of this case that counts")
-    fill_from_project(config)
+    settings = fill_from_project(config)
     config.stash[PLANNED] = fill_in(config)  # what an earlier part was asked for goes before what the file says now
-    request = config.stash[REQUEST] = read_request(config)
+    request = config.stash[REQUEST] = name_files(read_request(config), settings)
     config.stash[DEVICES] = named_devices(request)
     config.stash[BATCHES] = batches_of(request)
     if config.option.collectonly:
@@ -70,9 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
         case GateQuestion() as question:
             from bench.plugin.gate import make_gate_plugin
 
-            gate = config.stash[MEASURING] = make_gate_plugin(
-                request, question, publication_of(config), config.stash[SAID]
-            )
+            gate = config.stash[MEASURING] = make_gate_plugin(request, question, publication_of(config), settings)
             config.pluginmanager.register(gate, "accelbench-gate")
 
 

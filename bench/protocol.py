@@ -216,11 +216,17 @@ class FootprintTold:
 
     Attributes:
         state: global settings that are not what they were when it began, each as ``before -> after``.
-        outside: files of modules that come from neither the models' folder nor what is installed, by module.
+        outside: files of modules that come from neither the models' folder nor what is installed, by module; of
+            `displaced` ones, too.
+        displaced: modules in `outside` that the project's own folder has, and that were loaded from elsewhere all the
+            same, such as from an installed copy.
+        loaded: fingerprints of the project's files that are loaded, by path from its folder.
     """
 
     state: Mapping[str, str]
     outside: Mapping[str, str]
+    displaced: tuple[str, ...] = ()
+    loaded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

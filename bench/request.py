@@ -72,11 +72,15 @@ class Project:
         folder: absolute; specs are relative to it, and its modules are imported from it.
         src: the folder below it that packages lie in; None where that is the folder itself.
         own: whether it is this checkout.
+        include: patterns of generated files in it that no commit holds and that both arms of a gate need.
+        data: patterns of files in it that count although no worker imports them.
     """
 
     folder: Path
     src: str | None
     own: bool
+    include: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -254,7 +254,7 @@ def tell_footprint(supervisor: Supervisor, side: Side, case: Case, launch: int, 
     told = supervisor.tell_footprint(case.device, launch)
     if isinstance(told, Failure):
         raise AbandonedError(fault_of(side, case, launch, told))
-    shared = tuple(name for name, file in told.outside.items() if workers.is_shared(file))
+    shared = tuple(name for name, file in told.outside.items() if name in told.displaced or workers.is_shared(file))
     return Footprint(side=side, model=case.model, state=told.state, outside=told.outside, shared=shared)
 
 

@@ -15,10 +15,11 @@ from bench.files.gate import GATE_FORMAT, GateLog
 from bench.files.journal import Journal
 from bench.files.log import JournalError, keep_aside
 from bench.gate.block import Turn
-from bench.gate.checkout import ArmsCode
+from bench.gate.checkout import PROJECT, ArmsCode
 from bench.gate.schedule import Blocks, Event
 from bench.host.code import TIMED
 from bench.host.stopping import StopSwitch
+from bench.processes.loaded import find_loaded
 from bench.processes.local import LaunchError
 from bench.processes.pool import Program, WorkerPool
 from bench.processes.supervisor import Opener
@@ -72,8 +73,10 @@ class GateWorkers:
 
     def make_opener(self, side: Side, *, first: bool) -> Opener:
         """Return what makes an arm's workers, whose code lies in the first or in the second of two equal slots."""
-        models_root = self.code.place(side, first=first)
-        return partial(self.pool.open, program=program_of(self.arms[side]), models_root=models_root, arm=side.value)
+        slot = self.code.place(side, first=first)
+        project = slot / PROJECT if self.code.scope.whole else None
+        program = program_of(self.arms[side])
+        return partial(self.pool.open, program=program, models_root=slot, project=project, arm=side.value)
 
     def is_shared(self, file: str) -> bool:
         """Whether a file outside the compared trees lies in their repository, where both arms load it."""
@@ -155,9 +158,12 @@ def measure(
     """
     begin = monotonic()
     cases, earlier = terms.cases, terms.earlier
-    trouble = workers.code.trouble
+    code = count_loaded(session, workers, cases, stop)
+    trouble = code.trouble
     begun = Gate(
-        environment=session.environment({**workers.code.facts, **worker_facts(session, workers, cases)}),
+        environment=session.environment(
+            {**code.facts, **({} if trouble is not None else worker_facts(session, workers, cases))}
+        ),
         settings=session.request.settings,
         arms={side.value: arm for side, arm in workers.arms.items()},
         cases=tuple(cases),
@@ -173,9 +179,9 @@ def measure(
     with Journal(journal_path) as journal:
         log = GateLog(GATE_FORMAT, begun, journal, earlier=() if earlier is None else earlier[1])
         try:
-            if workers.code.trees is not None:
-                log.add(workers.code.trees)
-                show(workers.code.trees, log.record)
+            if code.trees is not None:
+                log.add(code.trees)
+                show(code.trees, log.record)
             if trouble is None:
                 events = Blocks(
                     begun.cases,
@@ -205,13 +211,30 @@ def measure(
         return log
 
 
+def count_loaded(session: Session, workers: GateWorkers, cases: Sequence[Case], stop: StopSwitch) -> ArmsCode:
+    """Return both arms' code, in which those files of a project count that its workers load; see `ArmsCode`."""
+    code = workers.code
+    if not code.scope.whole or code.trouble is not None:
+        return code
+    loaded = {
+        side: find_loaded(
+            workers.make_opener(side, first=side is Side.BASE),
+            [arm.case(case) for case in cases],
+            session.request.settings,
+            stop,
+        )
+        for side, arm in workers.arms.items()
+    }
+    return code.count_loaded(loaded)
+
+
 def worker_facts(session: Session, workers: GateWorkers, cases: Sequence[Case]) -> dict[str, Scalar]:
     """Return what the workers of each arm tell about torch and the devices, or why they do not.
 
     A launcher that does not come up is a reason here: the gate's ending says it when the launcher is needed.
     """
     facts: dict[str, Scalar] = {}
-    for side in workers.arms if workers.code.trouble is None else ():
+    for side in workers.arms:
         for device in dict.fromkeys(case.device for case in cases):
             try:
                 facts_of_device = session.worker_facts(workers.make_opener(side, first=side is Side.BASE), [device])

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.gate.scope import BUILT_IN, Scope
 from bench.gate.tree import Commit, Folder, Source
-from bench.host.code import ENGINE, TIMED
 from bench.host.git import GitError, git, git_line, git_paths
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Scalar
@@ -41,29 +41,32 @@ class Origin:
     same_commit: str | None = None
 
 
-def find_origins(root: Path, arms: Mapping[Side, Arm], *, from_branch_point: bool) -> dict[Side, Origin]:
+def find_origins(
+    root: Path, arms: Mapping[Side, Arm], *, from_branch_point: bool, scope: Scope = BUILT_IN
+) -> dict[Side, Origin]:
     """Return where both arms' code comes from.
 
     Args:
-        root: the checkout that this program runs from, whose working tree an arm without a reference is.
+        root: the project's folder, whose working tree an arm without a reference is.
         arms: both, by side.
         from_branch_point: whether base's reference, where it is a commit, means the commit at which head left it.
+        scope: what of the project is compared.
 
     Raises:
         SetupError: if a reference names nothing, or two histories have nothing in common; it says what to do.
     """
-    head = _find(root, arms[Side.HEAD].ref)
+    head = _find(root, arms[Side.HEAD].ref, scope)
     base_ref = arms[Side.BASE].ref
-    base = _find(root, base_ref)
+    base = _find(root, base_ref, scope)
     if base_ref is None or not isinstance(base.source, Commit) or not from_branch_point:
         return {Side.BASE: base, Side.HEAD: head}
     if isinstance(head.source, Folder) and arms[Side.HEAD].ref is not None:
         return {Side.BASE: base, Side.HEAD: head}  # a folder has a history of its own, or none
     tip = head.source.name if isinstance(head.source, Commit) else "HEAD"
-    return {Side.BASE: _find_branch_point(root, base_ref, base.source, tip), Side.HEAD: head}
+    return {Side.BASE: _find_branch_point(root, base_ref, base.source, tip, scope), Side.HEAD: head}
 
 
-def _find(root: Path, ref: str | None) -> Origin:
+def _find(root: Path, ref: str | None, scope: Scope) -> Origin:
     """Return what a reference names: a commit goes before a folder of the same name, and says so."""
     if ref is None:
         return Origin(source=Folder(path=root), facts={"commit": None})
@@ -74,7 +77,7 @@ def _find(root: Path, ref: str | None) -> Origin:
             raise SetupError(f"{ref}: no such folder")
         return _folder(folder)
     try:
-        if not git_paths(root, "ls-files", "-z", "--", TIMED, ENGINE):
+        if not git_paths(root, "ls-files", "-z", "--", *scope.known_by):
             raise SetupError(f"{ref}: {root} is in no commit of the repository around it: name a folder")
         commit = git_line(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
     except GitError as error:
@@ -125,7 +128,7 @@ def _is_shallow(root: Path) -> bool:
         return False
 
 
-def _find_branch_point(root: Path, ref: str, tip: Commit, head: str) -> Origin:
+def _find_branch_point(root: Path, ref: str, tip: Commit, head: str, scope: Scope) -> Origin:
     """Return the commit at which head's history left a reference.
 
     Raises:
@@ -143,15 +146,15 @@ def _find_branch_point(root: Path, ref: str, tip: Commit, head: str) -> Origin:
         raise SetupError(f"{ref} and {head} have no merge base: {why}, {otherwise}") from error
     remarks: tuple[str, ...] = ()
     if point != tip.name:
-        count = git_line(root, "rev-list", "--count", f"{point}..{tip.name}", "--", TIMED)
+        count = git_line(root, "rev-list", "--count", f"{point}..{tip.name}", "--", *scope.paths)
         if count != "0":
-            lacks = f"{ref} has {how_many(int(count), 'commit')} in {TIMED} that head lacks"
+            lacks = f"{ref} has {how_many(int(count), 'commit')}{scope.place} that head lacks"
             remarks = (f"{lacks}; --against-tip compares with {ref} as it is now",)
     same = None
     if point == git_line(root, "rev-parse", head):
         same = (
             f"nothing would be compared: head is {point[:SHORT]}, which is also its merge base with {ref}, and nothing "
-            f"in {TIMED} is changed since; --against-tip compares with {ref} itself, {tip.name[:SHORT]}"
+            f"{scope.place.strip()} is changed since; --against-tip compares with {ref} itself, {tip.name[:SHORT]}"
         )
     named = ref if point == tip.name else f"{ref}, where head left it,"
     return _commit(root, point, named, remarks, same=same)

@@ -96,7 +96,7 @@ class Blocks:
             if not self._cases:
                 reason = "no case is left that both arms can run"
             elif self._shared:
-                reason = "both arms load files of this repository that are in neither tree"
+                reason = "both arms load the same files, which are in neither tree"
             elif (late := self._late()) is not None:
                 reason = f"{late} before the first block; raise --budget"
             elif self._plan is not None or (yield from self._pilot()):

@@ -55,9 +55,22 @@ class CodeWatch:
     others: Collection[Path] = ()
     _prints: Mapping[str, str] = field(init=False)
     _stamps: Mapping[Path, tuple[int, int]] = field(init=False)
+    _project: Path = Path()
+    _loaded: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._stamps, self._prints = self._read_stamps(), self._digest()
+
+    def watch(self, project: Path, loaded: Mapping[str, str]) -> None:
+        """Tell of changes in a project, too.
+
+        Args:
+            project: its folder.
+            loaded: fingerprints of the files of it that count, as they were loaded, by path below it.
+        """
+        self._project, self._loaded = project, loaded
+        self._prints = {**self._prints, **loaded}
+        self._stamps = {}  # whatever was changed since it was loaded is found by its content
 
     def find_change(self) -> str | None:
         """Return which file was changed, added or removed; None if none was. Contents are read where times differ."""
@@ -70,11 +83,13 @@ class CodeWatch:
 
     def _digest(self) -> dict[str, str]:
         timed = {f"{TIMED}/{name}": print_ for name, print_ in digest_timed(self.root, self.own).items()}
-        return {**timed, **{os.fspath(path): digest_file(path) for path in self.others}}
+        others = {os.fspath(path): digest_file(path) for path in self.others}
+        return {**timed, **others, **{name: digest_file(self._project / name) for name in self._loaded}}
 
     def _read_stamps(self) -> dict[Path, tuple[int, int]]:
         stamps = {}
-        for path in (*list_files(self.root / TIMED), *self.others):
+        loaded = (self._project / name for name in self._loaded)
+        for path in (*list_files(self.root / TIMED), *self.others, *loaded):
             try:
                 told = path.stat()
             except OSError:  # a link to nothing, or a file that is being replaced

@@ -17,6 +17,7 @@ from bench.files.project_settings import ProjectSettings, share_of
 from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
 from bench.gate.origin import find_origins
+from bench.gate.scope import BUILT_IN, Scope
 from bench.gate.tolerance import Tolerance, tolerance_of
 from bench.host.folders import ROOT
 from bench.host.stopping import StopSwitch, stoppable
@@ -29,6 +30,7 @@ from bench.plugin.selection import FLOOR_MARKER, case_of, only_shows, selected
 from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
 from bench.plugin.to_measure import cases_to_measure
 from bench.plugin.usage import usage_errors
+from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.run import Outcome
 from bench.request import GateQuestion, Request, SetupError
@@ -61,6 +63,7 @@ class GatePlugin:
         request: what was asked for.
         question: which arms, and what their answer means.
         publication: where results go.
+        scope: what of the project is compared.
         tolerance: what the project's file says.
         earlier: the stored gate that is continued; None to begin one.
 
@@ -74,6 +77,7 @@ class GatePlugin:
         question: GateQuestion,
         publication: Publication,
         *,
+        scope: Scope = BUILT_IN,
         tolerance: Tolerance,
         earlier: Part | None,
     ) -> None:
@@ -81,6 +85,7 @@ class GatePlugin:
         self._request = request
         self._question = question
         self._publication = publication
+        self._scope = scope
         self._tolerance = tolerance
         self._earlier = earlier
         self._collected: list[Case] = []
@@ -120,10 +125,21 @@ class GatePlugin:
             lambda gate: make_headline(conclude(gate, finished=False)),
         )
         arms = self._question.arms
-        origins = find_origins(ROOT, arms, from_branch_point=self._question.from_branch_point)
+        scope, project = self._scope, self._request.project
+        branch_point = self._question.from_branch_point
+        origins = find_origins(project.folder, arms, from_branch_point=branch_point, scope=scope)
         own = self._publication.output.own
         with open_session(self._request, own) as session:
-            code = ArmsCode.freeze(ROOT, arms, origins, session.scratch, tolerance=self._tolerance, own=own)
+            code = ArmsCode.freeze(
+                project.folder,
+                arms,
+                origins,
+                session.scratch,
+                tolerance=self._tolerance,
+                own=own,
+                scope=scope,
+                engine=ROOT,
+            )
             with gate_workers(session, code, arms, terms.cases, wake=stop.wake) as workers:
                 log = measure(
                     session,
@@ -203,10 +219,30 @@ def make_gate_plugin(
     """Return a gate that tolerates what the project's settings say, and goes on where that was asked for.
 
     Raises:
-        pytest.UsageError: if the stored gate cannot be read.
+        pytest.UsageError: if both arms would be the same, or the stored gate cannot be read.
     """
+    scope = choose_scope(request, question)
     earlier = earlier_gate(publication.output) if question.add_blocks else None
-    return GatePlugin(request, question, publication, tolerance=tolerance_of(settings), earlier=earlier)
+    return GatePlugin(request, question, publication, scope=scope, tolerance=tolerance_of(settings), earlier=earlier)
+
+
+def choose_scope(request: Request, question: GateQuestion) -> Scope:
+    """Return what of the project is compared: all of it, if it is not this checkout or has models of the user's own.
+
+    Raises:
+        pytest.UsageError: if no model is of the project, so that nothing of it would be timed.
+    """
+    own_models = any(spec.is_own for spec in request.models)
+    alike = question.arms[Side.BASE].runs_like(question.arms[Side.HEAD])
+    if not request.project.own and not own_models and alike:
+        names = ", ".join(spec.text for spec in request.models)
+        raise pytest.UsageError(
+            f"--project {request.project.folder}: no model is of the project, and {names} would be the same in both "
+            "arms; name one by --model, such as net.py:make, or as models under [tool.accelbench] of its pyproject.toml"
+        )
+    if request.project.own and not own_models:
+        return BUILT_IN
+    return Scope(whole=True, own=request.project.own, include=request.project.include, data=request.project.data)
 
 
 def exit_code(state: State, *, strict: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,7 @@ from bench.files.parse_json import UnreadableError
 from bench.files.project_settings import SETTINGS, ProjectSettings, read_project_settings
 from bench.host.folders import ROOT
 from bench.plugin.continuation import given_arguments
-
-SAID = pytest.StashKey[ProjectSettings]()
-"""What the project's file says."""
+from bench.request import Request
 
 
 def fill_from_project(config: pytest.Config) -> ProjectSettings:
@@ -32,5 +31,9 @@ def fill_from_project(config: pytest.Config) -> ProjectSettings:
     for option, value in settings.options.items():
         if f"--{option}" not in given and hasattr(config.option, option):
             setattr(config.option, option, value)
-    config.stash[SAID] = settings
     return settings
+
+
+def name_files(request: Request, settings: ProjectSettings) -> Request:
+    """Return a request whose project has the files that its settings name."""
+    return replace(request, project=replace(request.project, include=settings.include, data=settings.data))

@@ -12,13 +12,14 @@ from bench.files.journal import Journal, whole_lines
 from bench.files.log import JournalError, read_log
 from bench.files.parse_json import UnreadableError
 from bench.files.run import RUN_FORMAT, RunLog
-from bench.host.code import CodeWatch
+from bench.host.code import CodeWatch, code_facts, digest_listed
 from bench.host.folders import ROOT
+from bench.processes.loaded import find_loaded
 from bench.processes.local import LaunchError
 from bench.processes.pool import WorkerPool
 from bench.processes.supervisor import Supervisor, Workers
 from bench.record.case import Case
-from bench.record.conditions import find_differences
+from bench.record.conditions import Scalar, find_differences
 from bench.record.run import Measured, Resumed, Run, RunEvent
 from bench.request import RunQuestion, SetupError
 from bench.run.resume import Resumption, resumption
@@ -93,7 +94,8 @@ def measure(
     begin = monotonic()
     request = session.request
     watch = CodeWatch(root=ROOT, own=session.own, others=[spec.file for spec in request.own_steps])
-    environment = session.environment(session.worker_facts(workers.open, (case.device for case in cases)))
+    facts = session.worker_facts(workers.open, (case.device for case in cases))
+    environment = session.environment({**facts, **project_facts(session, workers, cases, watch, stop)})
     begun = Run(environment=environment, settings=request.settings, cases=tuple(cases))
     earlier: Earlier | None = None
     if question.resume:
@@ -126,6 +128,31 @@ def measure(
                 raise
             log.keep(schedule.finish(str(error), stopped=True))
         return log.record()
+
+
+def project_facts(
+    session: Session, workers: Workers, cases: Sequence[Case], watch: CodeWatch, stop: Callable[[], str | None]
+) -> dict[str, Scalar]:
+    """Return the fingerprints of a project's files that its models load, and of its data; have them watched.
+
+    Args:
+        session: the run's.
+        workers: makes them.
+        cases: what is measured.
+        watch: tells from now on of changes in these files.
+        stop: asked between requests to a worker; a reason to stop now, None to go on.
+    """
+    project, names = session.request.project, {spec.id for spec in session.request.models if spec.is_own}
+    if not names:
+        return {}
+    own = [case for case in cases if case.model in names]
+    loaded = find_loaded(workers.open, own, session.request.settings, stop)
+    if loaded.trouble is not None:
+        return {"code.project": None, "code.project.reason": loaded.trouble}
+    data = [path for pattern in project.data for path in sorted(project.folder.glob(pattern)) if path.is_file()]
+    files = {**loaded.files, **digest_listed(project.folder, data, session.own)}
+    watch.watch(project.folder, files)
+    return code_facts("code.project", files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,11 @@ class Catalogue:
         return True
 
     @property
+    def project(self) -> Project | None:
+        """Return where the user's own models lie; None if there is none of them."""
+        return self._project if any(spec.is_own for spec in self._specs.values()) else None
+
+    @property
     def folders(self) -> list[Path]:
         """Return the folders whose code is timed.
 
@@ -96,7 +101,7 @@ class Catalogue:
         mine = [] if own is None else [Path(own).parent]
         files = [spec for spec in self._specs.values() if spec.kind in (Kind.FILE, Kind.PROTOCOL)]
         outside = dict.fromkeys(Path(spec.place).parent for spec in files if Path(spec.place).is_absolute())
-        return [*mine, self._project.folder, *outside] if any(spec.is_own for spec in self._specs.values()) else mine
+        return mine if self.project is None else [*mine, self.project.folder, *outside]
 
     def describe(self, name: str) -> tuple[ModelSpec, Path | None]:
         """Return the spec of a model that is not built in, and the file it was loaded from; None for torchvision's.

@@ -14,9 +14,10 @@ import sys
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import all_suffixes
 from pathlib import Path
 from types import ModuleType
 
@@ -52,9 +53,14 @@ class GlobalState:
     libraries: frozenset[str]
 
     @classmethod
-    def now(cls, device: torch.device) -> GlobalState:
-        """Return it as it stands; `device` is asked for autocast beside the CPU."""
-        return cls(settings=_settings(device), modules=frozenset(sys.modules.copy()), libraries=_libraries())
+    def now(cls, device: torch.device, own: Collection[Path] = ()) -> GlobalState:
+        """Return it as it stands.
+
+        Args:
+            device: is asked for autocast beside the CPU.
+            own: folders of the code that is timed and of what times it: that modules are found there is no news.
+        """
+        return cls(settings=_settings(device, own), modules=frozenset(sys.modules.copy()), libraries=_libraries())
 
 
 def find_changes(before: GlobalState, after: GlobalState) -> dict[str, str]:
@@ -64,7 +70,7 @@ def find_changes(before: GlobalState, after: GlobalState) -> dict[str, str]:
     return {name: f"{was} -> {now}" for name, (was, now) in pairs.items() if was != now}
 
 
-def _settings(device: torch.device) -> dict[str, str]:
+def _settings(device: torch.device, own: Collection[Path]) -> dict[str, str]:
     settings: dict[str, object] = {
         "grad mode": torch.is_grad_enabled(),
         "inference mode": torch.is_inference_mode_enabled(),
@@ -89,7 +95,9 @@ def _settings(device: torch.device) -> dict[str, str]:
         "nice value": os.getpriority(os.PRIO_PROCESS, 0),
         "working directory": _working_directory(),
         "places that modules are found in": ", ".join(
-            place for place in map(str, sys.path[1:]) if not is_installed(place)
+            place
+            for place in map(str, sys.path[1:])
+            if not is_installed(place) and not any(_is_below(place, os.fspath(folder)) for folder in own)
         ),
     }
     for kind in dict.fromkeys(("cpu", device.type)):
@@ -188,6 +196,82 @@ def find_outside(before: GlobalState, after: GlobalState, inside: Collection[Pat
         for name, file in (loaded | libraries).items()
         if file is not None and not is_installed(file) and not any(_is_below(file, folder) for folder in known)
     }
+
+
+def find_displaced(roots: Sequence[Path], inside: Collection[Path]) -> dict[str, str]:
+    """Return the files of loaded modules that a project has itself and that come from elsewhere, by their names.
+
+    An editable install, ``PYTHONPATH`` or an installed copy can go before the project's folder, or stand in for a part
+    of it that no import reaches.
+
+    Args:
+        roots: folders of the project that its modules are imported from.
+        inside: folders of the project and of the engine.
+    """
+    known = {os.path.realpath(folder) for folder in map(str, inside)}
+    files = {name: _file_of(module) for name, module in sorted(sys.modules.copy().items())}
+    return {
+        name: file
+        for name, file in files.items()
+        if file is not None
+        and not any(_is_below(file, folder) for folder in known)
+        and any(_has_module(root, name) for root in roots)
+        and not _is_pythons(file)
+    }
+
+
+def list_loaded(folder: Path, outside: Collection[Path]) -> list[Path]:
+    """Return the files of modules and libraries that are loaded from below a folder, and not from below others.
+
+    Installed packages are none of them: a virtual environment may lie in the folder.
+
+    Args:
+        folder: the folder, links in it followed.
+        outside: folders in it that do not count.
+    """
+    root, others = os.path.realpath(folder), {os.path.realpath(path) for path in map(str, outside)}
+    files = {*map(_file_of, sys.modules.copy().values()), *_libraries()}
+    return [
+        Path(file)
+        for file in sorted(filter(None, files))
+        if _is_below(file, root) and not any(_is_below(file, other) for other in others) and not _is_packaged(file)
+    ]
+
+
+def _has_module(root: Path, name: str) -> bool:
+    """Whether a folder has a module itself, or the package at the top of its name."""
+    top, _, rest = name.partition(".")
+    return _has_top(root, top) or bool(rest and (root / top).is_dir() and _is_importable(root / name.replace(".", "/")))
+
+
+@cache
+def _has_top(root: Path, top: str) -> bool:
+    """Whether a folder has a module or a package; a mere folder of that name would give way to an installed one."""
+    return _is_importable(root / top)
+
+
+def _is_importable(place: Path) -> bool:
+    return any(Path(f"{start}{suffix}").is_file() for start in (place, place / "__init__") for suffix in all_suffixes())
+
+
+def _is_pythons(file: str) -> bool:
+    """Whether a file belongs to Python's own library: a project's module of that name does not stand in for it."""
+    paths = sysconfig.get_paths()
+    return not _is_packaged(file) and any(
+        _is_below(file, os.path.realpath(paths[name])) for name in ("stdlib", "platstdlib")
+    )
+
+
+def _is_packaged(file: str) -> bool:
+    """Whether a file lies among the packages that were installed for this interpreter."""
+    return any(_is_below(file, folder) for folder in _package_folders())
+
+
+@cache
+def _package_folders() -> frozenset[str]:
+    paths = sysconfig.get_paths()
+    folders = [paths["purelib"], paths["platlib"], *site.getsitepackages(), site.getusersitepackages()]
+    return frozenset(map(os.path.realpath, folders))
 
 
 def is_installed(file: str) -> bool:

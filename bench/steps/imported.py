@@ -61,6 +61,11 @@ class Project:
         """Where its modules are looked for, before all others."""
         return (self.folder,) if self.src is None else (self.folder / self.src, self.folder)
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Where its modules may lie, looked for or not: what lies in ``src`` may be imported from an installed copy."""
+        return (*self.roots, self.folder / "src")
+
 
 def load_module(spec: ModelSpec, project: Project) -> ModuleType:
     """Return the module that a spec names, imported on the project's side.

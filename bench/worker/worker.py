@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from bench.devices.events import EventClock, event_maker
 from bench.devices.memory import allocated_bytes, peak_bytes
 from bench.devices.nvidia import throttled
 from bench.devices.yardstick import Yardstick
-from bench.host.code import digest_file
+from bench.host.code import digest_file, digest_listed
 from bench.host.lifetime import limit_memory
 from bench.host.steadiness import disturbance, no_gc
 from bench.protocol import (
@@ -53,7 +54,7 @@ from bench.steps.catalogue import Catalogue
 from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
 from bench.steps.counts import compiled_counts, eager_counts
 from bench.steps.find_step import find_step, know_steps
-from bench.steps.global_state import GlobalState, find_changes, find_outside
+from bench.steps.global_state import GlobalState, find_changes, find_displaced, find_outside, list_loaded
 from bench.steps.imported import Project
 from bench.steps.prepare import SETTLED_WITHIN, Prepared, prepare
 from bench.steps.references import Right, compute_eager, draw_more, find_references
@@ -89,7 +90,9 @@ class Worker:
         self._yardstick: Yardstick | None = None
         self._step_files = [split_target(target)[0] for target in opening.steps.values()]
         know_steps(opening.steps)
-        self._began = GlobalState.now(self._device)  # nothing of `models` is imported yet
+        own = self._catalogue.project
+        self._places = [Path(sys.path[0]), *([] if own is None else [own.folder])]
+        self._began = GlobalState.now(self._device, self._places)  # nothing of `models` is imported yet
 
     @property
     def device(self) -> torch.device:
@@ -235,9 +238,17 @@ class Worker:
 
     def tell_footprint(self) -> FootprintTold:
         """Return what the models' code left behind in this process so far."""
-        now = GlobalState.now(self._device)
-        inside = [Path(__file__).parents[1], *self._catalogue.folders, *self._step_files]
-        return FootprintTold(state=find_changes(self._began, now), outside=find_outside(self._began, now, inside))
+        engine, project = Path(__file__).parents[1], self._catalogue.project
+        now = GlobalState.now(self._device, self._places)
+        inside = [engine, *self._catalogue.folders, *self._step_files]
+        displaced = {} if project is None else find_displaced(project.places, inside)
+        files = [] if project is None else list_loaded(project.folder, [engine])
+        return FootprintTold(
+            state=find_changes(self._began, now),
+            outside=find_outside(self._began, now, inside) | displaced,
+            displaced=tuple(displaced),
+            loaded={} if project is None else digest_listed(project.folder.resolve(), files, ()),
+        )
 
     def read_yardstick(self) -> YardstickRead:
         """Time the yardstick."""

@@ -23,6 +23,13 @@ Effects = dict[Case, list[float]]
 """One value for each block of each case: ln(head / base)."""
 
 
+WHOLE_PROJECT = "arm.base.project"
+"""A gate with this fact compares a whole project, of whose files those count that workers load."""
+
+INSTALLED = "; where that is an installed copy of the project, uninstall it, or name its folder in the project by --src"
+"""What to do about a module that comes from elsewhere than the project's tree."""
+
+
 class State(StrEnum):
     """What a gate as a whole says, worst first."""
 
@@ -177,9 +184,10 @@ def list_shared_modules(gate: Gate) -> list[str]:
     files = {
         (name, footprint.outside[name]): footprint.model for footprint in gate.footprints for name in footprint.shared
     }
+    remedy = INSTALLED if WHOLE_PROJECT in gate.environment.facts else ""
     return [
         f"{model} loads {name} from {file}, which is outside the compared tree and the same for both arms: a change "
-        "there is not seen"
+        f"there is not seen{remedy}"
         for (name, file), model in files.items()
     ]
 

@@ -14,7 +14,7 @@ from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import FIRST_FLOPS, Contest, Counts, Gate, default_floor
 from bench.record.how_many import how_many
-from reports.gate.answer import Answer, find_pairings
+from reports.gate.answer import WHOLE_PROJECT, Answer, find_pairings
 from reports.show.table import (
     LOOKS,
     TERMINAL,
@@ -112,6 +112,8 @@ def make_trees_line(gate: Gate) -> str | None:
     if gate.trees is None:
         return None
     differences = gate.trees.differences
+    if not differences and WHOLE_PROJECT in gate.environment.facts:
+        return "base and head are identical in every file that workers load"
     if not differences:
         return "base and head are identical: they hold the same files"
     shown = [

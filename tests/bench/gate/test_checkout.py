@@ -8,8 +8,10 @@ import pytest
 
 from bench.gate.checkout import MOST_LEFT_OUT, ArmsCode, Slots
 from bench.gate.origin import Origin, find_origins
+from bench.gate.scope import Scope
 from bench.gate.tolerance import Tolerance
 from bench.gate.tree import Commit, Folder, make_tree
+from bench.processes.loaded import Loaded
 from bench.record.arm import Arm, Side
 from bench.record.gate import Acceptance, FileDifference
 from tests.makers.repositories import commit, git, made_repository, write
@@ -34,7 +36,7 @@ def freeze(
     folder.mkdir()
     arms = arms or ARMS
     origins = find_origins(root, arms, from_branch_point=True)
-    return ArmsCode.freeze(root, arms, origins, folder, tolerance=tolerance)
+    return ArmsCode.freeze(root, arms, origins, folder, tolerance=tolerance, engine=root)
 
 
 def test_slots_take_either_arm(repository: Path, tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_arm_that_cannot_be_had_is_the_codes_trouble(repository: Path, tmp_path:
         Side.BASE: Origin(source=Folder(path=tmp_path / "empty"), facts={}),
         Side.HEAD: Origin(source=Folder(path=repository), facts={}),
     }
-    code = ArmsCode.freeze(repository, ARMS, origins, tmp_path, tolerance=NOTHING_SPECIAL)
+    code = ArmsCode.freeze(repository, ARMS, origins, tmp_path, tolerance=NOTHING_SPECIAL, engine=repository)
     assert code.trouble is not None
     assert code.trouble.startswith("base cannot be exported: ")
     assert code.trees is None
@@ -174,6 +176,113 @@ def test_repository_around_an_unpacked_checkout_is_not_its_own(repository: Path,
     write(inner, {"models/__init__.py": "", "bench/__init__.py": ""})
     (tmp_path / "scratch").mkdir()
     origins = {side: Origin(source=Folder(path=inner), facts={}) for side in Side}
-    code = ArmsCode.freeze(inner, ARMS, origins, tmp_path / "scratch", tolerance=NOTHING_SPECIAL)
+    code = ArmsCode.freeze(inner, ARMS, origins, tmp_path / "scratch", tolerance=NOTHING_SPECIAL, engine=inner)
     assert not code.is_shared(str(repository / "helper.py"))
     assert code.is_shared(str(inner / "helper.py"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of its own, whose network, page and settings of a tool were changed after its one commit."""
+    root = tmp_path / "project"
+    root.mkdir()
+    git(root, "init", "-q")
+    before = {"src/pkg/__init__.py": "", "src/pkg/net.py": "OLD = 1\n", "cfg/a.json": "1\n", "README.md": "x\n"}
+    commit(root, "first", before)
+    write(root, {"src/pkg/net.py": "NEW = 1\n", "README.md": "y\n", "cfg/a.json": "2\n"})
+    return root
+
+
+def freeze_project(project: Path, repository: Path, folder: Path, **scope: tuple[str, ...]) -> ArmsCode:
+    """Return both arms' code of a project, compared by the engine of a checkout."""
+    folder.mkdir()
+    whole = Scope(whole=True, own=False, **scope)
+    origins = find_origins(project, ARMS, from_branch_point=True, scope=whole)
+    return ArmsCode.freeze(project, ARMS, origins, folder, tolerance=NOTHING_SPECIAL, scope=whole, engine=repository)
+
+
+NET = {"src/pkg/__init__.py": "a", "src/pkg/net.py": "b"}
+LOADED = dict.fromkeys(Side, Loaded(files=NET))
+
+
+def test_slot_of_a_project_holds_the_engine_its_models_and_the_tree(
+    project: Path, repository: Path, tmp_path: Path
+) -> None:
+    """The built-in networks are the engine's, the same for both arms, whatever the project calls its own packages."""
+    write(project, {"models/__init__.py": "MINE = 1\n"})
+    code = freeze_project(project, repository, tmp_path / "scratch")
+    write(repository, {"models/__init__.py": "LATER = 1\n"})
+    for first in (True, False):
+        base = code.place(Side.BASE, first=first)
+        assert (base / "project" / "src" / "pkg" / "net.py").read_text() == "OLD = 1\n"
+        assert not (base / "project" / "models").exists()
+        assert (base / "models" / "__init__.py").read_text() == "NEW = 1\n"
+        assert (base / "bench" / "__init__.py").exists()
+        head = code.place(Side.HEAD, first=first)
+        assert (head / "project" / "src" / "pkg" / "net.py").read_text() == "NEW = 1\n"
+        assert (head / "project" / "models" / "__init__.py").read_text() == "MINE = 1\n"
+    assert code.is_shared(str(project / "src" / "pkg" / "net.py"))
+    assert not code.is_shared(str(repository / "helper.py"))
+
+
+def test_files_that_workers_load_are_what_counts(project: Path, repository: Path, tmp_path: Path) -> None:
+    """An edited page is no difference; it is named all the same, since it may be data that nobody declared."""
+    code = freeze_project(project, repository, tmp_path / "scratch").count_loaded(LOADED)
+    assert code.trouble is None
+    assert code.trees is not None
+    assert code.trees.differences == (FileDifference(path="src/pkg/net.py", added=1, removed=1),)
+    assert code.trees.remarks[-1] == (
+        "2 files of the project that no worker loads and that data does not name differ, too: README.md, cfg/a.json"
+    )
+    assert sorted(name for name in code.facts if name.startswith("arm.base.project")) == [
+        "arm.base.project",
+        "arm.base.project/src/pkg/__init__.py",
+        "arm.base.project/src/pkg/net.py",
+    ]
+
+
+def test_declared_data_count(project: Path, repository: Path, tmp_path: Path) -> None:
+    """A model reads them, and no import shows it; a pattern that fits nothing is named."""
+    code = freeze_project(project, repository, tmp_path / "scratch", data=("cfg/*.json", "gone.bin"))
+    trees = code.count_loaded(LOADED).trees
+    assert trees is not None
+    assert [difference.path for difference in trees.differences] == ["cfg/a.json", "src/pkg/net.py"]
+    assert "data names gone.bin, which fits no file of either tree" in trees.remarks[-1]
+
+
+def test_where_workers_cannot_tell_every_file_counts(project: Path, repository: Path, tmp_path: Path) -> None:
+    """A module that is not found may be a submodule's, so what is in neither tree is named then, and only then."""
+    inner = made_repository(tmp_path / "inner")
+    git(project, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "inner")
+    code = freeze_project(project, repository, tmp_path / "scratch")
+    trees = code.count_loaded(LOADED).trees
+    assert trees is not None
+    assert trees.left_out == {}
+    lost = code.count_loaded({**LOADED, Side.HEAD: Loaded(trouble="no module 'inner'")})
+    assert lost.trees is not None
+    assert lost.trees.left_out == {"inner": "a submodule, which is another repository"}
+    assert "README.md" in [difference.path for difference in lost.trees.differences]
+
+
+def test_edited_page_alone_is_nothing_to_compare(project: Path, repository: Path, tmp_path: Path) -> None:
+    """Head is base's commit, and what its workers load is the same."""
+    git(project, "checkout", "-q", "--", "src", "cfg")
+    code = freeze_project(project, repository, tmp_path / "scratch")
+    assert code.trouble is None
+    trouble = code.count_loaded(LOADED).trouble
+    assert trouble is not None
+    assert trouble.startswith("nothing would be compared: head is ")
+    git(project, "checkout", "-q", "--", ".")
+    assert freeze_project(project, repository, tmp_path / "scratch-2").trouble is not None
+
+
+def test_generated_files_of_a_project_are_in_both_trees_and_named(
+    project: Path, repository: Path, tmp_path: Path
+) -> None:
+    """Git ignores them, and no import works without."""
+    write(project, {".gitignore": "_version.py\n", "src/pkg/_version.py": "1\n"})
+    code = freeze_project(project, repository, tmp_path / "scratch", include=("src/pkg/_version.py",))
+    trees = code.count_loaded(LOADED).trees
+    assert trees is not None
+    assert "src/pkg/_version.py is the working tree's in both arms, since include names it" in trees.remarks
+    assert all((folder / "src" / "pkg" / "_version.py").exists() for folder in code.folders.values())

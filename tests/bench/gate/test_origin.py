@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.gate.origin import Origin, find_origins
+from bench.gate.scope import Scope
 from bench.gate.tree import Commit, Folder
 from bench.record.arm import Arm, Side
 from bench.request import SetupError
@@ -172,3 +173,27 @@ def test_folder_that_is_in_no_commit_says_so(root: Path) -> None:
         SetupError, match=r"main: .*unpacked is in no commit of the repository around it: name a folder"
     ):
         base_of(inner, "main")
+
+
+def test_commits_of_a_project_count_wherever_they_lie_in_its_folder(root: Path) -> None:
+    """Any file of it may be imported; the rest of its repository is no part of it."""
+    git(root, "checkout", "-q", "main")
+    commit(root, "a script", {"app/net.py": "x", "models/more.py": ""})
+    commit(root, "elsewhere", {"models/other.py": ""})
+    git(root, "checkout", "-q", "topic")
+    (root / "app").mkdir()
+    commit(root, "head's own", {"app/mine.py": ""})
+    arms, whole = {Side.BASE: Arm(ref="main"), Side.HEAD: Arm()}, Scope(whole=True, own=False)
+    for folder, count in ((root, "3 commits"), (root / "app", "1 commit")):
+        base = find_origins(folder, arms, from_branch_point=True, scope=whole)[Side.BASE]
+        assert base.source == Commit(folder=folder, name=git(root, "merge-base", "main", "topic"))
+        assert base.remarks[1].startswith(f"main has {count} of the project that head lacks")
+
+
+def test_project_that_is_in_no_commit_says_so(root: Path) -> None:
+    """Whatever it holds."""
+    (root / "unpacked").mkdir()
+    (root / "unpacked" / "net.py").write_text("")
+    arms = {Side.BASE: Arm(ref="main"), Side.HEAD: Arm()}
+    with pytest.raises(SetupError, match="unpacked is in no commit of the repository around it"):
+        find_origins(root / "unpacked", arms, from_branch_point=True, scope=Scope(whole=True, own=False))

@@ -384,12 +384,12 @@ def test_wrong_last_answer_is_a_fault_of_the_case(monkeypatch: pytest.MonkeyPatc
     assert all(pairing.case != CASES[1] for block in blocks_in(events)[3:] for pairing in block.pairings)
 
 
-def leaving(state: dict[str, str], outside: dict[str, str]) -> Script:
+def leaving(state: dict[str, str], outside: dict[str, str], displaced: tuple[str, ...] = ()) -> Script:
     """Return a script in which head's code leaves something behind."""
 
     def script(worker: FakeWorker, request: Request[Any]) -> FootprintTold | None:
         told = type(request) is TellFootprint and worker.side is Side.HEAD
-        return FootprintTold(state=state, outside=outside) if told else None
+        return FootprintTold(state=state, outside=outside, displaced=displaced) if told else None
 
     return script
 
@@ -410,13 +410,22 @@ def test_what_code_leaves_behind_is_told_once(monkeypatch: pytest.MonkeyPatch) -
     assert len(blocks_in(events)) == 8
 
 
+def test_installed_copy_of_a_project_ends_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lies in no repository, and both arms would be measured by it."""
+    pool = FakeArms(script=leaving({}, {"pkg.net": "/site-packages/pkg/net.py"}, ("pkg.net",)))
+    events = carry_out(pool, monkeypatch)
+    assert not blocks_in(events)
+    assert ending_of(events).broken
+    assert next(event for event in events if isinstance(event, Footprint)).shared == ("pkg.net",)
+
+
 def test_file_that_both_arms_load_from_the_repository_ends_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Base would run head's code."""
     pool = FakeArms(script=leaving({}, {"helper": "/repository/helper.py"}))
     events = carry_out(pool, monkeypatch)
     assert not blocks_in(events)
     assert ending_of(events).broken
-    assert ending_of(events).reason == "both arms load files of this repository that are in neither tree"
+    assert ending_of(events).reason == "both arms load the same files, which are in neither tree"
     assert next(event for event in events if isinstance(event, Footprint)).shared == ("helper",)
 
 

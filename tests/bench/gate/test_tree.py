@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.gate import tree as tree_module
+from bench.gate.scope import Scope
 from bench.gate.tree import (
     DANGLING,
     IGNORED,
@@ -19,6 +20,8 @@ from bench.gate.tree import (
     Source,
     TreeError,
     find_differences,
+    include_generated,
+    list_differing,
     make_tree,
 )
 from bench.host.code import code_facts, digest_files
@@ -209,17 +212,117 @@ def test_source_without_models_says_so(tmp_path: Path, *, tracked: bool) -> None
         make_tree(Folder(path=tmp_path), tmp_path / "head")
 
 
+WHOLE = Scope(whole=True, own=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository with a network in a package, a script and a page, of one commit."""
+    root = tmp_path / "project"
+    root.mkdir()
+    git(root, "init", "-q")
+    files = {
+        "src/pkg/__init__.py": "",
+        "src/pkg/net.py": "OLD = 1\n",
+        "README.md": "x\n",
+        ".gitignore": "*.so\n.venv\n",
+    }
+    commit(root, "first", files)
+    return root
+
+
+def test_whole_of_a_project_is_frozen(project: Path, tmp_path: Path) -> None:
+    """Any file of it may be imported; what git ignores is neither there nor named, since a project has much of it."""
+    write(project, {"src/pkg/net.py": "NEW = 1\n", "new.py": "", ".venv/lib/big.py": "", "src/pkg/_ext.so": b"\0"})
+    assert make_tree(head(project), tmp_path / "base", scope=WHOLE) == {}
+    assert make_tree(Folder(path=project), tmp_path / "head", scope=WHOLE) == {}
+    same = [".gitignore", "README.md", "src/pkg/__init__.py", "src/pkg/net.py"]
+    assert sorted(digest_files(tmp_path / "base")) == same
+    assert sorted(digest_files(tmp_path / "head")) == sorted([*same, "new.py"])
+    assert (tmp_path / "base" / "src" / "pkg" / "net.py").read_text() == "OLD = 1\n"
+    assert (tmp_path / "head" / "src" / "pkg" / "net.py").read_text() == "NEW = 1\n"
+
+
+def test_project_below_the_top_of_its_repository_is_its_folder_alone(project: Path, tmp_path: Path) -> None:
+    """Of a repository of many projects, the others are in no tree."""
+    make_tree(Commit(folder=project / "src", name=git(project, "rev-parse", "HEAD")), tmp_path / "base", scope=WHOLE)
+    make_tree(Folder(path=project / "src"), tmp_path / "head", scope=WHOLE)
+    for side in ("base", "head"):
+        assert sorted(digest_files(tmp_path / side)) == ["pkg/__init__.py", "pkg/net.py"]
+
+
+def test_project_in_no_repository_is_taken_as_it_lies(tmp_path: Path) -> None:
+    """Nor is what git keeps of a repository without a commit a part of it."""
+    write(tmp_path, {"plain/net.py": "", "plain/.git/HEAD": "x", "plain/__pycache__/net.pyc": ""})
+    make_tree(Folder(path=tmp_path / "plain"), tmp_path / "head", scope=WHOLE)
+    assert sorted(digest_files(tmp_path / "head")) == ["net.py"]
+
+
+def test_project_without_a_file_says_so(project: Path, tmp_path: Path) -> None:
+    """A commit from before the folder was there has nothing to import."""
+    folder = project / "later"
+    commit(project, "second", {"later/net.py": ""})
+    first = Commit(folder=folder, name=git(project, "rev-parse", "HEAD~1"))
+    with pytest.raises(TreeError, match="holds no file, in this folder of the repository"):
+        make_tree(first, tmp_path / "base", scope=WHOLE)
+
+
+def test_link_out_of_a_project_leads_to_the_same_place(project: Path, tmp_path: Path) -> None:
+    """A folder of data is often such a link; what is imported through it is found elsewhere."""
+    write(tmp_path, {"data/weights.bin": "1"})
+    (project / "data").symlink_to("../data")
+    (project / "net.py").symlink_to("src/pkg/net.py")
+    name = commit(project, "links")
+    for source, target in ((Commit(folder=project, name=name), "base"), (Folder(path=project), "head")):
+        make_tree(source, tmp_path / target, scope=WHOLE)
+        assert (tmp_path / target / "data" / "weights.bin").read_text() == "1"
+        assert (tmp_path / target / "net.py").readlink() == Path("src/pkg/net.py")
+
+
+def test_line_endings_of_a_checkout_make_no_difference_in_a_project(project: Path, tmp_path: Path) -> None:
+    """Unchanged files come out of their blobs in both arms."""
+    git(project, "config", "core.autocrlf", "true")
+    (project / "src" / "pkg" / "net.py").unlink()
+    git(project, "checkout", "-q", "--", "src")
+    assert b"\r\n" in (project / "src" / "pkg" / "net.py").read_bytes(), "the checkout does not show what is tested"
+    make_tree(head(project), tmp_path / "base", scope=WHOLE)
+    make_tree(Folder(path=project), tmp_path / "head", scope=WHOLE)
+    assert digest_files(tmp_path / "base") == digest_files(tmp_path / "head")
+
+
+def test_repository_inside_a_project_is_no_file_of_it(project: Path, tmp_path: Path) -> None:
+    """Git lists it as one name and does not look into it."""
+    commit(made_repository(project / "inner"), "inner")
+    assert make_tree(Folder(path=project), tmp_path / "head", scope=WHOLE) == {}
+    assert "inner" not in {path.partition("/")[0] for path in digest_files(tmp_path / "head")}
+
+
+def test_generated_files_come_from_the_working_tree_into_both_trees(project: Path, tmp_path: Path) -> None:
+    """Without them no import works; what a commit holds itself goes before."""
+    write(project, {"src/pkg/_ext.abi3.so": b"\0new", "src/pkg/net.py": "NEW = 1\n"})
+    trees = [tmp_path / "base", tmp_path / "head"]
+    for source, tree in zip((head(project), Folder(path=project)), trees, strict=True):
+        make_tree(source, tree, scope=WHOLE)
+    told = include_generated(project, ["src/pkg/*.so", "src/pkg/net.py", "build/*.so"], trees)
+    assert told == {
+        "src/pkg/_ext.abi3.so": "src/pkg/_ext.abi3.so is the working tree's in both arms, since include names it",
+        "build/*.so": "include names build/*.so, which fits no file of the working tree",
+    }
+    assert [(tree / "src" / "pkg" / "_ext.abi3.so").read_bytes() for tree in trees] == [b"\0new"] * 2
+    assert [(tree / "src" / "pkg" / "net.py").read_text() for tree in trees] == ["OLD = 1\n", "NEW = 1\n"]
+
+
 def test_differences_are_named_with_their_lines(tmp_path: Path) -> None:
     """The answer of a gate begins with them."""
     base, head = tmp_path / "base", tmp_path / "head"
     same = {"models/same.py": "x\n"}
     write(base, {**same, "models/net.py": "a\nb\nc\n", "models/gone.py": "a\nb\n", "models/data.bin": b"\0a"})
     write(head, {**same, "models/net.py": "a\nB\nc\nd\n", "models/new.json": "1\n", "models/data.bin": b"\0b"})
-    prints = {Side.BASE: digest_files(base / "models"), Side.HEAD: digest_files(head / "models")}
-    assert find_differences(base, head, prints) == (
+    prints = {Side.BASE: digest_files(base), Side.HEAD: digest_files(head)}
+    assert find_differences(base, head, list_differing(prints)) == (
         FileDifference(path="models/data.bin", added=None, removed=None),
         FileDifference(path="models/gone.py", added=0, removed=2),
         FileDifference(path="models/net.py", added=2, removed=1),
         FileDifference(path="models/new.json", added=1, removed=0),
     )
-    assert find_differences(base, base, dict.fromkeys(Side, prints[Side.BASE])) == ()
+    assert list_differing(dict.fromkeys(Side, prints[Side.BASE])) == []

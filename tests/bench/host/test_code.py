@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.host.code import CodeWatch, digest, digest_files, digest_timed
+from bench.host.code import CodeWatch, digest, digest_file, digest_files, digest_timed
 from bench.host.folders import ROOT
 from tests.makers.repositories import git
 
@@ -91,6 +91,28 @@ def test_change_of_a_file_elsewhere_is_found_by_its_path(tmp_path: Path) -> None
     watch = CodeWatch(root=tmp_path, others=[step])
     step.unlink()
     assert watch.find_change() == str(step)
+
+
+def test_change_of_a_projects_file_is_found_by_name(tmp_path: Path) -> None:
+    """Since it was loaded: a file that was edited before anybody watched it was loaded as it was."""
+    project, root = tmp_path / "mine", tmp_path / "root"
+    (root / "models").mkdir(parents=True)
+    project.mkdir()
+    for name in ("net.py", "page.md"):
+        (project / name).write_text("one")
+    loaded = {"net.py": digest_file(project / "net.py")}
+    watch = CodeWatch(root=root)
+    watch.watch(project, loaded)
+    assert watch.find_change() is None
+    (project / "page.md").write_text("two")
+    assert watch.find_change() is None
+    (project / "net.py").write_text("two")
+    assert watch.find_change() == "net.py"
+    late = CodeWatch(root=root)
+    late.watch(project, loaded)
+    assert late.find_change() == "net.py"
+    (project / "net.py").unlink()
+    assert watch.find_change() == "net.py"
 
 
 def test_digests_under_an_ascii_locale_are_those_of_any_other(tmp_path: Path) -> None:

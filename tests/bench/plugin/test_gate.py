@@ -17,9 +17,10 @@ from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section, read_gate
 from bench.files.journal import Journal
 from bench.files.parse_json import GATE_SECTION
 from bench.gate.checkout import ArmsCode, Slots
+from bench.gate.scope import BUILT_IN, Scope
 from bench.gate.tolerance import Tolerance
 from bench.host.folders import ROOT
-from bench.plugin.gate import GatePlugin, Measured, earlier_gate, exit_code, marked_floor
+from bench.plugin.gate import GatePlugin, Measured, choose_scope, earlier_gate, exit_code, marked_floor
 from bench.plugin.output import Output
 from bench.plugin.replay import Tape
 from bench.processes.local import LaunchError
@@ -28,7 +29,8 @@ from bench.protocol import TimeSlice
 from bench.record.arm import Arm, Side
 from bench.record.gate import Acceptance, Fault, Gate, Trees
 from bench.record.run import Outcome
-from bench.request import SetupError
+from bench.record.spec import parse_specs
+from bench.request import Project, SetupError
 from reports.gate.answer import State, conclude
 from tests.makers.doubles import FakeArms
 from tests.makers.gates import CASES, ENDING, events_of, made_gate
@@ -77,6 +79,27 @@ def test_nothing_that_was_compared_is_not_green(
     plugin.pytest_sessionfinish(session)  # type: ignore[arg-type]
     assert session.exitstatus == 6
     assert not (tmp_path / "out.json").exists()
+
+
+FOREIGN = Project(folder=Path("/mine"), src=None, own=False, include=("_v.py",), data=("cfg/*",))
+
+
+def test_what_is_compared_follows_from_the_models_and_the_project() -> None:
+    """A built-in network lies in ``models``; what a model of the user's own imports may lie anywhere."""
+    mine = parse_specs(("net.py:make", "mlp"), ("mlp",))
+    assert choose_scope(made_request(question=GATE), GATE) == BUILT_IN
+    assert choose_scope(made_request(question=GATE, models=mine), GATE) == Scope(whole=True, own=True)
+    foreign = choose_scope(made_request(question=GATE, models=mine, project=FOREIGN), GATE)
+    assert foreign == Scope(whole=True, own=False, include=("_v.py",), data=("cfg/*",))
+
+
+def test_gate_of_a_project_without_a_model_of_it_is_refused() -> None:
+    """Both arms would be the same, unless another interpreter or variable makes them differ."""
+    request = made_request(question=GATE, project=FOREIGN)
+    with pytest.raises(pytest.UsageError, match="no model is of the project, and mlp would be the same in both arms"):
+        choose_scope(request, GATE)
+    other = replace(GATE, arms={**GATE.arms, Side.HEAD: Arm(python="python3.99")})
+    assert choose_scope(request, other).whole
 
 
 def test_usage_error_stays_one(plugin: GatePlugin, pytestconfig: pytest.Config) -> None:

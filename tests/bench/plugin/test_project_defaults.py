@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bench.plugin.project_defaults import SAID, fill_from_project
+from bench.host.folders import ROOT
+from bench.plugin.project_defaults import fill_from_project, name_files
+from tests.makers.requests import made_request
 
 TABLE = '[tool.accelbench]\nmodels = ["net.py:make"]\nbatch = [3, 5]\n[tool.accelbench.floors]\n"mlp-*" = 0.05\n'
 
@@ -25,7 +31,6 @@ def a_config(project: Path, *arguments: str) -> Any:
     option = SimpleNamespace(project=project, model="mlp", batch="7", dtype=None, step="forward", src=None)
     return SimpleNamespace(
         option=option,
-        stash=pytest.Stash(),
         getoption=lambda name, default=None: getattr(option, name, default),
         getini=lambda _: [],
         invocation_params=SimpleNamespace(args=arguments),
@@ -38,8 +43,16 @@ def test_what_is_typed_goes_before_what_the_file_says(project: Path, monkeypatch
     config = a_config(project, "bench", "--batch=7")
     settings = fill_from_project(config)
     assert (config.option.model, config.option.batch, config.option.step) == ("net.py:make", "7", "forward")
-    assert config.stash[SAID] == settings
     assert settings.floors == {"mlp-*": 0.05}
+
+
+def test_files_that_the_project_names_are_asked_for(project: Path) -> None:
+    """Whoever measures needs no file of settings."""
+    (project / "pyproject.toml").write_text(
+        '[tool.accelbench]\ninclude = ["_v.py"]\ndata = ["cfg/*"]\n', encoding="utf-8"
+    )
+    named = name_files(made_request(), fill_from_project(a_config(project))).project
+    assert (named.include, named.data) == (("_v.py",), ("cfg/*",))
 
 
 def test_file_that_makes_no_sense_is_a_usage_error(project: Path) -> None:
@@ -47,3 +60,15 @@ def test_file_that_makes_no_sense_is_a_usage_error(project: Path) -> None:
     (project / "pyproject.toml").write_text("[tool.accelbench]\nbatches = 3\n", encoding="utf-8")
     with pytest.raises(pytest.UsageError, match=r"pyproject.toml: \[tool.accelbench\]: unknown key 'batches'"):
         fill_from_project(a_config(project))
+
+
+def test_command_line_of_a_projects_ci_is_the_project_alone(tmp_path: Path) -> None:
+    """What is timed stands in the project's file; nothing else is typed."""
+    (tmp_path / "net.py").write_text("def make(): ...\n", encoding="utf-8")
+    table = '[tool.accelbench]\nmodels = ["net.py:make"]\nbatch = 3\nstep = "train"\ndtype = "float64"\n'
+    (tmp_path / "pyproject.toml").write_text(table, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "bench", f"--project={tmp_path}", "--collect-only", "-q", "--device=cpu"]
+    environment = {**os.environ, "PYTEST_ADDOPTS": ""}
+    listed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    ids = re.findall(r"test_steps\[(.*)\]", listed)
+    assert ids == [f"make-train-b3-cpu-float64-{mode}" for mode in ("eager", "compiled")]

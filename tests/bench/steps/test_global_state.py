@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.steps import global_state as global_state_module
-from bench.steps.global_state import GlobalState, find_changes, find_outside
+from bench.steps.global_state import GlobalState, find_changes, find_displaced, find_outside, list_loaded
 from tests.makers.subjects import CPU, answer_of, case_of, step_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -170,6 +170,17 @@ def test_modules_from_elsewhere_are_named_with_their_files(tmp_path: Path, monke
     assert outside == {"helper_outside": str(tmp_path / "outside" / "helper_outside.py")}
 
 
+def test_places_of_the_timed_code_are_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project's modules are found in its tree, which has another name in each arm; any other place is named."""
+    before = GlobalState.now(CPU)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "slot" / "src"), *sys.path[1:], str(tmp_path / "else")])
+    sys.path.insert(0, str(tmp_path / "slot"))
+    changes = find_changes(before, GlobalState.now(CPU, [tmp_path / "slot"]))
+    assert list(changes) == ["places that modules are found in"]
+    assert changes["places that modules are found in"].endswith(str(tmp_path / "else"))
+    assert str(tmp_path / "slot") not in changes["places that modules are found in"]
+
+
 def test_secrets_are_named_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer is posted where everybody reads it."""
     before = GlobalState.now(CPU)
@@ -209,3 +220,86 @@ def test_shared_library_from_elsewhere_is_named(tmp_path: Path) -> None:
     before = GlobalState.now(CPU)
     ctypes.PyDLL(str(tmp_path / "ops.so"))
     assert find_outside(before, GlobalState.now(CPU), []) == {"ops.so": str(tmp_path / "ops.so")}
+
+
+def imported_from(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Import modules from a folder, whatever was imported under their names before."""
+    monkeypatch.syspath_prepend(str(folder))
+    for name in [name for name in sys.modules if name.startswith("copied_")]:
+        del sys.modules[name]
+    for name in names:
+        __import__(name)
+
+
+@pytest.fixture
+def two_copies(tmp_path: Path) -> tuple[Path, Path]:
+    """A project's tree, and an installed copy of what is in it; that one also has a module which the tree has not."""
+    tree, installed = tmp_path / "tree", tmp_path / "site-packages"
+    for name in ("src/copied_pkg/__init__.py", "src/copied_pkg/net.py", "copied_flat.py", "copied_space/data.txt"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("")
+    for name in (
+        "copied_pkg/__init__.py",
+        "copied_pkg/made.py",
+        "copied_flat.py",
+        "copied_space/__init__.py",
+        "copied_more.py",
+    ):
+        (installed / name).parent.mkdir(parents=True, exist_ok=True)
+        (installed / name).write_text("")
+    return tree, installed
+
+
+def test_modules_of_a_project_that_come_from_elsewhere_are_displaced(
+    two_copies: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editable install or a copy in site-packages is the same file for both arms, even where it is installed.
+
+    A folder of data that is merely called like an installed package does not stand in for it.
+    """
+    tree, installed = two_copies
+    names = ("copied_pkg", "copied_pkg.made", "copied_flat", "copied_space", "copied_more")
+    imported_from(installed, monkeypatch, *names)
+    displaced = find_displaced([tree, tree / "src"], [tree])
+    assert displaced == {
+        "copied_flat": str(installed / "copied_flat.py"),
+        "copied_pkg": str(installed / "copied_pkg" / "__init__.py"),
+        "copied_pkg.made": str(installed / "copied_pkg" / "made.py"),
+    }
+    assert find_displaced([tree], [tree]).keys() == {"copied_flat"}  # nothing of the project is looked for in src
+    assert find_displaced([tree, tree / "src"], [tree, installed]) == {}
+
+
+def test_modules_of_the_tree_itself_are_loaded_and_not_displaced(
+    two_copies: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are what is compared, whatever link the tree was reached by."""
+    tree, _ = two_copies
+    slot = tree.with_name("slot")
+    slot.symlink_to(tree)
+    monkeypatch.syspath_prepend(str(slot / "src"))
+    imported_from(slot, monkeypatch, "copied_pkg", "copied_pkg.net", "copied_flat")
+    assert find_displaced([slot, slot / "src"], [slot]) == {}
+    loaded = [
+        tree / "copied_flat.py",
+        tree / "src" / "copied_pkg" / "__init__.py",
+        tree / "src" / "copied_pkg" / "net.py",
+    ]
+    assert list_loaded(slot, []) == loaded
+    assert list_loaded(slot, [tree / "src"]) == loaded[:1]
+
+
+def test_virtual_environment_in_a_project_is_no_file_of_it() -> None:
+    """It usually lies there, and torch is in it."""
+    environment = Path(torch.__file__).parents[1]
+    assert [file for file in list_loaded(environment.parent, []) if file.is_relative_to(environment)] == []
+
+
+def test_pythons_own_library_is_not_displaced_by_a_file_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many projects have a ``types.py``; what torch imports is Python's."""
+    (tmp_path / "colorsys.py").write_text("")
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    __import__("colorsys")
+    assert find_displaced([tmp_path], [tmp_path]) == {}

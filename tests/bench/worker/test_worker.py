@@ -20,6 +20,7 @@ from torch import nn
 from bench.devices import clock as clock_module
 from bench.devices.backend import UnknownDeviceError
 from bench.devices.yardstick import PRODUCTS, Yardstick
+from bench.host.code import digest_file
 from bench.protocol import (
     Count,
     Done,
@@ -428,3 +429,51 @@ def test_place_is_no_installed_package_and_no_frame_without_a_file(
     with pytest.raises(ModuleNotFoundError) as lacking:
         load_file(tmp_path / "lacking.py", Project(folder=tmp_path))
     assert failure_of(lacking.value, [Path.cwd(), tmp_path]).reason.endswith("(lacking.py:1)")
+
+
+NET = """
+import torch
+from tiny_layers import WIDTH
+
+
+class Net(torch.nn.Linear):
+    def forward(self, inputs):
+        import tiny_late
+        return super().forward(inputs)
+
+    def example_inputs(self, batch):
+        return torch.rand(batch, WIDTH)
+
+
+def make():
+    return Net(WIDTH, 1)
+"""
+
+
+def test_files_of_a_project_that_are_loaded_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their content, those that a call imports late among them; a copy from elsewhere is none of them."""
+    tree, elsewhere = tmp_path / "tree", tmp_path / "elsewhere"
+    for folder, names in ((tree, ("tiny_layers", "tiny_late", "page")), (elsewhere, ("tiny_copied",))):
+        folder.mkdir()
+        for name in names:
+            (folder / f"{name}.py").write_text("WIDTH = 3\n")
+    (tree / "src").mkdir()
+    (tree / "src" / "tiny_copied.py").write_text("")
+    (tree / "net.py").write_text(NET + "import tiny_copied\n")
+    (tmp_path / "slot").symlink_to(tree)
+    monkeypatch.setattr("sys.path", [*sys.path, str(elsewhere)])
+    worker = Worker(replace(OPEN, models={"make": "net.py:make"}, project=str(tmp_path / "slot")))
+    worker.count(Count(case=replace(case_of(), model="make")))
+    told = worker.tell_footprint()
+    loaded = ("net.py", "tiny_late.py", "tiny_layers.py")
+    assert told.loaded == {name: digest_file(tree / name) for name in loaded}
+    assert told.displaced == ("tiny_copied",)
+    assert told.outside == {"tiny_copied": str(elsewhere / "tiny_copied.py")}
+    assert "places that modules are found in" not in told.state
+
+
+def test_process_without_a_model_of_the_users_own_tells_of_no_project(worker: Worker) -> None:
+    """The tutorial's networks lie in ``models``, which is compared itself."""
+    worker.count(Count(case=case_of()))
+    told = worker.tell_footprint()
+    assert (told.loaded, told.displaced) == ({}, ())

@@ -9,6 +9,7 @@ from math import log
 import pytest
 
 from bench.record.arm import Side
+from bench.record.conditions import Environment
 from bench.record.gate import FIRST_FLOPS, Acceptance, Contest, Ending, Fault, Footprint, Gate
 from bench.record.run import Outcome
 from reports.gate import answer as answer_module
@@ -233,6 +234,15 @@ def test_file_that_both_arms_load_proves_nothing() -> None:
     assert answer.state is State.UNPROVEN
     (problem,) = answer.problems
     assert problem.startswith("mlp loads helper from /a/helper.py, which is outside the compared tree")
+
+
+def test_installed_copy_of_a_project_is_told_with_what_to_do() -> None:
+    """It is the usual reason why a module of a project comes from elsewhere than its tree."""
+    gate = made_gate(footprints=(left_behind(Side.BASE, shared=("helper",)), left_behind(shared=("helper",))))
+    facts = {**gate.environment.facts, "arm.base.project": "abc"}
+    (problem,) = conclude(replace(gate, environment=Environment(facts=facts))).problems
+    assert problem.endswith("uninstall it, or name its folder in the project by --src")
+    assert "--src" not in conclude(gate).problems[0]
 
 
 def test_file_from_outside_the_repository_is_no_problem() -> None:

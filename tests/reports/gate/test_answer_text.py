@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.record.arm import Arm, Side
+from bench.record.conditions import Environment
 from bench.record.gate import Acceptance, Counts, Fault, FileDifference, Footprint, Trees
 from bench.record.run import Outcome
 from reports.__main__ import main
@@ -298,6 +299,14 @@ def test_answer_begins_with_what_differs() -> None:
             lines = render_answer(conclude(made_gate(trees=trees(*given))), form).split("\n\n")
             assert lines[1].replace("\\", "") == line
     assert "differ in" not in render_answer(conclude(made_gate()), Format.TEXT)
+
+
+def test_projects_that_differ_in_a_page_are_not_called_the_same_files() -> None:
+    """What counts of a project is what workers load."""
+    gate = made_gate(trees=trees())
+    project = Environment(facts={**gate.environment.facts, "arm.base.project": "abc"})
+    said = render_answer(conclude(replace(gate, environment=project)), Format.TEXT)
+    assert "base and head are identical in every file that workers load" in said
 
 
 def test_origins_and_what_is_in_neither_tree_are_remarks() -> None:
