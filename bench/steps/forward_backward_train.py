@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.devices.clock import Clock
 from bench.steps.step import Step, count_bytes, watch_saved
 from bench.steps.subject import Subject
+from bench.steps.support import check_gradient
 from bench.steps.verify import LEARNING_RATE, Answer, Nested
 
 
@@ -85,6 +86,7 @@ class Backward(Step):
     def reference(subject: Subject) -> Answer:
         output = subject.call(subject.inputs)
         loss = subject.loss(output, subject.target)
+        check_gradient(subject.network, loss)
         loss.backward()  # type: ignore[no-untyped-call]
         return Answer.of(subject.network, output, loss, gradients=True)
 

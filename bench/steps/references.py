@@ -24,6 +24,7 @@ from bench.steps.standard import FINE_ROUNDOFF, MORE_PERTURBED, PERTURBATION, PE
 from bench.steps.step import References
 from bench.steps.stored import Place, read_answers, write_answers
 from bench.steps.subject import Definition, Fed, Subject, build, build_reference
+from bench.steps.support import SkipError
 from bench.steps.verify import Answer, exact
 
 SLOW_SECONDS = 10.0
@@ -96,6 +97,8 @@ def _compute(case: Case, model: Definition, feeds: tuple[Fed, Fed], twin: Subjec
     else:
         try:
             return Right(answers=compute_references(case, model, feeds, seed=seed))
+        except SkipError:  # in no dtype can it be done
+            raise
         except Exception as error:  # noqa: BLE001  whatever a network cannot do in float64
             why = f"it cannot compute in float64: {first_line(error)}"
     answers = compute_references(case, model, feeds, seed=seed, dtype=FALLBACK)

@@ -84,7 +84,11 @@ class Step(ABC):
     @staticmethod
     @abstractmethod
     def reference(subject: Subject) -> Answer:
-        """Return the right answer of one iteration, written out by hand, on what is in place; it is in float64."""
+        """Return the right answer of one iteration, written out by hand, on what is in place; it is in float64.
+
+        Raises:
+            SkipError: if the step asks for gradients and there is nothing to differentiate.
+        """
 
     @classmethod
     def reference_after(cls, subject: Subject) -> Answer:

@@ -1,11 +1,14 @@
-"""Does a dtype, or a compile mode, work on a device at all? It is found by trying a tiny network, never by a table."""
+"""Can a case be measured at all? Dtype and compile mode are tried on a tiny network, never looked up in a table.
+
+Whether there is something to differentiate is seen on the network itself.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.devices.backend import first_line
 from bench.devices.dtypes import TORCH_DTYPES, Dtype
@@ -13,9 +16,28 @@ from bench.devices.tf32 import NOT_ROUNDED, rounds_products, tf32
 from bench.record.case import Case
 from bench.steps.compiling import CompileCounts, compile_network
 
+NOTHING_TO_DIFFERENTIATE = "the network has no parameter that requires a gradient: there is nothing to differentiate by"
+
+OUTPUT_WITHOUT_GRADIENT = (
+    "the loss depends on no parameter that requires a gradient, as where the output is whole numbers alone: there is "
+    "nothing to differentiate"
+)
+
 
 class SkipError(Exception):
-    """This machine cannot do what the case asks for; the message is the reason."""
+    """This machine, or this network, cannot do what the case asks for; the message is the reason."""
+
+
+def check_gradient(network: nn.Module, loss: Tensor) -> None:
+    """Do nothing if a loss can be differentiated by a parameter of its network.
+
+    Raises:
+        SkipError: if it cannot; torch's own word is of an element 0 that does not require grad.
+    """
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise SkipError(NOTHING_TO_DIFFERENTIATE)
+    if not loss.requires_grad:
+        raise SkipError(OUTPUT_WITHOUT_GRADIENT)
 
 
 def try_case(case: Case, device: torch.device) -> None:

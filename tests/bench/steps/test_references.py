@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bench.steps import references
 from bench.steps.find_step import know_steps
 from bench.steps.references import OTHER_WEIGHTS, Right, compute_references, find_references
 from bench.steps.subject import Definition, feed_twice
+from bench.steps.support import NOTHING_TO_DIFFERENTIATE, OUTPUT_WITHOUT_GRADIENT, SkipError
 from bench.steps.verify import Answer
 from tests.makers.networks import BATCH, NORMED, Normed, mean_of
 from tests.makers.subjects import PERCEPTRON
@@ -138,6 +140,37 @@ def test_network_that_knows_no_float64_is_held_against_float32() -> None:
     (remark,) = right.remarks
     assert remark.startswith("it is held against float32 in place of float64, since it cannot compute in float64: ")
     assert remark.endswith("no kernel for double")
+
+
+class Chooses(nn.Linear):
+    """A network whose output is whole numbers alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).argmax(dim=1)
+
+
+def frozen() -> nn.Module:
+    """Return a network whose every parameter is fixed."""
+    return nn.Linear(3, 2).requires_grad_(requires_grad=False)
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        (lambda: nn.Softmax(dim=1), NOTHING_TO_DIFFERENTIATE),
+        (frozen, NOTHING_TO_DIFFERENTIATE),
+        (lambda: Chooses(3, 2), OUTPUT_WITHOUT_GRADIENT),
+    ],
+    ids=["no parameters", "frozen", "whole numbers"],
+)
+@pytest.mark.parametrize("step", ["backward", "train"])
+def test_nothing_to_differentiate_is_a_skip(step: str, build: Callable[[], nn.Module], reason: str) -> None:
+    """It is no fault of the network, whose forward is measured; torch's own error names no parameter."""
+    model = Definition(build=build, feed=lambda batch, _seed, _root: (torch.randn(batch, 3), None), find_loss=mean_of)
+    with pytest.raises(SkipError) as skipped:
+        found(None, case_of(step), model)
+    assert str(skipped.value) == reason
+    assert found(None, case_of("forward"), model).answers.first is not None
 
 
 def test_network_that_is_slow_is_held_against_float32(monkeypatch: pytest.MonkeyPatch) -> None:
