@@ -32,6 +32,31 @@ def test_right_network_passes_as_eager_and_as_a_variant(step: str, dtype: str) -
             assert ("gradients" in errors, "weights" in errors) == (step in {"backward", "train"}, step == "train")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradient_that_is_summed_in_another_order_passes(dtype: str) -> None:
+    """A mean's gradient of a bias is a sum of equal terms: eager's is exact, a compiled loop's off by 50 roundoffs."""
+    kind = TORCH_DTYPES[dtype]
+    right = Answer(
+        output=(torch.ones(2, dtype=torch.float64),),
+        loss=torch.ones((), dtype=torch.float64),
+        gradients={"bias": torch.full((24,), 1 / 24, dtype=torch.float64), "zero": torch.full((1,), 1e-19).double()},
+        weights={"bias": torch.full((24,), -1e-3 / 24, dtype=torch.float64), "zero": torch.full((1,), -1e-22).double()},
+    )  # both began at zero, and one has no gradient but rounding's, as a bias before a BatchNorm
+
+    def off_by(share: float) -> Answer:
+        assert right.gradients is not None
+        assert right.weights is not None
+        return replace(
+            right,
+            gradients={"bias": right.gradients["bias"] * (1 + share), "zero": right.gradients["zero"] + share / 5},
+            weights={"bias": right.weights["bias"] * (1 + share), "zero": right.weights["zero"] - 1e-3 * share / 5},
+        )
+
+    check_measured(off_by(50 * kind.roundoff), right, [right], kind)
+    with pytest.raises(WrongResultError, match="gradients of bias"):
+        check_measured(off_by(500 * kind.roundoff), right, [right], kind)
+
+
 def first_weight(network: nn.Module) -> None:
     """Read one layer with a weight that is a little off."""
     with torch.no_grad():
