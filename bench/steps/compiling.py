@@ -16,11 +16,26 @@ RECOMPILE_LIMIT = 64
 """So many compiled variants may live in one process; torch's default of 8 would silently run the ninth eagerly."""
 
 
+NOTHING_COMPILES = (
+    "torch.compile compiles nothing of a network that holds {kinds}: torch._dynamo.config.allow_rnn is off"
+)
+
+
 def compile_network(network: nn.Module, compile_: str) -> Callable[..., Any]:
     """Return a network compiled as a value of the compile axis says."""
     if compile_.startswith(BACKEND_PREFIX):
         return torch.compile(network, dynamic=False, backend=compile_.removeprefix(BACKEND_PREFIX))
     return torch.compile(network, dynamic=False, mode=None if compile_ == "on" else compile_)
+
+
+def why_nothing_compiles(network: nn.Module) -> str | None:
+    """Return why torch leaves a network as it is, where it says that it does so; None for any other network."""
+    from torch._dynamo import config
+
+    kinds = dict.fromkeys(type(module).__name__ for module in network.modules() if isinstance(module, nn.RNNBase))
+    if not kinds or getattr(config, "allow_rnn", False):
+        return None
+    return NOTHING_COMPILES.format(kinds=", ".join(kinds))
 
 
 def allow_variants() -> None:

@@ -13,12 +13,13 @@ from bench.devices.clock import Clock
 from bench.devices.memory import allocated_bytes, peak_bytes
 from bench.record.case import Case
 from bench.record.observations import Preparation
-from bench.steps.compiling import CompileCounts, SilentEagerError
+from bench.steps.compiling import CompileCounts, SilentEagerError, why_nothing_compiles
 from bench.steps.find_step import find_step
 from bench.steps.recheck import CALLS, drops, last_answer, without_dropout
 from bench.steps.standard import Standard
 from bench.steps.step import References, Step
 from bench.steps.subject import Definition, Fed, build
+from bench.steps.support import SkipError
 from bench.steps.verify import Answer, Nested, check_output, keep_worse
 
 WARM_SLICE_SECONDS = 0.005
@@ -100,6 +101,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
 
     Raises:
         WrongResultError: if the answer is wrong.
+        SkipError: if torch compiles no such network, and says so.
         SilentEagerError: if a compiled case was not compiled.
     """
     begin = perf_counter()
@@ -114,6 +116,8 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     _, second_seconds = _time_iteration(step, clock)
     counts = CompileCounts.now().since(before)
     if case.compiled and counts.graphs == 0:
+        if (reason := why_nothing_compiles(step.subject.network)) is not None:
+            raise SkipError(reason)
         raise SilentEagerError("torch.compile compiled no graph for this case: it ran eagerly")
     verify_begin = perf_counter()
     errors = {} if right.first is None or answer is None else standard.check_first(answer, right.first)

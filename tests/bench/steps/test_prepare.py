@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.devices.memory import NO_ALLOCATOR
 from bench.record.case import BUILTIN_STEPS, Case
 from bench.steps import prepare as prepare_module
-from bench.steps.compiling import CompileCounts, SilentEagerError
+from bench.steps.compiling import CompileCounts, SilentEagerError, why_nothing_compiles
 from bench.steps.find_step import STEPS
 from bench.steps.forward_backward_train import Forward
 from bench.steps.prepare import NOTHING_TO_COUNT, WARM_LIMIT_SECONDS, Prepared, warm_up
@@ -103,6 +103,28 @@ def test_compiled_case_that_ran_eagerly_is_an_error(compile_: str, monkeypatch: 
     monkeypatch.setattr(torch, "compile", lambda network, **_: network)
     with pytest.raises(SilentEagerError, match="it ran eagerly"):
         ready(case_of(compile_=compile_))
+
+
+class Recurrent(nn.Module):
+    """Reads an image row by row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.GRU(28, 10, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.rows(x[:, 0])[0][:, -1]  # (B, 1, 28, 28) -> (B, 10)
+        return output
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+def test_network_that_torch_compiles_nothing_of_is_a_skip() -> None:
+    """It is no fault of the network, and its eager case is measured; where torch traces such layers it is one."""
+    assert why_nothing_compiles(nn.Linear(2, 2)) is None
+    with torch._dynamo.config.patch(allow_rnn=True):
+        assert why_nothing_compiles(nn.GRU(3, 2)) is None
+    with pytest.raises(SkipError, match=r"compiles nothing of a network that holds GRU: torch\._dynamo\."):
+        prepared_of(case_of(compile_="backend:eager"), replace(PERCEPTRON, build=Recurrent))
 
 
 def test_eager_twin_counts_the_operations_of_a_compiled_case(monkeypatch: pytest.MonkeyPatch) -> None:
