@@ -69,13 +69,14 @@ def find_references(
     twin = build_reference(case, model, feeds, seed=seed, dtype=FALLBACK)
     place = None if folder is None else Place.of(case, twin.network, feeds, seed=seed, folder=folder)
     if place is not None and (stored := read_answers(place.path)) is not None:
-        return Right(answers=stored)
+        answers, remarks = stored
+        return Right(answers=answers, remarks=remarks)
     begin = perf_counter()
     right = _compute(case, model, feeds, twin, seed)
     if place is None:
         return right
     if perf_counter() - begin > WORTH_STORING_SECONDS:
-        write_answers(place.path, right.answers)
+        write_answers(place.path, right.answers, right.remarks)
     return replace(right, remarks=(*right.remarks, OTHER_WEIGHTS)) if place.others else right
 
 

@@ -75,27 +75,35 @@ class Place:
         return any(path != self.path for path in self.path.parent.glob(f"{self.question}-*{ENDING}"))
 
 
-def read_answers(path: Path) -> References | None:
-    """Return the answers that a file holds; None if there are none, or the file is not whole."""
+def read_answers(path: Path) -> tuple[References, tuple[str, ...]] | None:
+    """Return the answers that a file holds and what a reader must know of them; None if there are none, or half."""
     try:
         with path.open("rb") as file:
-            first, last = (_read_answer(head, file) for head in json.loads(file.readline()))
+            told = json.loads(file.readline())
+            first, last = (_read_answer(head, file) for head in told["answers"])
+            remarks = tuple(map(str, told["remarks"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return None if last is None else References(first=first, last=last)
+    return None if last is None else (References(first=first, last=last), remarks)
 
 
-def write_answers(path: Path, answers: References) -> None:
-    """Store answers, all or nothing; a folder that takes none costs time in the next process and nothing else."""
+def write_answers(path: Path, answers: References, remarks: Sequence[str] = ()) -> None:
+    """Store answers, all or nothing; a folder that takes none costs time in the next process and nothing else.
+
+    Args:
+        path: of the file.
+        answers: the right ones.
+        remarks: what a reader must know of them, in whichever process.
+    """
     both = (answers.first, answers.last)
     tensors = [tensor for answer in both if answer is not None for _, _, tensor in _list_parts(answer)]
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     if size > MOST_BYTES or any(str(tensor.dtype) not in DTYPES for tensor in tensors):
         return
-    heads = [None if answer is None else _head(answer) for answer in both]
+    told = {"answers": [None if answer is None else _head(answer) for answer in both], "remarks": list(remarks)}
     with suppress(OSError):
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, b"".join([json.dumps(heads).encode() + b"\n", *map(_bytes_of, tensors)]))
+        write_whole(path, b"".join([json.dumps(told).encode() + b"\n", *map(_bytes_of, tensors)]))
 
 
 def _update(content: Any, tensors: Mapping[str, Tensor]) -> None:

@@ -180,10 +180,11 @@ class Worker:
     def compare_answers(self, request: CompareAnswers) -> AnswersCompared:
         """Return how far the right answers of a case are from those that a file holds; write them if there is none."""
         path, mine = Path(request.path), self._find_right(request.case, first=True).answers
-        other = read_answers(path)
-        if other is None:
+        stored = read_answers(path)
+        if stored is None:
             write_answers(path, mine)
             return AnswersCompared(apart={})
+        other, _ = stored
         try:
             return AnswersCompared(apart=measure_apart(mine.last, other.last))
         except WrongResultError as error:

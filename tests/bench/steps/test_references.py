@@ -129,14 +129,16 @@ class OnlySingle(nn.Linear):
         return super().forward(x)
 
 
-def test_network_that_knows_no_float64_is_held_against_float32() -> None:
-    """And a footnote says so."""
+def test_network_that_knows_no_float64_is_held_against_float32(tmp_path: Path) -> None:
+    """And a footnote says so, also where another device of the run has the same answers from the folder."""
     single = Definition(
         build=lambda: OnlySingle(3, 2),
-        feed=lambda batch, _seed, _root: (torch.randn(batch, 3), None),
+        feed=lambda batch, seed, _root: (torch.randn(batch, 3, generator=torch.Generator().manual_seed(seed)), None),
         find_loss=mean_of,
     )
-    right = found(None, case_of("forward"), single)
+    right = found(tmp_path, case_of("forward"), single)
+    assert found(tmp_path, case_of("forward"), single).remarks == right.remarks
+    assert len(list(tmp_path.iterdir())) == 1, "it was read, not computed again"
     (remark,) = right.remarks
     assert remark.startswith("it is held against float32 in place of float64, since it cannot compute in float64: ")
     assert remark.endswith("no kernel for double")
