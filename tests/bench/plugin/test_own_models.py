@@ -133,7 +133,7 @@ BAD = {
     "slow": Bad(
         source=net("slow", factory="time.sleep(3600)"),
         outcome=Outcome.TIMEOUT,
-        reason=r"prepare: no answer within 5 s",
+        reason=r"prepare: no answer within 10 s",
     ),
     "no_protocol": Bad(
         source=HEAD,
@@ -144,7 +144,7 @@ BAD = {
     "hangs": Bad(
         source=protocol(inputs="time.sleep(3600)"),
         outcome=Outcome.TIMEOUT,
-        reason=r"prepare: no answer within 5 s",
+        reason=r"prepare: no answer within 10 s",
         protocol=True,
     ),
     "leaves_a_child_at_once": Bad(
@@ -187,7 +187,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
         [
             *(sys.executable, "-m", "pytest", "bench", "--quick", "-p", "no:cacheprovider", "--model", ",".join(specs)),
             *("--device", "cpu", "--dtype", "float32", "--batch", "1", "--step", "forward", "--compile", "off"),
-            *("--case-timeout", "5s", "--benchmark-json", str(result), "--reports", str(folder)),
+            *("--case-timeout", "10s", "--benchmark-json", str(result), "--reports", str(folder)),
         ],
         cwd=ROOT,
         env={**os.environ, "PYTEST_ADDOPTS": "", MARK: str(folder), "OMP_NUM_THREADS": "1"},
