@@ -61,9 +61,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--variants", default="channels_last,compiled")
     parser.add_argument("--models", default=",".join(NETWORKS))
+    parser.add_argument("--steps", default=",".join(STEPS))
+    parser.add_argument("--dtypes", default=",".join(DTYPES))
     options = parser.parse_args(argv)
     specs = parse_specs(options.models.split(","), MODELS)
-    asked = [Question(spec.id, step, dtype) for spec in specs for step in STEPS for dtype in DTYPES]
+    asked = [
+        Question(spec.id, step, dtype)
+        for spec in specs
+        for step in options.steps.split(",")
+        for dtype in options.dtypes.split(",")
+    ]
     known = {}
     for spec in specs:
         shape = SHAPE if spec.id not in BATCHES else None
