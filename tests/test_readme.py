@@ -109,7 +109,7 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "python -m reports plot out.jsonl --out pictures": Executed(
         shows=r"pictures/throughput\.svg", writes=("pictures/throughput.svg", "pictures/throughput.png")
     ),
-    'reports.load("out.json")': Executed(shows=r"mlp +forward +1 +cpu +float32 +off +measured"),
+    'reports.load("out.json")': Executed(shows=r"mlp +forward +1 +cpu +float32 +off +contiguous +<NA> +measured"),
     "python -m models": Executed(shows=r"669,706"),
     "pytest bench --device cuda --benchmark-json h100.json": Parsed(
         adds=("--collect-only", "-q"), shows=r"mlp-forward-b1-cuda-float16-eager", why="an NVIDIA card"

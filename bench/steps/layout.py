@@ -17,8 +17,8 @@ MEMORY_FORMATS = {"channels_last": torch.channels_last}
 """Says what torch calls every layout of the record but its own, in which everything is made."""
 
 
-def lay_out(network: nn.Module, inputs: Nested, layout: str) -> Nested:
-    """Put a network's weights of four dimensions into a layout, and return its inputs with those likewise.
+def lay_out_inputs(inputs: Nested, layout: str) -> Nested:
+    """Return a network's inputs with those of four dimensions in a layout, which copies of them keep.
 
     Raises:
         SkipError: if no input has four dimensions, and the layout is not torch's own, in which everything is already.
@@ -29,11 +29,17 @@ def lay_out(network: nn.Module, inputs: Nested, layout: str) -> Nested:
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in list_tensors(inputs))
         raise SkipError(f"{layout} is an order of four dimensions, and no input has so many: {shapes}")
     memory_format = MEMORY_FORMATS[layout]
-    network.to(memory_format=memory_format)
 
     def order(leaf: object) -> object:
         if isinstance(leaf, Tensor) and leaf.dim() == IMAGE_DIMENSIONS:
-            return leaf.contiguous(memory_format=memory_format)
+            # contiguous() leaves the strides of one channel as they are, and the compiler takes both layouts for one
+            return torch.empty_like(leaf, memory_format=memory_format).copy_(leaf)
         return leaf
 
     return tree_map(order, inputs)
+
+
+def lay_out_weights(network: nn.Module, layout: str) -> None:
+    """Put a network's weights of four dimensions into a layout."""
+    if layout != DEFAULT_LAYOUT:
+        network.to(memory_format=MEMORY_FORMATS[layout])

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_map
 from bench.devices.dtypes import TORCH_DTYPES, Dtype
 from bench.record.case import Case, Variant
 from bench.steps.compiling import compile_network
-from bench.steps.layout import lay_out
+from bench.steps.layout import lay_out_inputs, lay_out_weights
 from bench.steps.verify import Nested, Tolerance, derive_tolerance, list_tensors
 
 Answered = TypeVar("Answered")
@@ -168,18 +168,19 @@ def build(
     """
     dtype = TORCH_DTYPES[case.dtype]
     cpu = torch.device("cpu")
-    first, second = (_map_fed(partial(_place, device=cpu, dtype=dtype), fed) for fed in feeds)
+    placed = (_map_fed(partial(_place, device=cpu, dtype=dtype), fed) for fed in feeds)
+    first, second = ((lay_out_inputs(inputs, case.layout), target) for inputs, target in placed)
     torch.manual_seed(seed)
     with torch.device("cpu"):  # whose random numbers the seed fixes
         network = model.build()
     network = network.to(device=device, dtype=dtype.storage)
+    lay_out_weights(network, case.layout)
     call: Callable[..., Nested] = network
     if compiled and case.compiled:
         call = compile_network(network, case.compile)
     module, autocast = call, partial(_under_autocast, device=device, dtype=dtype) if dtype.amp else _leave
     call = autocast(call)
     inputs, target = _map_fed(partial(_place, device=device, dtype=dtype, copy=True), first)
-    inputs = lay_out(network, inputs, case.layout)
     loss, remark = model.find_loss(network)
     return Subject(
         network=network,
