@@ -12,6 +12,7 @@ import torch
 from bench.protocol import Count, Open, Prepare, TellModel, TimeSlice, Verify
 from bench.record.case import Case
 from bench.steps.imported import DEFAULT_LOSS
+from bench.steps.support import SkipError
 from bench.steps.verify import WrongResultError
 from bench.worker.worker import Worker
 from tests.makers.imports import imports_undone
@@ -150,8 +151,8 @@ def test_what_it_changes_for_everybody_is_named(name: str, tmp_path: Path) -> No
     assert told in worker.tell_footprint().state[name]
 
 
-def test_backward_without_a_graph_is_an_error(tmp_path: Path) -> None:
-    """A model that switches gradients off for everybody has none; torch says so."""
+def test_backward_without_a_graph_is_a_skip(tmp_path: Path) -> None:
+    """A model that switches gradients off for everybody leaves nothing to differentiate, and a sentence says so."""
     worker = worker_of(tmp_path, f"{NET}\ntorch.set_grad_enabled(False)\n")
-    with pytest.raises(RuntimeError, match="does not require grad"):
+    with pytest.raises(SkipError, match="differentiate"):
         worker.prepare(Prepare(case=CASE, warm=False, probe=False))
