@@ -26,15 +26,27 @@ BATCH = 3
 def main(argv: Sequence[str]) -> int:
     """Print the walk, or fetch the images; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models", description="Show each network layer by layer.")
-    parser.add_argument("name", nargs="*", metavar="MODEL", help=f"which to show (default: {' '.join(MODELS)})")
+    parser.add_argument(
+        "name",
+        nargs="*",
+        metavar="MODEL",
+        help=f"which to show, as for --model of pytest bench (default: {' '.join(MODELS)})",
+    )
+    parser.add_argument("--shape", metavar="SIZES", help="of one example of a network of your own, such as 3,224,224")
+    parser.add_argument("--src", metavar="DIR", help="the folder that packages of your own lie in, such as src")
     parser.add_argument("--download", type=Path, metavar="DIR", help="fetch FashionMNIST into DIR and stop")
     options = parser.parse_args(argv)
     if options.download is not None:
         return fetch(options.download)
-    if strangers := [name for name in options.name if name not in MODELS]:
-        parser.error(f"unknown model {strangers[0]!r}; known: {', '.join(MODELS)}")
     try:
-        print("\n\n".join(walk(name) for name in options.name or MODELS), flush=True)
+        shape = None if options.shape is None else tuple(map(int, options.shape.split(",")))
+        walks = [
+            walk(name) if name in MODELS else walk_own(name, shape, options.src) for name in options.name or MODELS
+        ]
+    except Exception as error:  # noqa: BLE001  whatever a network of the user's own raises is one line
+        parser.error((str(error).splitlines() or [type(error).__name__])[0])
+    try:
+        print("\n\n".join(walks), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's own flush complains
         return BROKEN_PIPE
@@ -63,6 +75,20 @@ def walk(name: str) -> str:
     if isinstance(inputs, Tensor) and model.inputs is images and model.loss is cross_entropy:
         walked += f"\n\npredicted classes of {BATCH} random images: {predict(network, inputs).tolist()}"
     return walked
+
+
+def walk_own(text: str, shape: tuple[int, ...] | None, src: str | None) -> str:
+    """Return the description of a network that is not built in.
+
+    Args:
+        text: its spec; paths and imports are relative to the working directory.
+        shape: of one example, where the network says nothing of its inputs.
+        src: the folder below the working directory that packages lie in.
+    """
+    from bench.steps.example import make_example
+
+    example = make_example(text, MODELS, batch=BATCH, shape=shape, folder=Path.cwd(), src=src)
+    return walk_network(text, example.network, example.arguments, example.named)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -13,15 +13,18 @@ NO_TENSOR = "—"
 """Stands where a layer is given no tensor, or answers with none."""
 
 
-def walk_network(title: str, network: nn.Module, arguments: tuple[Any, ...]) -> str:
+def walk_network(
+    title: str, network: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any] | None = None
+) -> str:
     """Return a network's description: the title, the network as torch prints it, its layers, its parameters.
 
     Args:
         title: the first line.
         network: what is called once, without gradients.
         arguments: what it is called with.
+        named: what it is called with by name.
     """
-    layers = list_layers(network, arguments)
+    layers = list_layers(network, arguments, named or {})
     total = sum(parameter.numel() for parameter in network.parameters())
     parameters = [
         [name, show_shapes(parameter), " ".join(f"{value:+.4f}" for value in parameter.flatten()[:3].tolist())]
@@ -38,7 +41,7 @@ def walk_network(title: str, network: nn.Module, arguments: tuple[Any, ...]) -> 
     return "\n".join(lines)
 
 
-def list_layers(network: nn.Module, arguments: tuple[Any, ...]) -> list[list[str]]:
+def list_layers(network: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> list[list[str]]:
     """Return a row for each call of a layer, in the order in which they end: name and kind, shapes, parameters.
 
     A layer is a module without modules inside it, or one with parameters of its own, which alone are counted then.
@@ -58,7 +61,7 @@ def list_layers(network: nn.Module, arguments: tuple[Any, ...]) -> list[list[str
     hooks = [module.register_forward_hook(note(label), with_kwargs=True) for label, module in layers]
     try:
         with torch.inference_mode():
-            network(*arguments)
+            network(*arguments, **named)
     finally:
         for hook in hooks:
             hook.remove()

@@ -67,6 +67,7 @@ DOORS = {
     ("bench.processes.launcher", "bench.worker"): "a fork of the launcher becomes the worker",
     ("bench.processes.launcher", "torch"): "the launcher imports what every worker needs, so that a fork is ready",
     ("bench.processes.launcher", "torchvision"): "likewise",
+    ("models.__main__", "bench.steps"): "python -m models shows any network, and this is what finds one by its spec",
     ("reports", "reports.figures"): "reports.load is what a notebook calls",
     ("reports", "bench.files"): "likewise",
 }

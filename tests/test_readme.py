@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.files.project_settings import read_project_settings
 from bench.gate.tolerance import read_tolerance
 from bench.host.folders import ROOT
 from bench.record.conditions import Environment
@@ -29,6 +30,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`((?:python -m |pip install |pytest bench|reports\.load\()[^`]*)`")
 """Spans that begin so are commands; other spans are names, options and files."""
+
+TOML = re.findall(r"^```toml\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+SETTINGS_OF_A_PROJECT, SETTINGS_OF_A_GATE = TOML
+"""What a reader pastes into a pyproject.toml, in the order of the page."""
 
 SMALLEST = ("--batch", "1", "--step", "forward", "--dtype", "float32", "--compile", "off", "--data", "random")
 """This leaves one case of the matrix."""
@@ -47,6 +52,35 @@ def on_both() -> Run:
 
 
 Maker = Callable[[Path], object]
+
+NETWORK = """import torch
+from torch import nn
+
+def example_inputs(batch):
+    return torch.randn(batch, 3, 32, 32)
+
+def loss(output, images):
+    return output.logsumexp(1).mean()
+
+def make():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 30 * 30, 10))
+"""
+
+
+def repository_with_a_network(path: Path) -> None:
+    """Make a reader's own repository around a network, with a branch main and a change since."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(NETWORK, encoding="utf-8")
+    (path.parent / "pyproject.toml").write_text(SETTINGS_OF_A_PROJECT, encoding="utf-8")
+    commit_all(path.parent)
+    path.write_text(NETWORK + "\n# changed\n", encoding="utf-8")
+
+
+def commit_all(tree: Path) -> None:
+    """Commit everything in a folder, on a branch named main."""
+    author = ("-c", "user.name=n", "-c", "user.email=e")
+    for command in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "all")):
+        subprocess.run(["git", *author, *command], cwd=tree, check=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +145,18 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     ),
     'reports.load("out.json")': Executed(shows=r"mlp +forward +1 +cpu +float32 +off +contiguous +<NA> +measured"),
     "python -m models": Executed(shows=r"669,706"),
+    "pytest bench --model=../mine/net.py:make --benchmark-json mine.json": Executed(
+        adds=(*SMALLEST, "--quick"),
+        given={"../mine/net.py": repository_with_a_network},
+        shows=r"make-forward-b1-cpu-float32-eager(?s:.*)1 passed",
+        writes=("mine.json",),
+    ),
+    "pytest bench --project=../mine --model=net.py:make --against=main": Executed(
+        adds=(*SMALLEST, "--launches", "8", "--budget", "1m"), codes=(0, 6), shows=r"control: base again"
+    ),
+    "pytest bench --project=../mine --against=origin/main": Parsed(
+        adds=("--collect-only", "-q"), shows=r"make-forward-b64-cpu-float32-eager", why="a remote"
+    ),
     "pytest bench --device cuda --benchmark-json h100.json": Parsed(
         adds=("--collect-only", "-q"), shows=r"mlp-forward-b1-cuda-float16-eager", why="an NVIDIA card"
     ),
@@ -218,9 +264,7 @@ def arguments_of(command: str) -> list[str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of what a reader has checked out, on a branch named main."""
     tree = copy_of_checkout(tmp_path_factory.mktemp("readme") / "accelbench")
-    author = ("-c", "user.name=n", "-c", "user.email=e")
-    for command in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "all")):
-        subprocess.run(["git", *author, *command], cwd=tree, check=True)
+    commit_all(tree)
     with (tree / "models" / "mlp.py").open("a", encoding="utf-8") as network:
         network.write("\n# A reader changes something before asking what it costs.\n")
     return tree
@@ -294,9 +338,23 @@ def test_extras_that_the_page_installs_exist() -> None:
 
 def test_configuration_of_the_page_is_read(tmp_path: Path) -> None:
     """What a reader pastes into pyproject.toml is understood."""
-    (block,) = re.findall(r"^```toml\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     path = tmp_path / "pyproject.toml"
-    path.write_text(block, encoding="utf-8")
+    path.write_text(SETTINGS_OF_A_GATE, encoding="utf-8")
     tolerance = read_tolerance(path)
     assert tolerance.floors == {"mlp-forward-b1-*": 0.05}
     assert [accepted.reason for accepted in tolerance.accepted] == ["the new loss is stabler"]
+
+
+def test_settings_of_a_project_are_read(tmp_path: Path) -> None:
+    """They stand in for options, and name files and floors."""
+    path = tmp_path / "pyproject.toml"
+    path.write_text(SETTINGS_OF_A_PROJECT, encoding="utf-8")
+    settings = read_project_settings(path)
+    assert settings.options == {
+        "model": "net.py:make",
+        "batch": "1,64",
+        "dtype": "float32",
+        "step": "forward,train",
+    }
+    assert settings.include == ("mine/_version.py",)
+    assert settings.floors == {"make-forward-b1-*": 0.05}

@@ -13,6 +13,7 @@ import torch
 from bench.host.folders import ROOT
 from models import MODELS
 from models import __main__ as program
+from tests.makers.imports import imports_undone
 from tests.models.test_mlp import TUTORIAL
 
 GOLDEN = {"mlp": Path(__file__).with_name("walk.txt"), "gpt": Path(__file__).with_name("walk_gpt.txt")}
@@ -123,3 +124,61 @@ def test_reader_that_leaves_early_is_no_traceback() -> None:
         running.stdout.close()
         assert running.stderr.read() == b""
     assert running.returncode == program.BROKEN_PIPE
+
+
+OWN = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(6, 2)
+    def forward(self, left, right):
+        return {"scores": self.out(left), "rest": [right]}
+
+def example_inputs(batch):
+    return {"left": torch.randn(batch, 6), "right": torch.arange(batch)}
+def make():
+    return Net()
+"""
+
+
+def test_walk_of_a_network_of_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By any spec that --model takes: what it is fed by name and what it answers are shown as anybody's."""
+    (tmp_path / "net.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    with imports_undone(tmp_path):
+        shown = walked(capsys, "net.py:make")
+    assert shown.startswith("net.py:make\nNet(\n")
+    assert re.search(r"out Linear +\(3, 6\) +\(3, 2\) +14", shown)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("net.py:nothing",), "net.py has no nothing; it defines Net, example_inputs, make"),
+        (("gone.py:make",), "gone.py: no such file in"),
+        (
+            ("torchvision:fasterrcnn_resnet50_fpn",),
+            "is one of torchvision's detection networks and wants lists of images",
+        ),
+        (("torchvision:resnet181",), "torchvision has no network of that name; it has resnet"),
+    ],
+)
+def test_spec_that_makes_no_network_is_one_line(
+    arguments: tuple[str, ...],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What, where and what to do; exit code 2."""
+    (tmp_path / "net.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    with imports_undone(tmp_path), pytest.raises(SystemExit) as ended:
+        program.main(arguments)
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err.splitlines()[-1]

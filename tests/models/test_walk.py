@@ -59,7 +59,7 @@ class Odd(nn.Module):
 def test_layers_of_any_call_have_their_shapes() -> None:
     """Whole numbers, several tensors or none, by position and by name, nested answers; scalars have no shape."""
     torch.manual_seed(0)
-    rows = list_layers(Odd(), (torch.arange(2 * 4).reshape(2, 4), 0.5))
+    rows = list_layers(Odd(), (torch.arange(2 * 4).reshape(2, 4), 0.5), {})
     assert rows == [
         ["embedding Embedding", "(2, 4)", "(2, 4, 3)", "30"],
         ["shift Shift", NO_TENSOR, "(3,)", "3"],
@@ -73,7 +73,7 @@ def test_layers_of_any_call_have_their_shapes() -> None:
 def test_parameters_of_the_rows_add_up_to_the_total() -> None:
     """Torch's attention has weights beside a layer that it does not call."""
     encoder = nn.TransformerEncoderLayer(8, 2, dim_feedforward=16, batch_first=True)
-    rows = list_layers(encoder, (torch.zeros(BATCH, 5, 8),))
+    rows = list_layers(encoder, (torch.zeros(BATCH, 5, 8),), {})
     total = sum(parameter.numel() for parameter in encoder.parameters())
     assert sum(int(count.replace(",", "")) for *_, count in rows) == total
     assert {name: shown for name, shown, *_ in rows}[
