@@ -89,6 +89,7 @@ class Request:
 
     Attributes:
         models: what is timed.
+        fed_images: whether one of them is fed FashionMNIST's images, or random ones like them.
         project: where the code of those of the user's own lies.
         shape: of one example of a network that says nothing of its inputs; None if none was given.
         steps, batches, compiles, layouts: values of the axes.
@@ -107,6 +108,7 @@ class Request:
     """
 
     models: tuple[ModelSpec, ...]
+    fed_images: bool
     project: Project
     shape: tuple[int, ...] | None
     steps: tuple[str, ...]

@@ -28,6 +28,9 @@ from bench.record.step_spec import StepSpec
 from bench.request import Request, SetupError
 from models import dataset
 
+OWN_INPUTS = "own"
+"""The source of what models are fed that make their inputs themselves."""
+
 REFERENCES = "references"
 """The folder of the scratch folder that right answers are kept in."""
 
@@ -41,7 +44,7 @@ class Images:
 
     Attributes:
         root: torchvision's root of the real ones; None for random ones.
-        source: ``fashion-mnist`` or ``random``.
+        source: ``fashion-mnist``, ``random``, or `OWN_INPUTS` where no model is fed any.
         reason: why this source.
     """
 
@@ -196,6 +199,8 @@ def locate_images(request: Request, scratch: Path) -> Images:
         SetupError: if they cannot be fetched.
         OSError: if a file cannot be read.
     """
+    if not request.fed_images:
+        return Images(root=None, source=OWN_INPUTS, reason="no model here is fed images of FashionMNIST")
     if request.data == "random":
         return Images(root=None, source="random", reason="asked for")
     if request.download:

@@ -14,6 +14,7 @@ from bench.gate.origin import Origin
 from bench.gate.scope import BUILT_IN, Scope
 from bench.gate.tolerance import Tolerance, compare_tolerances, read_tolerance
 from bench.gate.tree import (
+    NESTED,
     POINTER,
     SUBMODULE,
     Commit,
@@ -228,7 +229,7 @@ class ArmsCode:
         named = {
             path: why
             for path, why in self.left_out.items()
-            if why in (SUBMODULE, POINTER) and (failed or _is_in(path, counting))
+            if why in (SUBMODULE, NESTED, POINTER) and (failed or _is_in(path, counting))
         }
         return replace(self, remarks=remarks, left_out=named).count_files(counting)
 

@@ -34,6 +34,7 @@ that only one side has, wherever they stand."""
 
 IGNORED = "git ignores it"
 SUBMODULE = "a submodule, which is another repository"
+NESTED = "another repository in the folder"
 DANGLING = "a link to nothing"
 SPECIAL = "not a regular file"
 POINTER = "a pointer of Git LFS without its content"
@@ -180,8 +181,9 @@ def _list_folder(folder: Path, own: Collection[Path], scope: Scope) -> _Listing:
             elif path not in listing.disk and os.path.lexists(folder / path):
                 listing.disk.append(path)
         others = ("ls-files", "-z", "--others", "--exclude-standard")
-        # what ends in a slash is a repository in the folder, which git does not look into
-        untracked = [path for path in git_paths(folder, *others, *asked) if not path.endswith("/")]
+        found = git_paths(folder, *others, *asked)
+        untracked = [path for path in found if not path.endswith("/")]
+        listing.left_out |= {path.rstrip("/"): NESTED for path in found if path.endswith("/")}
         if not scope.whole:
             ignored = git_paths(folder, *others, "--ignored", "--", *scope.paths)
             listing.left_out |= {path: IGNORED for path in ignored if not _is_compiled(path)}

@@ -68,7 +68,7 @@ def gather(
 
     Args:
         root: the checkout under test.
-        data_source: ``fashion-mnist`` or ``random``.
+        data_source: ``fashion-mnist``, ``random``, or ``own`` for inputs that each model makes itself.
         data_reason: why this source.
         left_out: measures of steadiness that are switched off.
         worker_facts: what workers said about torch and the devices.

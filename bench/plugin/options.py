@@ -41,10 +41,10 @@ from bench.record.case import (
     unknown,
 )
 from bench.record.conditions import MOST_LAUNCHES, Settings
-from bench.record.spec import WAYS
+from bench.record.spec import WAYS, Kind
 from bench.record.step_spec import WAY, StepSpec, parse_steps
 from bench.request import GateQuestion, PlanQuestion, Question, Request, RunQuestion
-from models import MODELS, dataset
+from models import MODELS, dataset, images
 
 T = TypeVar("T")
 
@@ -215,10 +215,12 @@ def read_request(config: pytest.Config) -> Request:
     ungated = _run_or_plan(config, quick=quick)
     project = read_project(get("project"), get("src"))
     steps, own_steps = _steps("--step", get("step"), relative_to=config.invocation_params.dir)
+    models = read_models(
+        _list("--model", get("model")), MODELS, project, relative_to=config.invocation_params.dir, gated=bool(gate)
+    )
     request = Request(
-        models=read_models(
-            _list("--model", get("model")), MODELS, project, relative_to=config.invocation_params.dir, gated=bool(gate)
-        ),
+        models=models,
+        fed_images=any(spec.kind is Kind.BUILT_IN and MODELS[spec.place].inputs is images for spec in models),
         project=project,
         shape=_shape(get("shape")),
         steps=steps,

@@ -13,7 +13,7 @@ UNKNOWN = "unknown"
 COMMIT_DIGITS = 12
 """Git itself shortens to about so many digits in the largest repositories."""
 
-DATA = {"fashion-mnist": "real FashionMNIST images", "random": "random images"}
+DATA = {"fashion-mnist": "real FashionMNIST images", "random": "random images", "own": "each model's own inputs"}
 
 SWITCHES = {
     "steady.bound_threads": "threads not bound",

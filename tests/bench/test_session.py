@@ -111,6 +111,12 @@ def test_launcher_that_does_not_come_up_is_not_swallowed(tmp_path: Path) -> None
         session(tmp_path).worker_facts(Broken().open, ["cpu"])
 
 
+def test_models_that_are_fed_no_images_have_none(tmp_path: Path) -> None:
+    """A footer that names images which nobody looked at would mislead."""
+    images = locate_images(made_request(data="auto", fed_images=False), tmp_path)
+    assert (images.root, images.source) == (None, "own")
+
+
 def test_auto_takes_random_images_where_there_are_no_real_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And says where it looked."""
     monkeypatch.setattr(dataset, "DEBIAN", tmp_path / "debian")

@@ -25,6 +25,7 @@ def made_request(**changes: Any) -> Request:
     """Return a request for two cases on the CPU and random images, but for these fields."""
     fields: dict[str, Any] = {
         "models": parse_specs(("mlp",), ("mlp",)),
+        "fed_images": True,
         "project": Project(folder=ROOT, src=None, own=True),
         "shape": None,
         "steps": ("forward",),

@@ -12,6 +12,7 @@ from bench.gate.scope import Scope
 from bench.gate.tree import (
     DANGLING,
     IGNORED,
+    NESTED,
     POINTER,
     SPECIAL,
     SUBMODULE,
@@ -293,7 +294,7 @@ def test_line_endings_of_a_checkout_make_no_difference_in_a_project(project: Pat
 def test_repository_inside_a_project_is_no_file_of_it(project: Path, tmp_path: Path) -> None:
     """Git lists it as one name and does not look into it."""
     commit(made_repository(project / "inner"), "inner")
-    assert make_tree(Folder(path=project), tmp_path / "head", scope=WHOLE) == {}
+    assert make_tree(Folder(path=project), tmp_path / "head", scope=WHOLE) == {"inner": NESTED}
     assert "inner" not in {path.partition("/")[0] for path in digest_files(tmp_path / "head")}
 
 

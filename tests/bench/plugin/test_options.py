@@ -188,6 +188,13 @@ def a_config(*, arguments: Sequence[str] = (), addopts: Sequence[str] = (), **va
     )
 
 
+def test_images_are_looked_for_where_a_model_is_fed_them(read: Read) -> None:
+    """Neither a decoder nor a network of torchvision is."""
+    assert read().fed_images
+    assert read("--model", "gpt,mlp").fed_images
+    assert not read("--model", "gpt,torchvision:resnet18").fed_images
+
+
 @pytest.mark.parametrize("values", [{"numprocesses": 2}, {"numprocesses": "auto"}, {"dist": "load"}], ids=str)
 def test_xdist_is_refused(values: dict[str, object]) -> None:
     """Its workers would disturb each other, and pytest-benchmark disables itself there."""
