@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.files.whole import write_whole
 from bench.host.code import digest_file
 from bench.host.environment_variables import importing, worker_variables
-from bench.host.facts import gather
+from bench.host.facts import commit, gather
 from bench.host.folders import ROOT, scratch_folder
 from bench.host.limits import memory_bytes
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
@@ -107,7 +107,7 @@ class Session:
             data_source=self.images.source,
             data_reason=self.images.reason,
             left_out=self.request.unsteady,
-            worker_facts={**step_facts(self.request.own_steps), **worker_facts},
+            worker_facts={**project_facts(self.request), **step_facts(self.request.own_steps), **worker_facts},
             own=self.own,
         )
 
@@ -161,6 +161,20 @@ def missing_model(spec: ModelSpec, reason: str | None) -> dict[str, Scalar]:
     """Return what is stored of a model that its workers cannot import."""
     name = f"model.{spec.id}"
     return {f"{name}.spec": spec.text, f"{name}.file": None, f"{name}.file.reason": reason}
+
+
+def project_facts(request: Request) -> dict[str, Scalar]:
+    """Return what is on record of the project that models of the user's own come from, and of what they are fed."""
+    project = request.project
+    facts: dict[str, Scalar] = {}
+    if not project.own:
+        facts |= {"project.folder": str(project.folder)}
+        facts |= {f"project.{name}": value for name, value in commit(project.folder).items()}
+    if project.src is not None:
+        facts["project.src"] = project.src
+    if request.shape is not None:
+        facts["project.shape"] = ",".join(map(str, request.shape))
+    return facts
 
 
 def step_facts(specs: Iterable[StepSpec]) -> dict[str, Scalar]:

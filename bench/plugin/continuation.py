@@ -32,6 +32,9 @@ ASKED: Mapping[str, Callable[[Run], str]] = {
         run.environment.get(f"model.{case.model}.spec") or case.model for case in run.cases
     ),
     "--step": lambda run: _distinct(run.environment.get(f"step.{case.step}.spec") or case.step for case in run.cases),
+    "--project": lambda run: str(run.environment.get("project.folder") or ""),
+    "--src": lambda run: str(run.environment.get("project.src") or ""),
+    "--shape": lambda run: str(run.environment.get("project.shape") or ""),
     "--launches": lambda run: str(run.settings.launches),
     "--seed": lambda run: str(run.settings.seed),
     "--benchmark-max-time": lambda run: repr(run.settings.case_seconds),

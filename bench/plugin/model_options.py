@@ -14,13 +14,13 @@ from bench.record.spec import Kind, ModelSpec, parse_specs
 from bench.request import Project
 
 
-def read_project(folder: Path | None, src: str | None) -> Project:
+def read_project(folder: Path | str | None, src: str | None) -> Project:
     """Return where the code of models of the user's own lies.
 
     Raises:
         pytest.UsageError: if a folder is not there.
     """
-    found = (ROOT if folder is None else folder).resolve()
+    found = Path(ROOT if folder is None else folder).resolve()
     if not found.is_dir():
         raise pytest.UsageError(f"--project {folder}: no such folder")
     if src is not None and not (found / src).is_dir():

@@ -13,10 +13,11 @@ from bench import session as session_module
 from bench.processes.local import LaunchError, WorkerDiedError, WorkerTimeoutError
 from bench.protocol import Failure, Request, TellFacts
 from bench.record.step_spec import parse_steps
-from bench.request import SetupError
-from bench.session import Images, Session, download, locate_images, open_session
+from bench.request import Project, SetupError
+from bench.session import Images, Session, download, locate_images, open_session, project_facts
 from models import dataset
 from tests.makers.doubles import FakePool, FakeWorker
+from tests.makers.repositories import commit, made_repository
 from tests.makers.requests import made_request
 
 IMAGES = Images(root=None, source="random", reason="asked for")
@@ -109,6 +110,19 @@ def test_launcher_that_does_not_come_up_is_not_swallowed(tmp_path: Path) -> None
 
     with pytest.raises(LaunchError, match="no torch"):
         session(tmp_path).worker_facts(Broken().open, ["cpu"])
+
+
+def test_project_of_the_users_own_is_on_record(tmp_path: Path) -> None:
+    """Whoever reads a result a year later finds which commit of whose repository it was; ours is on record anyway."""
+    repository = made_repository(tmp_path / "mine")
+    (repository / "net.py").write_text("")
+    committed = commit(repository, "first")
+    project = Project(folder=repository, src="src", own=False)
+    facts = project_facts(made_request(project=project, shape=(3, 8)))
+    assert facts["project.folder"] == str(repository)
+    assert facts["project.commit.id"] == committed
+    assert (facts["project.src"], facts["project.shape"]) == ("src", "3,8")
+    assert project_facts(made_request()) == {}
 
 
 def test_models_that_are_fed_no_images_have_none(tmp_path: Path) -> None:

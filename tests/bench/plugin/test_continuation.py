@@ -39,6 +39,9 @@ def a_config(result: Path | None, *arguments: str, resume: bool = True) -> Any:
         resume=resume,
         benchmark_json=result,
         model="mlp",
+        project=None,
+        src=None,
+        shape=None,
         step="forward,backward",
         batch="1,64,1024",
         device="auto",
@@ -87,6 +90,18 @@ def test_step_of_the_users_own_goes_on_by_its_spec(tmp_path: Path) -> None:
     config = a_config(tmp_path / "out.json")
     fill_in(config)
     assert config.option.step == "forward,lib/steps.py:mine"
+
+
+def test_project_of_the_users_own_goes_on_by_what_is_on_record(tmp_path: Path) -> None:
+    """Where it lies, where its packages do, and what its network was fed."""
+    facts = {"project.folder": "/mine", "project.src": "src", "project.shape": "3,8,8", "model.mlp.spec": "net.py:mlp"}
+    begun = replace(BEGUN, environment=Environment(facts={**BEGUN.environment.facts, **facts}))
+    with Journal(tmp_path / "out.jsonl") as journal:
+        RunLog(RUN_FORMAT, begun, journal)
+    config = a_config(tmp_path / "out.json")
+    fill_in(config)
+    option = config.option
+    assert (option.project, option.src, option.shape, option.model) == ("/mine", "src", "3,8,8", "net.py:mlp")
 
 
 def test_what_was_given_stays_and_is_judged_later(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
