@@ -56,7 +56,7 @@ def test_right_answer_passes(step: str, dtype: str, batch: int) -> None:
         assert all(0 <= error < 0.5 for error in errors.values())
 
 
-@pytest.mark.parametrize("dtype", [name for name in DTYPES if name != "float64"])
+@pytest.mark.parametrize("dtype", [name for name in DTYPES if name not in ("float64", "tf32")])  # no CPU has the latter
 def test_rounding_shows(dtype: str) -> None:
     """A case that answers with float64's own digits did not compute in its dtype."""
     case = case_of(dtype=dtype)
