@@ -132,6 +132,7 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "pip install '.[test]'": CLEAN_CLONE,
     "pip install '.[vulkan]'": Elsewhere(where=".ci/run, before the tests of a real accelerator"),
     "pip install -r reports/requirements.txt": Elsewhere(where="tests/reports/test_main.py, which blocks all else"),
+    "pip install torch torchvision --index-url ADDRESS": Elsewhere(where="a machine that reaches that address"),
     "pip install '.[nvidia]'": Elsewhere(where="a machine with such a card"),
     "pytest": Elsewhere(where="it is what runs this test"),
     "pytest bench --benchmark-json out.json": Executed(
