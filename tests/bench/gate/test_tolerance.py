@@ -37,7 +37,7 @@ def test_nothing_said_means_the_defaults(tmp_path: Path) -> None:
 
 
 def vars_of(case: Case) -> dict[str, object]:
-    """Return a case's six scalars."""
+    """Return the scalars of a case."""
     return {name: getattr(case, name) for name in ("model", "step", "batch", "device", "dtype", "compile")}
 
 

@@ -225,7 +225,7 @@ def test_json_holds_the_slices_that_were_timed(measured: Started) -> None:
 
 
 def test_stored_result_explains_itself(measured: Started) -> None:
-    """Six scalars, the group, and the launch of each slice."""
+    """A scalar for each axis, the group, and the launch of each slice."""
     (benchmark,) = measured.document()["benchmarks"]
     assert benchmark["params"] == {
         "model": "mlp",
@@ -234,6 +234,8 @@ def test_stored_result_explains_itself(measured: Started) -> None:
         "device": "cpu",
         "dtype": "float32",
         "compile": "off",
+        "layout": "contiguous",
+        "threads": None,
     }
     assert benchmark["name"] == f"test_steps[{FLOAT}]"
     assert benchmark["group"] == "mlp forward 1 cpu"
