@@ -20,7 +20,7 @@ from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import Case
 from bench.steps.find_step import find_step
 from bench.steps.recheck import without_dropout
-from bench.steps.standard import FINE_ROUNDOFF, MORE_PERTURBED, PERTURBATION, PERTURBED
+from bench.steps.standard import FINE_ROUNDOFF, MORE_PERTURBED, PERTURBATION, PERTURBED, Draw, Errors
 from bench.steps.step import References
 from bench.steps.stored import Place, read_answers, write_answers
 from bench.steps.subject import Definition, Fed, Subject, build, build_reference
@@ -149,28 +149,47 @@ def compute_references(
         return References(first=answer, last=step.reference_after(goes_on))
 
 
-def compute_eager(
-    case: Case, model: Definition, device: torch.device, clock: Clock, feeds: tuple[Fed, Fed], *, seed: int
-) -> list[References]:
-    """Return what eager answers in the case's dtype on its device: how far rounding moves this network.
+def draw_eager(
+    case: Case,
+    model: Definition,
+    device: torch.device,
+    clock: Clock,
+    feeds: tuple[Fed, Fed],
+    right: References,
+    *,
+    seed: int,
+    more: bool = False,
+) -> list[Draw]:
+    """Return how far rounding moves this network: what eager is off in the case's dtype on its device.
 
     Of a fine dtype there are several draws; see `standard`.
+
+    Args:
+        case: in whose dtype.
+        model: its model's definition.
+        device: where.
+        clock: is not read.
+        feeds: what the network is fed, twice.
+        right: what is right.
+        seed: of the weights.
+        more: whether further draws of a fine dtype are asked for, and not those that are always made.
     """
     fine = TORCH_DTYPES[case.dtype].roundoff < FINE_ROUNDOFF
-    return [draw_eager(case, model, device, clock, feeds, seed, draw) for draw in range(1 + PERTURBED if fine else 1)]
+    if more:
+        numbers = range(1 + PERTURBED, 1 + PERTURBED + MORE_PERTURBED) if fine else range(0)
+    else:
+        numbers = range(1 + PERTURBED if fine else 1)
+    draws = []
+    for number in numbers:
+        mine = answer_eager(case, model, device, clock, feeds, seed=seed, draw=number)
+        both = mine.first is not None and right.first is not None
+        first = Errors.of(mine.first, right.first) if both else None  # type: ignore[arg-type]
+        draws.append(Draw(first=first, last=Errors.of(mine.last, right.last)))
+    return draws
 
 
-def draw_more(
-    case: Case, model: Definition, device: torch.device, clock: Clock, feeds: tuple[Fed, Fed], *, seed: int
-) -> list[References]:
-    """Return further draws of a fine dtype; none of a coarse one."""
-    fine = TORCH_DTYPES[case.dtype].roundoff < FINE_ROUNDOFF
-    numbers = range(1 + PERTURBED, 1 + PERTURBED + MORE_PERTURBED) if fine else range(0)
-    return [draw_eager(case, model, device, clock, feeds, seed, number) for number in numbers]
-
-
-def draw_eager(
-    case: Case, model: Definition, device: torch.device, clock: Clock, feeds: tuple[Fed, Fed], seed: int, draw: int
+def answer_eager(
+    case: Case, model: Definition, device: torch.device, clock: Clock, feeds: tuple[Fed, Fed], *, seed: int, draw: int
 ) -> References:
     """Return what eager answers to both feeds, in one draw.
 

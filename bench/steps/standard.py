@@ -28,7 +28,6 @@ from math import hypot, sqrt
 from torch import Tensor
 
 from bench.devices.dtypes import Dtype
-from bench.steps.step import References
 from bench.steps.verify import LEARNING_RATE, OUTPUT, Answer, Tolerance, WrongResultError, check, check_names
 
 MULTIPLE = 4.0
@@ -97,14 +96,14 @@ class MeasuredStandard:
 
     Attributes:
         dtype: the case's.
-        draws: eager's own answers in that dtype on that device, several where rounding is fine; none where the case is
-            eager itself.
+        draws: what eager is off in that dtype on that device, in several draws where rounding is fine; none where the
+            case is eager itself.
         draw_more: makes more of them, which are asked for before an answer is called wrong; None for no more.
     """
 
     dtype: Dtype
-    draws: Sequence[References]
-    draw_more: Callable[[], Sequence[References]] | None = None
+    draws: Sequence[Draw]
+    draw_more: Callable[[], Sequence[Draw]] | None = None
 
     def check_first(self, answer: Answer, right: Answer) -> dict[str, float]:
         """Return the relative errors of the first answer; raise WrongResultError where it is wrong."""
@@ -118,7 +117,7 @@ class MeasuredStandard:
             lambda draws: check_measured(answer, right, [draw.last for draw in draws], self.dtype, steps=steps)
         )
 
-    def _check(self, check_against: Callable[[Sequence[References]], dict[str, float]]) -> dict[str, float]:
+    def _check(self, check_against: Callable[[Sequence[Draw]], dict[str, float]]) -> dict[str, float]:
         try:
             return check_against(self.draws)
         except WrongResultError:
@@ -130,15 +129,62 @@ class MeasuredStandard:
 Standard = DerivedStandard | MeasuredStandard
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errors:
+    """What one answer of eager is off: the norm of the difference, of whole numbers the share that differs.
+
+    The answers themselves are not kept: those of a large network take gigabytes.
+
+    Attributes:
+        output: of each tensor.
+        loss: None where the step has none.
+        gradients: by parameter; None where the step has none.
+        weights: likewise, after the step.
+        buffers: by name.
+    """
+
+    output: tuple[float, ...]
+    loss: float | None
+    gradients: Mapping[str, float] | None
+    weights: Mapping[str, float] | None
+    buffers: Mapping[str, float]
+
+    @classmethod
+    def of(cls, answer: Answer, right: Answer) -> Errors:
+        """Return what an answer is off.
+
+        Raises:
+            WrongResultError: if it has other shapes than what is right.
+        """
+        if len(answer.output) != len(right.output):
+            raise WrongResultError(f"{OUTPUT}: {len(answer.output)} tensors instead of {len(right.output)}")
+        no_loss = answer.loss is None or right.loss is None
+        return cls(
+            output=tuple(map(_error, answer.output, right.output)),
+            loss=None if no_loss else _distance(answer.loss, right.loss),  # type: ignore[arg-type]
+            gradients=_distances("gradients of", answer.gradients, right.gradients),
+            weights=_distances("weights of", answer.weights, right.weights),
+            buffers={name: _error(answer.buffers[name], buffer) for name, buffer in right.buffers.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What eager is off in both of its answers, in one draw; the first is None where nobody asks for it."""
+
+    first: Errors | None
+    last: Errors
+
+
 def check_measured(
-    answer: Answer, right: Answer, draws: Sequence[Answer], dtype: Dtype, *, steps: int = 1
+    answer: Answer, right: Answer, draws: Sequence[Errors], dtype: Dtype, *, steps: int = 1
 ) -> dict[str, float]:
     """Return the relative error in norm of each quantity: the worst one over tensors, and that of all parameters.
 
     Args:
         answer: what was computed.
         right: what is right.
-        draws: what eager computed in the same dtype, once or several times; none where that is the answer itself.
+        draws: what eager is off in the same dtype, once or several times; none where that is the answer itself.
         dtype: in which it was computed.
         steps: of training, after which the weights are compared.
 
@@ -188,7 +234,7 @@ class _Judge:
         return ROUNDINGS_OF_SUM if self.dtype.roundoff < FINE_ROUNDOFF else ROUNDINGS
 
     def check_outputs(
-        self, actual: Sequence[Tensor], expected: Sequence[Tensor], draws: Sequence[Sequence[Tensor]]
+        self, actual: Sequence[Tensor], expected: Sequence[Tensor], draws: Sequence[Sequence[float]]
     ) -> float:
         """Return the worst relative error over the tensors of an output."""
         if len(actual) != len(expected):
@@ -199,31 +245,30 @@ class _Judge:
             for index, name in enumerate(names)
         )
 
-    def check_tensor(self, name: str, actual: Tensor, expected: Tensor, draws: Sequence[Tensor]) -> float:
+    def check_tensor(self, name: str, actual: Tensor, expected: Tensor, draws: Sequence[float]) -> float:
         """Return the relative error of one tensor; of whole numbers the share that differs."""
         _check_shape(name, actual, expected)
+        error, eager = _error(actual, expected), max(draws, default=None)
         if not expected.is_floating_point():
-            limit = MULTIPLE * max(_share(draw, expected) for draw in draws) + SHARE if draws else WIDE_SHARE
-            if (share := _share(actual, expected)) > limit:
-                what = f"{share:.3g} of its elements differ from float64's"
+            limit = WIDE_SHARE if eager is None else MULTIPLE * eager + SHARE
+            if error > limit:
+                what = f"{error:.3g} of its elements differ from float64's"
                 raise WrongResultError(f"{name}: {what}; allowed is {limit:.3g}")
-            return share
+            return error
         scale = _size(expected)
-        eager = max(_distance(draw, expected) for draw in draws) if draws else None
-        return _within(name, _distance(actual, expected), self.limit(scale, eager), scale)
+        return _within(name, error, self.limit(scale, eager), scale)
 
-    def check_loss(self, actual: Tensor, expected: Tensor, draws: Sequence[Tensor], output: Sequence[Tensor]) -> float:
+    def check_loss(self, actual: Tensor, expected: Tensor, draws: Sequence[float], output: Sequence[Tensor]) -> float:
         """Return the loss's relative error; one that is nearly zero by cancellation is measured by the output."""
         _check_shape("loss", actual, expected)
         sizes = [
             _size(tensor) / sqrt(tensor.numel()) for tensor in output if tensor.is_floating_point() and tensor.numel()
         ]
         scale = max([float(expected.abs()), *sizes])
-        eager = max(_distance(draw, expected) for draw in draws) if draws else None
-        return _within("loss", _distance(actual, expected), self.limit(scale, eager), scale)
+        return _within("loss", _distance(actual, expected), self.limit(scale, max(draws, default=None)), scale)
 
     def check_gradients(
-        self, actual: Mapping[str, Tensor] | None, expected: Mapping[str, Tensor], draws: Sequence[Mapping[str, Tensor]]
+        self, actual: Mapping[str, Tensor] | None, expected: Mapping[str, Tensor], draws: Sequence[Mapping[str, float]]
     ) -> float:
         """Return the relative error of all gradients together, after each was looked at by itself."""
         if actual is None:
@@ -245,7 +290,7 @@ class _Judge:
         return self.check_together(parts, self.roundings_of_sum)
 
     def check_buffers(
-        self, actual: Mapping[str, Tensor], expected: Mapping[str, Tensor], draws: Sequence[Mapping[str, Tensor]]
+        self, actual: Mapping[str, Tensor], expected: Mapping[str, Tensor], draws: Sequence[Mapping[str, float]]
     ) -> float:
         """Return the relative error of all buffers together, after each was looked at by itself.
 
@@ -255,7 +300,7 @@ class _Judge:
         check_names("buffer", actual, expected)
         for name, right in expected.items():
             if not right.is_floating_point():
-                self.check_tensor(f"buffer {name}", actual[name], right, [draw[name] for draw in draws] or [right])
+                self.check_tensor(f"buffer {name}", actual[name], right, [draw[name] for draw in draws] or [0.0])
         numbers = {name: right for name, right in expected.items() if right.is_floating_point()}
         parts = _Parts.of("buffer", actual, numbers, draws)
         for name, size in parts.sizes.items() if draws else ():
@@ -269,7 +314,7 @@ class _Judge:
         self,
         actual: Mapping[str, Tensor] | None,
         expected: Mapping[str, Tensor],
-        draws: Sequence[Mapping[str, Tensor]],
+        draws: Sequence[Mapping[str, float]],
         gradients: Mapping[str, Tensor],
         steps: int,
     ) -> float:
@@ -329,16 +374,15 @@ class _Parts:
         quantity: str,
         actual: Mapping[str, Tensor],
         expected: Mapping[str, Tensor],
-        draws: Sequence[Mapping[str, Tensor]],
+        draws: Sequence[Mapping[str, float]],
     ) -> _Parts:
         """Return the parts of an answer beside those of eager's draws."""
-        theirs = [_distances(quantity, draw, expected) for draw in draws]
         return cls(
             quantity=quantity,
-            errors=_distances(quantity, actual, expected),
+            errors=_distances(quantity, actual, expected) or {},
             sizes={name: _size(right) for name, right in expected.items()},
-            eager={name: max(draw[name] for draw in theirs) for name in expected} if theirs else {},
-            together=max((hypot(*draw.values()) for draw in theirs), default=0.0),
+            eager={name: max(draw[name] for draw in draws) for name in expected} if draws else {},
+            together=max((hypot(*(draw[name] for name in expected)) for draw in draws), default=0.0),
             numbers={name: right.numel() for name, right in expected.items()},
         )
 
@@ -376,14 +420,23 @@ def _within(name: str, error: float, limit: float, scale: float) -> float:
     return relative(error)
 
 
-def _distances(quantity: str, actual: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, float]:
-    """Return the norm of each difference; a tensor that is missing counts as zero."""
+def _distances(
+    quantity: str, actual: Mapping[str, Tensor] | None, expected: Mapping[str, Tensor] | None
+) -> dict[str, float] | None:
+    """Return the norm of each difference; a tensor that is missing counts as zero. None where there is nothing."""
+    if actual is None or expected is None:
+        return None
     for name, right in expected.items():
         if name in actual:
             _check_shape(f"{quantity} {name}", actual[name], right)
     return {
         name: _distance(actual[name], right) if name in actual else _size(right) for name, right in expected.items()
     }
+
+
+def _error(actual: Tensor, expected: Tensor) -> float:
+    """Return the norm of a difference, of whole numbers the share that differs."""
+    return _distance(actual, expected) if expected.is_floating_point() else _share(actual, expected)
 
 
 def _check_shape(name: str, actual: Tensor, expected: Tensor) -> None:

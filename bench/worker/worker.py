@@ -57,9 +57,9 @@ from bench.steps.find_step import find_step, know_steps
 from bench.steps.global_state import GlobalState, find_changes, find_displaced, find_outside, list_loaded
 from bench.steps.imported import Project
 from bench.steps.prepare import SETTLED_WITHIN, Prepared, prepare
-from bench.steps.references import Right, compute_eager, draw_more, find_references
-from bench.steps.standard import DerivedStandard, MeasuredStandard, Standard
-from bench.steps.step import References, Step
+from bench.steps.references import Right, draw_eager, find_references
+from bench.steps.standard import DerivedStandard, Draw, MeasuredStandard, Standard
+from bench.steps.step import Step
 from bench.steps.stored import read_answers, write_answers
 from bench.steps.subject import Definition, Fed, Feed, build, feed_twice
 from bench.steps.support import try_case
@@ -82,7 +82,7 @@ class Worker:
         self._ready: dict[Case, Prepared] = {}
         self._fed: dict[tuple[Feed, int], tuple[Fed, Fed]] = {}
         self._right: dict[Group, Right] = {}
-        self._eager: dict[tuple[Group, str], list[References]] = {}
+        self._eager: dict[tuple[Group, str], list[Draw]] = {}
         self._references = None if opening.references is None else Path(opening.references)
         self._project = Project(folder=Path(opening.project).absolute(), src=opening.src, shape=opening.shape)
         specs = {name: read_spec(name, text) for name, text in opening.models.items()}
@@ -147,10 +147,19 @@ class Worker:
         if case == eager:
             return MeasuredStandard(dtype=dtype, draws=())
         key = case.group, case.dtype
+        draw = partial(
+            draw_eager,
+            eager,
+            model,
+            self._device,
+            self._clock,
+            feeds,
+            self._find_right(case, first=True).answers,
+            seed=self._seed,
+        )
         if key not in self._eager:
-            self._eager[key] = compute_eager(eager, model, self._device, self._clock, feeds, seed=self._seed)
-        more = partial(draw_more, eager, model, self._device, self._clock, feeds, seed=self._seed)
-        return MeasuredStandard(dtype=dtype, draws=self._eager[key], draw_more=more)
+            self._eager[key] = draw()
+        return MeasuredStandard(dtype=dtype, draws=self._eager[key], draw_more=partial(draw, more=True))
 
     def probe(self, request: Probe) -> Done:
         """Try whether a case's dtype and compile mode work on this device at all."""

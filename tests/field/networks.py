@@ -25,7 +25,7 @@ from bench.steps.catalogue import Catalogue
 from bench.steps.find_step import find_step
 from bench.steps.imported import Project
 from bench.steps.recheck import without_dropout
-from bench.steps.references import compute_eager, compute_references, draw_more
+from bench.steps.references import answer_eager, compute_references, draw_eager
 from bench.steps.standard import MeasuredStandard
 from bench.steps.step import References, Step
 from bench.steps.subject import Definition, build, feed_twice
@@ -101,11 +101,14 @@ def right_networks(question: Question, model: Definition, options: argparse.Name
     for seed in range(options.seeds):
         feeds = feed_twice(model.feed, case.batch, seed, None)
         right = compute_references(case, model, feeds, seed=seed)
-        draws = compute_eager(case, model, CPU, no_clock, feeds, seed=seed)
-        more = partial(draw_more, case, model, CPU, no_clock, feeds, seed=seed)
+        draw = partial(draw_eager, case, model, CPU, no_clock, feeds, right, seed=seed)
         itself = MeasuredStandard(dtype=dtype, draws=())
-        standard = MeasuredStandard(dtype=dtype, draws=draws, draw_more=more)
-        yield verdict(seed, "eager", partial(judge, draws[0], right, itself))
+        standard = MeasuredStandard(dtype=dtype, draws=draw(), draw_more=partial(draw, more=True))
+        yield verdict(
+            seed,
+            "eager",
+            partial(judge, answer_eager(case, model, CPU, no_clock, feeds, seed=seed, draw=0), right, itself),
+        )
         for name, step in variants.items():
             if step is None:
                 continue
@@ -182,9 +185,8 @@ def planted_faults(question: Question, model: Definition, _options: argparse.Nam
     for seed in range(3):
         feeds = feed_twice(model.feed, case.batch, seed, None)
         right = compute_references(case, model, feeds, seed=seed)
-        draws = compute_eager(case, model, CPU, no_clock, feeds, seed=seed)
-        more = partial(draw_more, case, model, CPU, no_clock, feeds, seed=seed)
-        standard = MeasuredStandard(dtype=dtype, draws=draws, draw_more=more)
+        draw = partial(draw_eager, case, model, CPU, no_clock, feeds, right, seed=seed)
+        standard = MeasuredStandard(dtype=dtype, draws=draw(), draw_more=partial(draw, more=True))
         for name, plant in FAULTS.items():
             if (question.step == "forward" and name in IN_TRAINING) or (question.model, name) in WITHOUT:
                 continue

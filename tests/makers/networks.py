@@ -14,7 +14,7 @@ from bench.record.case import Case
 from bench.steps.find_step import find_step
 from bench.steps.imported import mean_of_outputs
 from bench.steps.recheck import without_dropout
-from bench.steps.references import compute_eager, compute_references
+from bench.steps.references import compute_references, draw_eager
 from bench.steps.standard import MeasuredStandard
 from bench.steps.step import Step
 from bench.steps.subject import Definition, Fed, build, feed_twice
@@ -96,7 +96,8 @@ def errors_of_variant(
     """
     feeds = feed_twice(model.feed, case.batch, seed, None)
     right = compute_references(case, model, feeds, seed=seed)
-    draws = [] if as_eager else compute_eager(replace(case, compile="off"), model, CPU, no_clock, feeds, seed=seed)
+    eager = replace(case, compile="off")
+    draws = [] if as_eager else draw_eager(eager, model, CPU, no_clock, feeds, right, seed=seed)
     standard = MeasuredStandard(dtype=TORCH_DTYPES[case.dtype], draws=draws)
     step = step_of_model(case, variant, seed=seed)
     assert right.first is not None

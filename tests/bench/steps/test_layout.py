@@ -13,8 +13,8 @@ from bench.record.case import BUILTIN_STEPS, Case
 from bench.steps.catalogue import define_built_in
 from bench.steps.find_step import STEPS
 from bench.steps.layout import lay_out_inputs
-from bench.steps.references import compute_eager, compute_references
-from bench.steps.standard import check_measured
+from bench.steps.references import compute_references, draw_eager
+from bench.steps.standard import MeasuredStandard
 from bench.steps.step import Step
 from bench.steps.subject import build
 from bench.steps.support import SkipError
@@ -40,11 +40,11 @@ def step_in(layout: str, step: str = "forward") -> tuple[Case, Step]:
 def test_answer_in_channels_last_is_the_references(step: str) -> None:
     """The reference is computed in torch's own layout: both store the same numbers in another order."""
     case, mine = step_in("channels_last", step)
-    right = compute_references(case, CONVOLUTION, feeds_of(case), seed=0).first
-    eager = [draw.first for draw in compute_eager(case_of(step), CONVOLUTION, CPU, no_clock, feeds_of(case), seed=0)]
-    assert right is not None
-    errors = check_measured(mine.answer(*mine.iterate()), right, list(filter(None, eager)), TORCH_DTYPES["float32"])
-    assert errors["logits"] < 1e-5
+    right = compute_references(case, CONVOLUTION, feeds_of(case), seed=0)
+    draws = draw_eager(case_of(step), CONVOLUTION, CPU, no_clock, feeds_of(case), right, seed=0)
+    standard = MeasuredStandard(dtype=TORCH_DTYPES["float32"], draws=draws)
+    assert right.first is not None
+    assert standard.check_first(mine.answer(*mine.iterate()), right.first)["logits"] < 1e-5
 
 
 def test_weights_of_four_dimensions_and_what_they_answer_are_in_channels_last() -> None:

@@ -17,7 +17,7 @@ from bench.record.case import Case
 from bench.steps.find_step import find_step, know_steps
 from bench.steps.own import OwnStep
 from bench.steps.prepare import prepare
-from bench.steps.references import compute_eager, compute_references
+from bench.steps.references import compute_references, draw_eager
 from bench.steps.standard import MeasuredStandard
 from bench.steps.subject import UnknownNameError, build
 from bench.steps.verify import WrongResultError, check_output
@@ -297,8 +297,8 @@ def test_other_networks_are_held_to_the_error_of_eager(write: Write) -> None:
     """There is neither a loss nor a gradient to compare, and what the weights become shows in the second answer."""
     write(ADAM)
     case, feeds = own_case("bfloat16"), feeds_of(own_case())
-    eager = compute_eager(case, PERCEPTRON, CPU, clock(CPU), feeds, seed=0)
     right = compute_references(case, PERCEPTRON, feeds, seed=0)
+    eager = draw_eager(case, PERCEPTRON, CPU, clock(CPU), feeds, right, seed=0)
     for standard in (MeasuredStandard(dtype=BFLOAT16, draws=()), MeasuredStandard(dtype=BFLOAT16, draws=eager)):
         prepared = prepare(
             case, PERCEPTRON, CPU, clock(CPU), 1e-9, feeds, right, standard, seed=0, warm=False, counted=False

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import BUILTIN_STEPS, Case
-from bench.steps.standard import check_measured
+from bench.steps.standard import Errors, check_measured
 from bench.steps.verify import Answer, WrongResultError
 from tests.makers.networks import BATCH, NORMED, broken, errors_of_variant
 
@@ -52,9 +52,9 @@ def test_gradient_that_is_summed_in_another_order_passes(dtype: str) -> None:
             weights={"bias": right.weights["bias"] * (1 + share), "zero": right.weights["zero"] - 1e-3 * share / 5},
         )
 
-    check_measured(off_by(50 * kind.roundoff), right, [right], kind)
+    check_measured(off_by(50 * kind.roundoff), right, [Errors.of(right, right)], kind)
     with pytest.raises(WrongResultError, match="gradients of bias"):
-        check_measured(off_by(500 * kind.roundoff), right, [right], kind)
+        check_measured(off_by(500 * kind.roundoff), right, [Errors.of(right, right)], kind)
 
 
 def first_weight(network: nn.Module) -> None:
@@ -170,7 +170,7 @@ FLOAT32 = TORCH_DTYPES["float32"]
 def test_answer_with_something_amiss_is_named(changes: dict[str, object], sentence: str, *, with_eager: bool) -> None:
     """Beside eager and as eager."""
     right = answer()
-    eager = [right] if with_eager else []
+    eager = [Errors.of(right, right)] if with_eager else []
     assert set(check_measured(right, right, eager, FLOAT32).values()) == {0.0}
     with pytest.raises(WrongResultError, match=sentence):
         check_measured(answer(**changes), right, eager, FLOAT32)
@@ -180,12 +180,12 @@ def test_gradient_that_is_rounding_alone_is_not_looked_at_by_itself() -> None:
     """Mathematically zero, it may be anything of its size; together with the others it counts."""
     right = answer()
     other = {**right.gradients, "b": torch.tensor([-5e-12], dtype=torch.float64)}  # type: ignore[dict-item]
-    assert check_measured(answer(gradients=other), right, [right], FLOAT32)["gradients"] < 1e-11
+    assert check_measured(answer(gradients=other), right, [Errors.of(right, right)], FLOAT32)["gradients"] < 1e-11
     with pytest.raises(WrongResultError, match="gradients of all: relative error"):
         check_measured(
             answer(gradients={**right.gradients, "b": torch.tensor([1.0]).double()}),  # type: ignore[dict-item]
             right,
-            [right],
+            [Errors.of(right, right)],
             FLOAT32,
         )
 
@@ -196,27 +196,31 @@ def test_whole_numbers_may_be_swapped_by_rounding_in_few_places() -> None:
     swapped = classes.clone()
     swapped[0] = 1
     right = answer(output=(classes,))
-    assert check_measured(answer(output=(swapped,)), right, [right], FLOAT32)["logits"] == pytest.approx(0.01)
+    assert check_measured(answer(output=(swapped,)), right, [Errors.of(right, right)], FLOAT32)[
+        "logits"
+    ] == pytest.approx(0.01)
     with pytest.raises(WrongResultError, match=r"logits: 0.9 of its elements differ"):
-        check_measured(answer(output=(torch.where(classes < 10, classes, 0),)), right, [right], FLOAT32)
+        check_measured(
+            answer(output=(torch.where(classes < 10, classes, 0),)), right, [Errors.of(right, right)], FLOAT32
+        )
 
 
 def test_infinity_where_it_belongs_is_no_error_and_hides_none() -> None:
     """As in a mask: beside it every other error would be small in norm."""
     mask = torch.tensor([1.0, 2.0, -torch.inf], dtype=torch.float64)
     right = answer(output=(mask,))
-    assert check_measured(right, right, [right], FLOAT32)["logits"] == 0
+    assert check_measured(right, right, [Errors.of(right, right)], FLOAT32)["logits"] == 0
     off = torch.tensor([1.0, 2.5, -torch.inf], dtype=torch.float64)
     with pytest.raises(WrongResultError, match="logits: relative error"):
-        check_measured(answer(output=(off,)), right, [right], FLOAT32)
+        check_measured(answer(output=(off,)), right, [Errors.of(right, right)], FLOAT32)
 
 
 def test_eager_that_is_far_off_allows_its_variants_as_much() -> None:
     """A network that amplifies rounding: what eager is off says how far a variant may be."""
     right = answer()
     eager = answer(output=(right.output[0] * 1.01,))
-    check_measured(answer(output=(right.output[0] * 0.97,)), right, [eager], FLOAT32)
+    check_measured(answer(output=(right.output[0] * 0.97,)), right, [Errors.of(eager, right)], FLOAT32)
     with pytest.raises(WrongResultError, match="logits"):
-        check_measured(answer(output=(right.output[0] * 0.95,)), right, [eager], FLOAT32)
+        check_measured(answer(output=(right.output[0] * 0.95,)), right, [Errors.of(eager, right)], FLOAT32)
     with pytest.raises(WrongResultError, match="logits"):
-        check_measured(answer(output=(right.output[0] * 0.97,)), right, [right], FLOAT32)
+        check_measured(answer(output=(right.output[0] * 0.97,)), right, [Errors.of(right, right)], FLOAT32)

@@ -15,7 +15,7 @@ from bench.devices.dtypes import TORCH_DTYPES
 from bench.record.case import BUILTIN_STEPS, DTYPES, Case
 from bench.steps.catalogue import define_built_in
 from bench.steps.find_step import STEPS
-from bench.steps.references import compute_eager, compute_references
+from bench.steps.references import compute_references, draw_eager
 from bench.steps.standard import MeasuredStandard
 from bench.steps.step import Step
 from bench.steps.subject import Fed, build, feed_twice
@@ -68,10 +68,10 @@ def feeds(case: Case) -> tuple[Fed, Fed]:
 
 def errors_of(case: Case, answer: Answer) -> Mapping[str, float]:
     """Return how far an answer is off, held against what eager is."""
-    right = compute_references(case, TOWERS, feeds(case), seed=0).first
-    draws = compute_eager(replace(case, compile="off"), TOWERS, CPU, no_clock, feeds(case), seed=0)
-    assert right is not None
-    return MeasuredStandard(dtype=TORCH_DTYPES[case.dtype], draws=draws).check_first(answer, right)
+    right = compute_references(case, TOWERS, feeds(case), seed=0)
+    draws = draw_eager(replace(case, compile="off"), TOWERS, CPU, no_clock, feeds(case), right, seed=0)
+    assert right.first is not None
+    return MeasuredStandard(dtype=TORCH_DTYPES[case.dtype], draws=draws).check_first(answer, right.first)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
