@@ -295,8 +295,8 @@ IN_TRAINING = ("a gradient is zero", "a gradient is missing", "a gradient is dou
 """A forward has nothing of it."""
 
 BEGINS_WITH_ZEROS = ("vit_b_16",)
-"""The head of a fresh vision transformer is zero: its scores are all equal whatever the layers before it compute, so that
-forward shows no fault, and in training the gradients do."""
+"""The head of a fresh vision transformer is zero: its scores are equal whatever the layers before it compute. Forward
+shows no fault, and in training the gradients do."""
 
 
 if __name__ == "__main__":
