@@ -48,8 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help or config.option.version:
         return
     config.addinivalue_line("markers", f"{FLOOR_MARKER}(share): the smallest change of this case that counts")
-    settings = fill_from_project(config)
-    config.stash[PLANNED] = fill_in(config)  # what an earlier part was asked for goes before what the file says now
+    planned = config.stash[PLANNED] = fill_in(config)  # which also says whose project an earlier part was of
+    settings = fill_from_project(config, fill=not planned)
     request = config.stash[REQUEST] = name_files(read_request(config), settings)
     config.stash[DEVICES] = named_devices(request)
     config.stash[BATCHES] = batches_of(request)

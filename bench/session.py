@@ -107,7 +107,7 @@ class Session:
             data_source=self.images.source,
             data_reason=self.images.reason,
             left_out=self.request.unsteady,
-            worker_facts={**project_facts(self.request), **step_facts(self.request.own_steps), **worker_facts},
+            worker_facts={**describe_project(self.request), **step_facts(self.request.own_steps), **worker_facts},
             own=self.own,
         )
 
@@ -163,7 +163,7 @@ def missing_model(spec: ModelSpec, reason: str | None) -> dict[str, Scalar]:
     return {f"{name}.spec": spec.text, f"{name}.file": None, f"{name}.file.reason": reason}
 
 
-def project_facts(request: Request) -> dict[str, Scalar]:
+def describe_project(request: Request) -> dict[str, Scalar]:
     """Return what is on record of the project that models of the user's own come from, and of what they are fed."""
     project = request.project
     facts: dict[str, Scalar] = {}

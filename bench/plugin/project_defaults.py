@@ -14,10 +14,14 @@ from bench.plugin.continuation import given_arguments
 from bench.request import Request
 
 
-def fill_from_project(config: pytest.Config) -> ProjectSettings:
+def fill_from_project(config: pytest.Config, *, fill: bool = True) -> ProjectSettings:
     """Give every option that was not given the value that the project's pyproject.toml says; return all it says.
 
     The project is the folder of ``--project``, or this checkout.
+
+    Args:
+        config: whose options.
+        fill: whether to do so; a run that goes on has what its earlier part was asked for.
 
     Raises:
         pytest.UsageError: if the file cannot be read, or says something unknown or impossible.
@@ -29,7 +33,7 @@ def fill_from_project(config: pytest.Config) -> ProjectSettings:
         raise pytest.UsageError(str(error)) from error
     given = {argument.partition("=")[0] for argument in given_arguments(config)}
     for option, value in settings.options.items():
-        if f"--{option}" not in given and hasattr(config.option, option):
+        if fill and f"--{option}" not in given and hasattr(config.option, option):
             setattr(config.option, option, value)
     return settings
 

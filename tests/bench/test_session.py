@@ -14,7 +14,7 @@ from bench.processes.local import LaunchError, WorkerDiedError, WorkerTimeoutErr
 from bench.protocol import Failure, Request, TellFacts
 from bench.record.step_spec import parse_steps
 from bench.request import Project, SetupError
-from bench.session import Images, Session, download, locate_images, open_session, project_facts
+from bench.session import Images, Session, describe_project, download, locate_images, open_session
 from models import dataset
 from tests.makers.doubles import FakePool, FakeWorker
 from tests.makers.repositories import commit, made_repository
@@ -118,11 +118,11 @@ def test_project_of_the_users_own_is_on_record(tmp_path: Path) -> None:
     (repository / "net.py").write_text("")
     committed = commit(repository, "first")
     project = Project(folder=repository, src="src", own=False)
-    facts = project_facts(made_request(project=project, shape=(3, 8)))
+    facts = describe_project(made_request(project=project, shape=(3, 8)))
     assert facts["project.folder"] == str(repository)
     assert facts["project.commit.id"] == committed
     assert (facts["project.src"], facts["project.shape"]) == ("src", "3,8")
-    assert project_facts(made_request()) == {}
+    assert describe_project(made_request()) == {}
 
 
 def test_models_that_are_fed_no_images_have_none(tmp_path: Path) -> None:

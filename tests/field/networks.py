@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
     for spec in specs:
         shape = SHAPE if spec.id not in BATCHES else None
         known[spec.id] = Catalogue(
-            {s.id: s for s in specs if s.id not in MODELS}, Project(folder=Path.cwd(), shape=shape)
+            {other.id: other for other in specs if other.id not in MODELS}, Project(folder=Path.cwd(), shape=shape)
         )
     done = {json.loads(line)["question"] for line in options.out.open()} if options.out.exists() else set()
     wrong = 0

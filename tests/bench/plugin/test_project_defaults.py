@@ -46,6 +46,15 @@ def test_what_is_typed_goes_before_what_the_file_says(project: Path, monkeypatch
     assert settings.floors == {"mlp-*": 0.05}
 
 
+def test_run_that_goes_on_keeps_what_it_was_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its journal filled the options in; the file may say something else by now, and still names floors and data."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    config = a_config(project, "bench", "--resume")
+    settings = fill_from_project(config, fill=False)
+    assert (config.option.model, config.option.batch) == ("mlp", "7")
+    assert settings.floors == {"mlp-*": 0.05}
+
+
 def test_files_that_the_project_names_are_asked_for(project: Path) -> None:
     """Whoever measures needs no file of settings."""
     (project / "pyproject.toml").write_text(
