@@ -131,13 +131,13 @@ class Prepare(CaseRequest[Preparation]):
     Attributes:
         warm: whether to warm it up; a quick pass does not.
         probe: whether to try first if its dtype and compile mode work, and to count operations.
-        settled_within: relative difference of slice medians below which it counts as warm; None for a plain run's.
+        warm_iterations: warm it up by so many iterations, whether it settles or not; None to warm it up until it does.
         first: whether its first answer is verified; the last one after its slices is a request of its own.
     """
 
     warm: bool
     probe: bool
-    settled_within: float | None = None
+    warm_iterations: int | None = None
     first: bool = True
 
 
@@ -180,14 +180,15 @@ class TimeSlice(CaseRequest[Timing]):
 
     Attributes:
         iterations: how many.
-        lead: iterations right before that are not timed, for a process that has just been suspended.
+        lead: iterations right before that are not timed: one at least, but for a slice that follows another of the same
+            case in a process that did nothing else since; more for a process that has just been suspended.
         slowdown: share of its time by which it is slowed on purpose, inside the clock reads.
         singles: iterations right after it that are each waited for, where slices are queued: their mean is the
             latency. Device events are recorded with the slice then.
     """
 
     iterations: int
-    lead: int = 0
+    lead: int = 1
     slowdown: float = 0.0
     singles: int = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from random import Random
 from statistics import median
 from time import monotonic
@@ -22,11 +23,8 @@ MEAN_QUADS, LEAST_QUADS, MOST_QUADS = 5, 3, 8
 median."""
 
 LEAD = 2
-"""A slice is preceded by half as many iterations that are not timed. Its process was suspended a moment ago, and
-without them quads of small batches scatter two to four times as much."""
-
-SETTLED_WITHIN = 0.05
-"""Both arms warm up alike and take turns, so what is left of it falls on both: looser than in a plain run."""
+"""A slice whose process was suspended a moment ago is preceded by half as many iterations that are not timed: without
+them quads of small batches scatter two to four times as much. One that follows another in its process goes on."""
 
 LEAST_SLOWDOWN, MOST_SLOWDOWN = 0.10, 1.0
 """The control that must be caught is slowed by a share between these."""
@@ -165,7 +163,7 @@ class BlockTimer:
                     self._forget(processes)
                 group = share.case.group
                 for process in processes:
-                    self._ready(process, share.case, index)
+                    self._ready(process, share, index)
                 for contest in unit.contests:
                     slower = slowdown if contest is Contest.SLOWED else 0.0
                     pairings.append(self._pairing(contest, base, other, share, index, slower))
@@ -191,13 +189,13 @@ class BlockTimer:
             with process.supervisor.awake():
                 process.supervisor.forget()
 
-    def _ready(self, process: _Process, case: Case, index: int) -> None:
+    def _ready(self, process: _Process, share: Share, index: int) -> None:
         with process.supervisor.awake():
             preparation = process.supervisor.prepare(  # as launch 0 it would probe and count again
-                process.arm.case(case), max(index, 1), settled_within=SETTLED_WITHIN, first=False
+                process.arm.case(share.case), max(index, 1), warm_iterations=share.iterations, first=False
             )
         if isinstance(preparation, Failure):
-            raise AbandonedError(fault_of(process.side, case, index, preparation))
+            raise AbandonedError(fault_of(process.side, share.case, index, preparation))
 
     def _verify(self, process: _Process, case: Case, index: int) -> None:
         with process.supervisor.awake():
@@ -216,20 +214,21 @@ class BlockTimer:
             raise AbandonedError(fault_of(reader.side, share.case, index, yardstick))
         outside = [self.random.random() < 0.5 for _ in range(share.quads)]  # noqa: PLR2004
         timings: dict[bool, list[Timing]] = {True: [], False: []}
-        for base_outside in outside:
-            for is_base in (base_outside, not base_outside, not base_outside, base_outside):
-                process = base if is_base else other
-                with process.supervisor.awake():
+        turns = [is_base for first in outside for is_base in (first, not first, not first, first)]
+        for is_base, slices in groupby(turns):
+            process = base if is_base else other
+            with process.supervisor.awake():
+                for number, _ in enumerate(slices):
                     timing = process.supervisor.time_slice(
                         process.arm.case(share.case),
                         index,
                         share.iterations,
-                        lead=share.iterations // LEAD,
+                        lead=0 if number else max(1, share.iterations // LEAD),
                         slowdown=0.0 if is_base else slowdown,
                     )
-                if isinstance(timing, Failure):
-                    raise AbandonedError(fault_of(process.side, share.case, index, timing))
-                timings[is_base].append(timing)
+                    if isinstance(timing, Failure):
+                        raise AbandonedError(fault_of(process.side, share.case, index, timing))
+                    timings[is_base].append(timing)
         both = [*timings[True], *timings[False]]
         stolen = [timing.stolen_seconds for timing in both]
         return Pairing(

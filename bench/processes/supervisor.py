@@ -105,18 +105,29 @@ class Supervisor:
         return self._worker is None
 
     def prepare(
-        self, case: Case, launch: int, *, settled_within: float | None = None, first: bool = True
+        self,
+        case: Case,
+        launch: int,
+        *,
+        warm_iterations: int | None = None,
+        first: bool = True,
     ) -> Preparation | Failure:
         """Make a case ready and return what that showed.
 
         Args:
             case: which.
             launch: 0 tries the device, dtype and compile mode first, and counts operations.
-            settled_within: when it counts as warm, if otherwise than in a plain run.
+            warm_iterations: see `Prepare`.
             first: whether its first answer is verified.
         """
         warm, probe = not self._settings.quick, launch == 0
-        request = Prepare(case=case, warm=warm, probe=probe, settled_within=settled_within, first=first)
+        request = Prepare(
+            case=case,
+            warm=warm,
+            probe=probe,
+            warm_iterations=warm_iterations,
+            first=first,
+        )
         return self._ask(case.device, launch, request)
 
     def probe(self, case: Case) -> Failure | None:
@@ -125,7 +136,7 @@ class Supervisor:
         return reply if isinstance(reply, Failure) else None
 
     def time_slice(
-        self, case: Case, launch: int, iterations: int, *, lead: int = 0, slowdown: float = 0.0, singles: int = 0
+        self, case: Case, launch: int, iterations: int, *, lead: int = 1, slowdown: float = 0.0, singles: int = 0
     ) -> Timing | Failure:
         """Return one timed slice; see `TimeSlice`."""
         request = TimeSlice(case=case, iterations=iterations, lead=lead, slowdown=slowdown, singles=singles)

@@ -26,10 +26,11 @@ class Forward(Step):
             output = self.subject.call(self.subject.inputs)
             return output, self.subject.loss(output, self.subject.target)
 
-    def timed(self, iterations: int) -> float:
+    def timed(self, iterations: int, lead: int = 1) -> float:
         call, inputs, clock = self.subject.call, self.subject.inputs, self.clock
         with torch.inference_mode():
-            call(inputs)
+            for _ in repeat(None, lead):
+                call(inputs)
             begin = clock()
             for _ in repeat(None, iterations):
                 call(inputs)
@@ -66,10 +67,11 @@ class Backward(Step):
         loss.backward()  # type: ignore[no-untyped-call]
         return output, loss
 
-    def timed(self, iterations: int) -> float:
+    def timed(self, iterations: int, lead: int = 1) -> float:
         subject, clock = self.subject, self.clock
         clear = subject.network.zero_grad
-        self.iterate()
+        for _ in repeat(None, lead):
+            self.iterate()
         seconds = 0.0
         for _ in repeat(None, iterations):
             clear(set_to_none=True)
@@ -126,10 +128,11 @@ class Train(Step):
         self.optimizer.step()
         return output, loss
 
-    def timed(self, iterations: int) -> float:
+    def timed(self, iterations: int, lead: int = 1) -> float:
         self.restore()
         clock, iterate = self.clock, self.iterate
-        iterate()
+        for _ in repeat(None, lead):
+            iterate()
         begin = clock()
         for _ in repeat(None, iterations):
             iterate()

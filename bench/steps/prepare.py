@@ -80,7 +80,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     seed: int,
     warm: bool,
     counted: bool,
-    settled_within: float = SETTLED_WITHIN,
+    warm_iterations: int | None = None,
 ) -> Prepared:
     """Return a case ready to be timed.
 
@@ -97,7 +97,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         warm: whether to warm up; a quick pass does not.
         counted: whether to count operations and bytes, which are the same in every launch, and to verify the last
             answer of one more slice, since none may follow.
-        settled_within: relative difference of slice medians below which it counts as warm.
+        warm_iterations: how many iterations warm it up, whether it settles or not; None to go on until it does.
 
     Raises:
         WrongResultError: if the answer is wrong.
@@ -122,7 +122,11 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     verify_begin = perf_counter()
     errors = {} if right.first is None or answer is None else standard.check_first(answer, right.first)
     warm_begin = perf_counter()
-    estimate, settled = warm_up(step, settled_within) if warm else (second_seconds, False)
+    estimate, settled = second_seconds, False
+    if warm and warm_iterations is None:
+        estimate, settled = warm_up(step)
+    elif warm and warm_iterations is not None:
+        estimate = step.timed(warm_iterations) / warm_iterations
     warm_end = perf_counter()
     if counted:  # where no slices follow, whose last answer would be verified
         errors = keep_worse(errors, standard.check_last(last_answer(step), right.last, CALLS))
@@ -175,7 +179,7 @@ def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Nested, Tensor | No
     return result, clock() - begin
 
 
-def warm_up(step: Step, settled_within: float = SETTLED_WITHIN) -> tuple[float, bool]:
+def warm_up(step: Step) -> tuple[float, bool]:
     """Iterate until slice medians settle; return the seconds per iteration and whether they did."""
     begin = perf_counter()
     iterations = 1
@@ -190,7 +194,7 @@ def warm_up(step: Step, settled_within: float = SETTLED_WITHIN) -> tuple[float, 
         if len(values) < 2 * several:
             continue
         before, now = median(values[-2 * several : -several]), median(values[-several:])
-        if abs(now / before - 1) < settled_within:
+        if abs(now / before - 1) < SETTLED_WITHIN:
             return now, True
         if perf_counter() - begin > WARM_LIMIT_SECONDS:
             return now, False

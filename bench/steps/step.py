@@ -70,8 +70,8 @@ class Step(ABC):
         """Run one whole iteration; return output and loss, if it has one, still on the device."""
 
     @abstractmethod
-    def timed(self, iterations: int) -> float:
-        """Return the seconds of `iterations` iterations, after one that is not timed."""
+    def timed(self, iterations: int, lead: int = 1) -> float:
+        """Return the seconds of `iterations` iterations, after `lead` that are not timed."""
 
     def tidy(self) -> None:  # noqa: B027  most steps leave nothing
         """Let go of what a slice left behind and the next one does not need."""

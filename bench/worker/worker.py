@@ -56,7 +56,7 @@ from bench.steps.counts import compiled_counts, eager_counts
 from bench.steps.find_step import find_step, know_steps
 from bench.steps.global_state import GlobalState, find_changes, find_displaced, find_outside, list_loaded
 from bench.steps.imported import Project
-from bench.steps.prepare import SETTLED_WITHIN, Prepared, prepare
+from bench.steps.prepare import Prepared, prepare
 from bench.steps.references import Right, draw_eager, find_references
 from bench.steps.standard import DerivedStandard, Draw, MeasuredStandard, Standard
 from bench.steps.step import Step
@@ -125,7 +125,7 @@ class Worker:
             seed=self._seed,
             warm=request.warm,
             counted=request.probe,
-            settled_within=SETTLED_WITHIN if request.settled_within is None else request.settled_within,
+            warm_iterations=request.warm_iterations,
         )
         self._ready[case] = ready
         return replace(ready.preparation, remarks=(*ready.preparation.remarks, *right.remarks))
@@ -205,8 +205,6 @@ class Worker:
         step = self._ready[request.case].step
         step.clock = self._clock
         step.swap()
-        if request.lead:
-            step.timed(request.lead)
         events = EventClock(self._clock, self._make_event) if singles and self._make_event else None
         if events:
             step.clock = events
@@ -216,7 +214,7 @@ class Worker:
         with no_gc(enabled=self._gc_off):
             before = disturbance()
             started = monotonic()
-            seconds = step.timed(iterations)
+            seconds = step.timed(iterations, request.lead)
             counts = disturbance().since(before)
             lowered = throttled(self._device) if singles else ()
             step.clock = self._clock

@@ -89,7 +89,7 @@ EXCHANGES: list[tuple[Request[Any], Reply]] = [
         ),
         Done(),
     ),
-    (Prepare(case=CASE, warm=True, probe=False, settled_within=0.05), preparation()),
+    (Prepare(case=CASE, warm=True, probe=False, warm_iterations=5), preparation()),
     (Probe(case=CASE), Done()),
     (TimeSlice(case=CASE, iterations=3, lead=1, slowdown=0.5, singles=2), TIMING),
     (Verify(case=CASE), Verified(relative_errors={"logits": 1e-7, "loss": 0.0}, seconds=0.01)),

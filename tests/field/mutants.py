@@ -140,8 +140,8 @@ MUTANTS = (
     Mutant(path="bench/worker/worker.py", line="seconds / iterations", broken="seconds", tests="tests/bench/worker"),
     Mutant(
         path="bench/worker/worker.py",
-        line="            step.timed(request.lead)\n",
-        broken="            pass\n",
+        line="step.timed(iterations, request.lead)",
+        broken="step.timed(iterations)",
         tests="tests/bench/worker",
     ),
     Mutant(path="bench/worker/serve.py", line="    gc.freeze()", broken="    gc.collect()", tests="tests/bench/worker"),

@@ -63,6 +63,7 @@ class FakeWorker:
     number: int
     alive: bool = True
     awake: bool = True
+    suspended: int = 0
     ready: set[Case] = field(default_factory=set)
     side: Side = Side.BASE
     first: bool = True
@@ -157,6 +158,7 @@ class FakeWorker:
 
     def pause(self) -> None:
         self.awake = False
+        self.suspended += 1
 
     def resume(self) -> None:
         self.awake = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import groupby, permutations
+from itertools import groupby, pairwise, permutations
 from random import Random
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from bench.gate import block as quads_module
 from bench.gate import schedule as blocks_module
-from bench.gate.block import LEAST_QUADS, MOST_QUADS, Turn
+from bench.gate.block import LEAD, LEAST_QUADS, MOST_QUADS, Turn
 from bench.gate.schedule import Blocks, Event
 from bench.processes.local import WorkerDiedError
 from bench.protocol import Count, Failure, FootprintTold, Prepare, Request, TellFootprint, TimeSlice, Verify
@@ -147,11 +147,34 @@ def test_workers_are_fresh_in_every_block(monkeypatch: pytest.MonkeyPatch) -> No
     assert all(by_launch[launch, Side.HEAD] == 1 and by_launch[launch, Side.BASE] == 3 for launch in range(2, 9))
 
 
-def test_slice_has_a_lead_of_half_its_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its process was suspended a moment ago."""
+def test_slice_has_a_lead_where_its_process_was_suspended_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of slices that follow each other in one process, only the first has one: nothing is signalled between them."""
+    times: list[tuple[FakeWorker, int, TimeSlice]] = []
+
+    def note(worker: FakeWorker, request: Request[Any]) -> None:
+        if isinstance(request, TimeSlice):
+            times.append((worker, worker.suspended, request))
+
+    carry_out(FakeArms(script=note), monkeypatch, settings=replace(SETTINGS, launches=8))
+    leads = [request.lead for _, _, request in times]
+    whole = max(1, times[0][2].iterations // LEAD)
+    goes_on = [
+        (worker.number, suspended, request.case) == (before.number, suspended_before, request_before.case)
+        for (before, suspended_before, request_before), (worker, suspended, request) in pairwise(times)
+    ]
+    assert leads == [whole, *(0 if on else whole for on in goes_on)]
+    assert 0.3 < sum(goes_on) / len(times) < 0.45  # one in each quad, and at half of the borders of quads
+
+
+def test_case_in_a_block_is_warmed_up_by_one_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it takes is known before the first block; until it settles it is warmed up where that is found out."""
     pool = FakeArms()
     carry_out(pool, monkeypatch, settings=replace(SETTINGS, launches=8))
-    assert {request.iterations // 2 == request.lead for _, request in pool.requests(TimeSlice)} == {True}
+    opening = [request.warm_iterations for worker, request in pool.requests(Prepare) if worker.launch == 0]
+    blocks = [request.warm_iterations for worker, request in pool.requests(Prepare) if worker.launch > 1]
+    slices = {request.iterations for _, request in pool.requests(TimeSlice)}
+    assert set(opening[: len(CASES)]) == {None}
+    assert set(blocks) == slices
 
 
 def test_only_the_control_is_slowed(monkeypatch: pytest.MonkeyPatch) -> None:

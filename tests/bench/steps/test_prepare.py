@@ -193,8 +193,8 @@ class Pretended(Forward):
         self.now = 0.0
         self.seconds = seconds
 
-    def timed(self, iterations: int) -> float:
-        self.now += self.seconds(self.now)  # the iteration that is not timed
+    def timed(self, iterations: int, lead: int = 1) -> float:
+        self.now += lead * self.seconds(self.now)
         taken = iterations * self.seconds(self.now)
         self.now += taken
         return taken

@@ -96,7 +96,7 @@ def test_singles_are_the_mean_of_slices_of_one(worker: Worker, monkeypatch: pyte
     prepare(worker)
     step = worker._ready[case_of()].step
     asked: list[int] = []
-    monkeypatch.setattr(step, "timed", lambda iterations: asked.append(iterations) or 0.25 * len(asked))
+    monkeypatch.setattr(step, "timed", lambda iterations, *_: asked.append(iterations) or 0.25 * len(asked))
     timing = timed(worker, 10, singles=3)
     assert asked == [10, 1, 1, 1]
     assert timing.seconds == pytest.approx(0.025)
@@ -117,7 +117,7 @@ def test_events_tell_the_devices_seconds_for_one_iteration_of_the_slice(
         FakeEvent.now += 1.0
         return FakeEvent.now
 
-    def timed(iterations: int) -> float:
+    def timed(iterations: int, _lead: int = 1) -> float:
         begin = step.clock()
         FakeEvent.now += 0.5 * iterations
         return step.clock() - begin
@@ -138,13 +138,18 @@ def test_worker_tells_what_its_device_does_at_best(worker: Worker, monkeypatch: 
     assert found == (CPU, "float32", {"name": "cpu", "launch": 3})
 
 
-def test_lead_is_run_and_not_timed(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that was suspended gets going first."""
+@pytest.mark.parametrize("lead", [0, 1, 5])
+def test_lead_is_run_and_not_timed(worker: Worker, lead: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was suspended gets going first; one that goes on needs no such iteration."""
     prepare(worker)
-    asked: list[int] = []
-    monkeypatch.setattr(worker._ready[case_of()].step, "timed", lambda n: float(asked.append(n) or 6.0))
-    assert timed(worker, 4, lead=2).seconds == 6.0 / 4
-    assert asked == [2, 4]
+    step = worker._ready[case_of()].step
+    calls = []
+    call = step.subject.call
+    step.subject = replace(step.subject, call=lambda inputs: (calls.append(1), call(inputs))[1])
+    ticks = iter((10.0, 16.0))
+    worker._clock = lambda: (calls.append(0), next(ticks))[1]
+    assert timed(worker, 4, lead=lead).seconds == 6.0 / 4
+    assert calls == [*[1] * lead, 0, 1, 1, 1, 1, 0]
 
 
 def test_slowdown_is_inside_the_clock_reads(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +163,7 @@ def test_slowdown_is_inside_the_clock_reads(worker: Worker, monkeypatch: pytest.
         now += 0.25
         return now
 
-    def iterate(iterations: int) -> float:
+    def iterate(iterations: int, _lead: int) -> float:
         nonlocal now
         begin = step.clock()
         now += 4.0 * iterations
@@ -189,7 +194,7 @@ def test_garbage_collector_is_off_during_a_slice_unless_left_out(
     seen: list[bool] = []
     mine = Worker(replace(OPEN, left_out=tuple(left_out)))
     prepare(mine)
-    monkeypatch.setattr(mine._ready[case_of()].step, "timed", lambda n: float(seen.append(gc.isenabled()) or n))
+    monkeypatch.setattr(mine._ready[case_of()].step, "timed", lambda n, _lead: float(seen.append(gc.isenabled()) or n))
     timed(mine, 1)
     assert seen == [running]
     assert gc.isenabled()
