@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.datasets import FashionMNIST
 
 from models.mlp import CLASSES, IMAGE
 
@@ -22,10 +22,10 @@ def fashion_mnist(root: Path, count: int) -> tuple[Tensor, Tensor]:
         Images (B, 1, 28, 28), float32 in [0, 1], and labels (B,), int64 in 0..9, on the CPU.
 
     Raises:
-        RuntimeError: if torchvision does not find the files.
+        RuntimeError: if torchvision cannot be imported or does not find the files.
     """
     with torch.device("cpu"):
-        dataset = FashionMNIST(str(root), train=False, download=False)
+        dataset = _open_test_images(root, download=False)
     distinct = min(count, len(dataset))
     pixels = dataset.data[:distinct].reshape(distinct, *IMAGE)  # (10000, 28, 28) -> (min(B, 10000), 1, 28, 28), uint8
     images = pixels.to(torch.float32) / 255  # as ToTensor does for each, in torch's default dtype
@@ -48,4 +48,16 @@ def download(root: Path) -> None:
     Raises:
         RuntimeError, OSError: if it cannot be fetched.
     """
-    FashionMNIST(str(root), train=False, download=True)
+    _open_test_images(root, download=True)
+
+
+def _open_test_images(root: Path, *, download: bool) -> Any:
+    """Return torchvision's data set; only who wants real images needs torchvision."""
+    try:
+        from torchvision.datasets import FashionMNIST
+    except Exception as error:  # one that was built for another torch raises what it likes
+        raise RuntimeError(
+            f"FashionMNIST is read by torchvision, which cannot be imported ({error}); "
+            "install the one for this torch, or use --data random"
+        ) from error
+    return FashionMNIST(str(root), train=False, download=download)

@@ -1,9 +1,9 @@
 """The program that makes workers, executed once for each environment: ``python -m bench.processes.launcher FD PARENT``.
 
 What OpenMP and malloc read at start-up is set before it is executed and reaches every worker.
-It imports torch, torchvision and the worker's program, so that a fork is ready at once, but runs no parallel region
-and no backward: after the first a forked child hangs, after the second it raises. Only it signals its children, so that
-a signal can never reach a stranger that was given a dead worker's process id.
+It imports torch, torchvision where it can, and the worker's program, so that a fork is ready at once, but runs no
+parallel region and no backward: after the first a forked child hangs, after the second it raises. Only it signals its
+children, so that a signal can never reach a stranger that was given a dead worker's process id.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def warm(*, compiled: bool) -> Warmed:
     compiler is only imported.
     """
     import torch
-    import torchvision.datasets  # noqa: F401  a second of every fork otherwise
+
+    with suppress(Exception):  # an arm that is fed random images need not have it, nor the one for its torch
+        import torchvision.datasets  # noqa: F401  a second of every fork otherwise
 
     import bench.worker.serve  # noqa: F401  a tenth of a second of every fork otherwise
 

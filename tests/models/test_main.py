@@ -108,7 +108,7 @@ def test_download_leaves_files_that_are_there_alone(tmp_path: Path, monkeypatch:
     """The library is asked for the test images, to be fetched below the root, and looks for them itself."""
     asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(
-        "models.inputs.FashionMNIST", lambda root, train, download: asked.append((root, train, download))
+        "torchvision.datasets.FashionMNIST", lambda root, train, download: asked.append((root, train, download))
     )
     program.download(tmp_path)
     assert asked == [(str(tmp_path), False, True)]

@@ -366,6 +366,37 @@ def test_launcher_needs_nothing_heavy_to_start() -> None:
     assert not {name.partition(".")[0] for name in modules} & {"torch", "torchvision", "numpy", "psutil", "msgspec"}
 
 
+@pytest.mark.parametrize("raised", ["ModuleNotFoundError('hidden')", "RuntimeError('built for another torch')"])
+def test_interpreter_without_torchvision_times_networks_that_are_fed_random_numbers(
+    tmp_path: Path, raised: str
+) -> None:
+    """Two releases of torch are compared by interpreters of which one has torch alone, or another's torchvision.
+
+    Real images alone want it, and then the reason says what to do.
+    """
+    hidden = tmp_path / "torchvision" / "__init__.py"
+    hidden.parent.mkdir()
+    hidden.write_text(f"raise {raised}\n")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    log = tmp_path / "workers.log"
+    variables = {"OMP_NUM_THREADS": "1"}
+    with Launcher(root=ROOT, variables=variables, compiled=False, log=log, python=str(python)) as launcher:
+        for fork in (True, False):
+            worker = launcher.start(fork=fork)
+            assert worker.ask(OPEN, SECONDS) == Done()
+            for model in ("mlp", "gpt"):
+                case = replace(BACKWARD, model=model, batch=2)
+                prepared = worker.ask(Prepare(case=case, warm=False, probe=True), SECONDS)
+                assert isinstance(prepared, Preparation), prepared
+            assert worker.ask(replace(OPEN, data_root=str(tmp_path)), SECONDS) == Done()
+            refused = worker.ask(Prepare(case=BACKWARD, warm=False, probe=False), SECONDS)
+            assert isinstance(refused, Failure)
+            assert "install the one for this torch, or use --data random" in refused.reason
+            worker.end()
+
+
 @pytest.mark.parametrize("fork", [True, False], ids=["fork", "spawn"])
 def test_worker_imports_the_models_of_its_own_root(launcher: Launcher, tmp_path: Path, *, fork: bool) -> None:
     """Both arms of a gate come from one launcher: an arm that imported the other's network would never differ."""
