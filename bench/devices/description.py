@@ -22,6 +22,7 @@ PROPERTIES = ("multi_processor_count", "gcnArchName", "driver_version", "max_com
 def torch_facts(device: torch.device) -> dict[str, Scalar]:
     """Return what torch says about itself and about one device; called inside a worker."""
     return {
+        "torch.build": str(torch.__version__),
         "torch.git": torch.version.git_version,
         "torch.cuda": torch.version.cuda,
         "torch.threads": torch.get_num_threads(),

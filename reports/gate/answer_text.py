@@ -229,10 +229,16 @@ def list_remarks(answer: Answer) -> list[str]:
     remarks += list_footprints(gate)
     remarks += _list_left_out(gate)
     remarks += gate.trees.remarks if gate.trees is not None else ()
-    remarks += [f"{side}: {gate.arms[side]}" for side in Side]
+    remarks += [f"{side}: {gate.arms[side]}{_name_build(gate, side)}" for side in Side]
     if gate.ending is not None:
         remarks.append(f"ended because {gate.ending.reason}")
     return remarks
+
+
+def _name_build(gate: Gate, side: Side) -> str:
+    """Return which torch an arm's interpreter has, where the other's has another; empty for the same or untold."""
+    builds = {each: gate.environment.facts.get(f"arm.{each}.torch.build") for each in Side}
+    return f" (torch {builds[side]})" if None not in builds.values() and len(set(builds.values())) > 1 else ""
 
 
 def make_verdict_line(answer: Answer, case: Case) -> str:

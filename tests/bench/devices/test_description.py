@@ -100,6 +100,7 @@ def test_facts_of_torch_stand_beside_those_of_the_device(monkeypatch: pytest.Mon
     assert facts["device.cpu.description"] == "Chip 9"
     assert facts["torch.threads"] == 7
     assert facts["torch.git"] == torch.version.git_version
+    assert facts["torch.build"] == torch.__version__
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's threads")

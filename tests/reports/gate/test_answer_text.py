@@ -390,3 +390,15 @@ def test_head_that_answers_otherwise_than_base_is_named() -> None:
     assert said(lost) == [
         f"{SLOW.id}: head's answer cannot be compared with base's: logits: shape (4, 9) instead of (4, 10)"
     ]
+
+
+def test_release_of_torch_is_named_where_the_arms_have_two() -> None:
+    """The path of an interpreter does not say which torch it has; with one torch for both there is nothing to say."""
+    gate = replace(made_gate(), arms={"base": Arm(python="/old/python"), "head": Arm()})
+    for builds, base in (
+        ({"base": "2.13.0", "head": "2.14.1"}, "base: the working tree, python=/old/python (torch 2.13.0)"),
+        ({"base": "2.14.1", "head": "2.14.1"}, "base: the working tree, python=/old/python"),
+        ({"head": "2.14.1"}, "base: the working tree, python=/old/python"),
+    ):
+        facts = {**gate.environment.facts, **{f"arm.{side}.torch.build": build for side, build in builds.items()}}
+        assert base in list_remarks(conclude(replace(gate, environment=Environment(facts=facts))))
