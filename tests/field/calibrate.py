@@ -3,7 +3,9 @@
 ``python -m tests.field.calibrate STAGE [--folder DIR]``, where STAGE is one of
 
 - ``tape``: one long gate of identical code, every slice stored (``--blocks``, goes on where it was cut off);
-- ``jobs``: whole five-minute jobs on identical code (``--count``);
+- ``aa``: whole jobs on identical code, a committed line for each: three cases and at most 16 blocks, or, with
+  ``--matrix``, the twelve cases and five minutes. It goes on until the present code has ``--jobs`` of them, or for
+  ``--minutes``, and starts again where it was cut off;
 - ``slowed``: jobs in which head's forward waits, busily, for a share of its own time: a known slowdown, really taken;
 - ``mutants``: jobs in which head's network does something extra, as real changes do;
 - ``disturbed``: jobs on identical code while another process burns a core, always or in bursts;
@@ -18,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -38,9 +39,10 @@ from bench.record.gate import Contest, Ending, Gate, Pairing
 from bench.record.looks import LOOKS
 from reports.gate.answer import State, compute_effects, compute_tails, conclude
 from reports.stats.verdict import Verdict, judge
-from tests.field.runs import FLATTEN, ROOT, changed_checkout
+from tests.field import identical
+from tests.field.job_lines import read_lines
+from tests.field.runs import FLATTEN, ROOT, changed_checkout, gate
 
-CASES = ("--device", "cpu", "--batch", "1,64,1024", "--dtype", "float32,bfloat16")
 SLOWDOWNS = (0.01, 0.02, 0.03, 0.05, 0.10)
 WINDOWS = (16, 32, 60)
 """Blocks in a job that is cut from the tape: about 1.5, 3 and 5 minutes."""
@@ -86,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     stages = {
         "tape": tape,
-        "jobs": jobs,
+        "aa": identical.carry_out,
         "slowed": slowed,
         "mutants": mutants,
         "disturbed": disturbed,
@@ -95,29 +97,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("stage", choices=[*stages, "table"])
     parser.add_argument("--folder", type=Path, default=ROOT / "reports" / "out" / "calibrate")
     parser.add_argument("--blocks", type=int, default=240, help="of the tape (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=6, help="of whole jobs (default: %(default)s)")
-    parser.add_argument("--budget", default="5m", help="of a whole job (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=6, help="of slowed jobs (default: %(default)s)")
+    parser.add_argument("--budget", default="5m", help="of a slowed or changed job (default: %(default)s)")
+    identical.add_options(parser)
     options = parser.parse_args(argv)
     options.folder = options.folder.resolve()
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.stage in stages:
         stages[options.stage](options)
-    print(table(options.folder))
+    print("\n\n".join(filter(None, (identical.table(read_lines(options.lines)), table(options.folder)))))
     return 0
-
-
-def gate(path: Path, *arguments: str) -> int:
-    """Carry out one gate of the working tree with itself, unless it is there; return pytest's exit code."""
-    if path.exists():
-        return 0
-    command = [sys.executable, "-m", "pytest", "bench", "-q", *CASES, *arguments]
-    if not any("base=" in argument for argument in arguments):
-        command += ["--against", str(ROOT)]
-    with path.with_suffix(".log").open("wb") as log:
-        done = subprocess.run(
-            [*command, "--benchmark-json", str(path)], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False
-        )
-    return done.returncode
 
 
 def tape(options: argparse.Namespace) -> None:
@@ -128,12 +117,6 @@ def tape(options: argparse.Namespace) -> None:
     if journal.exists() and not path.exists():
         arguments.append("--add-blocks")
     gate(path, *arguments)
-
-
-def jobs(options: argparse.Namespace) -> None:
-    """Run whole jobs on identical code."""
-    for number in range(1, options.count + 1):
-        gate(options.folder / f"job-{number}.json", "--budget", options.budget, "--seed", str(number))
 
 
 def slowed(options: argparse.Namespace) -> None:

@@ -26,6 +26,9 @@ SMALL = (
 )
 """Two groups of two variants: everything that a run can do, in seconds."""
 
+CASES = ("--device", "cpu", "--batch", "1,64,1024", "--dtype", "float32,bfloat16")
+"""The twelve eager cases that a gate is measured on: forward and backward."""
+
 
 @dataclass(slots=True)
 class Started:
@@ -97,6 +100,29 @@ def start(
             start_new_session=True,
         )
     return Started(process, mark, log)
+
+
+def gate(path: Path, *arguments: str, root: Path = ROOT) -> int:
+    """Carry out one gate of a checkout's `CASES`, of itself with itself unless arms are given, unless it is there.
+
+    Args:
+        path: of its JSON; what it prints is beside it.
+        arguments: further ones of pytest.
+        root: the checkout, whose bench compares.
+
+    Returns:
+        Pytest's exit code.
+    """
+    if path.exists():
+        return 0
+    command = [sys.executable, "-m", "pytest", "bench", "-q", *CASES, *arguments]
+    if not any("base=" in argument for argument in arguments):
+        command += ["--against", str(root)]
+    with path.with_suffix(".log").open("wb") as log:
+        done = subprocess.run(
+            [*command, "--benchmark-json", str(path)], cwd=root, stdout=log, stderr=subprocess.STDOUT, check=False
+        )
+    return done.returncode
 
 
 FLATTEN = "        x = self.flatten(x)"
