@@ -16,7 +16,7 @@ from statistics import median
 from time import monotonic
 
 from tests.field.decisive_code import fingerprint
-from tests.field.job_lines import FOLDER, Ended, JobLine, append_line, count_ended, describe_place, pool, read_lines
+from tests.field.job_lines import FOLDER, Ended, JobLine, append_lines, count_ended, describe_place, pool, read_lines
 from tests.field.own_answer import read_answer
 from tests.field.runs import ROOT, gate
 
@@ -73,7 +73,7 @@ def carry_out(options: argparse.Namespace) -> None:
         if fingerprint(ROOT) != code:
             print(f"{name} {line.number}: the code was changed while it was measured, so that it does not count")
             return
-        append_line(options.lines, line)
+        append_lines(options.lines, line)
         print(f"{name} {line.number}: {line.answer.said}; {line.seconds:.0f} s", flush=True)
 
 

@@ -133,11 +133,11 @@ def read_lines(path: Path) -> list[JobLine]:
     return found
 
 
-def append_line(path: Path, line: JobLine) -> None:
-    """Add a job to a file; it is on disk when this returns."""
+def append_lines(path: Path, *lines: JobLine) -> None:
+    """Add jobs to a file, all of them or none; they are on disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(line)) + "\n")
+        file.write("".join(json.dumps(asdict(line)) + "\n" for line in lines))
         file.flush()
         os.fsync(file.fileno())
 

@@ -15,7 +15,7 @@ from tests.field import identical
 from tests.field.calibrate import main
 from tests.field.decisive_code import fingerprint
 from tests.field.identical import add_options, carry_out, table
-from tests.field.job_lines import FOLDER, Ended, JobAnswer, JobLine, append_line, rate, read_lines
+from tests.field.job_lines import FOLDER, Ended, JobAnswer, JobLine, append_lines, rate, read_lines
 from tests.field.runs import ROOT
 
 LINE = JobLine(
@@ -101,7 +101,7 @@ def test_line_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "jobs" / "lines.jsonl"
     assert read_lines(path) == []
     for line in (LINE, RED):
-        append_line(path, line)
+        append_lines(path, line)
     assert read_lines(path) == [LINE, RED]
 
 
@@ -150,8 +150,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace
 
 def test_stage_goes_on_where_it_was_cut_off(stage: argparse.Namespace) -> None:
     """Jobs of other code do not count, and what wanted two has two."""
-    append_line(stage.lines, replace(LINE, number=7))
-    append_line(stage.lines, replace(LINE, version=fingerprint(ROOT), number=1))
+    append_lines(stage.lines, replace(LINE, number=7))
+    append_lines(stage.lines, replace(LINE, version=fingerprint(ROOT), number=1))
     carry_out(stage)
     carry_out(stage)
     lines = read_lines(stage.lines)
@@ -187,7 +187,7 @@ def test_job_does_not_count_if_the_code_was_changed_in_it(
 
 def test_table_shows_committed_jobs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`calibrate table` reads them, and measures nothing."""
-    append_line(tmp_path / "lines.jsonl", LINE)
+    append_lines(tmp_path / "lines.jsonl", LINE)
     assert main(["table", "--folder", str(tmp_path / "none"), "--lines", str(tmp_path / "lines.jsonl")]) == 0
     assert "0 of 1 (0.0 to 97.5 %)" in capsys.readouterr().out
 
