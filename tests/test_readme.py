@@ -204,6 +204,8 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "python -m reports": Parsed(adds=("--help",), shows="usage: python -m reports", why="it is a name only"),
     "python -m tests.field.attack": Parsed(adds=("--help",), shows=r"--short", why="half an hour"),
     "python -m tests.field.calibrate tape": Parsed(adds=("--help",), shows=r"\{tape,", why="an hour"),
+    "python -m tests.field.calibrate aa": Parsed(adds=("--help",), shows=r"--matrix", why="hours"),
+    "python -m tests.field.rival_jobs": Parsed(adds=("--help",), shows=r"--old REF", why="three hours"),
     "python -m tests.field.calibrate table": Parsed(adds=("--help",), shows=r",table\}", why="a tape of an hour"),
 }
 

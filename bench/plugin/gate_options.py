@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -177,10 +178,15 @@ def _arm(settings: Mapping[str, str]) -> Arm:
     threads = settings.get("threads")
     return Arm(
         ref=settings.get("ref"),
-        python=settings.get("python"),
+        python=_locate(settings.get("python")),
         variables={name: value for name, value in settings.items() if name not in KEYS},
         dtype=dtype,
         compile=compile_,
         layout=layout,
         threads=None if threads is None else read_threads(threads),
     )
+
+
+def _locate(python: str | None) -> str | None:
+    """Return an interpreter as it is found from any folder, since a launcher has another; a name is one of PATH."""
+    return str(Path(python).expanduser().absolute()) if python and ("/" in python) else python

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bench.plugin.gate_options import parse_arms
@@ -38,6 +40,19 @@ def test_arm_takes_an_interpreter_variables_and_variants() -> None:
     assert arms[Side.HEAD] == Arm(ref="x", dtype="bfloat16", compile="on")
     arms = parse_arms(None, ["base=threads=1", "head=layout=channels_last"])
     assert arms == {Side.BASE: Arm(threads=1), Side.HEAD: Arm(layout="channels_last")}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("../old/bin/python", str(Path.cwd() / "../old/bin/python")),
+        ("~/old/bin/python", str(Path.home() / "old/bin/python")),
+        ("python3.12", "python3.12"),
+    ],
+)
+def test_interpreter_is_found_from_where_the_user_is(written: str, meant: str) -> None:
+    """Launchers are executed in another folder; an environment's link is not followed, or it would be left."""
+    assert parse_arms(None, [f"base=python={written}"])[Side.BASE].python == meant
 
 
 @pytest.mark.parametrize(
