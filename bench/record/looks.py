@@ -9,6 +9,7 @@ Source of the idea: error spending (Lan and DeMets, Biometrika 70, 1983), here i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,10 @@ MOST_LOOKS = 9
 """A further look could spend less than 100,000 random sign patterns can tell from nothing."""
 
 
+MOST_LOOKED = LOOKS[-1].blocks + LOOK_EVERY * (MOST_LOOKS - len(LOOKS))
+"""The last look that can find anything is after so many blocks."""
+
+
 def is_look(blocks: int) -> bool:
     """Whether verdicts are looked at after so many blocks, whatever was seen."""
     last = LOOKS[-1].blocks
@@ -64,3 +69,13 @@ def allowed_error(number: int) -> tuple[float, float]:
     if added < 0:
         return LOOKS[number].alpha, LOOKS[number].level
     return ADDED_ALPHA / 2**added, ADDED_LEVEL / 2**added
+
+
+def looks_up_to(blocks: int) -> tuple[int, ...]:
+    """Return the numbers of blocks at which a first part that ends after so many has its looks."""
+    return tuple(number for number in range(LEAST_BLOCKS, blocks + 1) if is_look(number) or number == blocks)
+
+
+def next_look(blocks: int) -> int:
+    """Return the first look of the fixed grid that is not before so many blocks."""
+    return next(number for number in count(max(blocks, LEAST_BLOCKS)) if is_look(number))

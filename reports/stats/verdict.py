@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from math import expm1, log1p
+from statistics import stdev
 
 import numpy as np
 
@@ -111,7 +112,8 @@ class Ruling:
         decided_at: blocks at the look that decided the case; None if none did.
         blocks: in all.
         floor: the smallest change of the median that counts.
-        visible: the smallest slowdown of the median that would have been called one with probability `POWER`.
+        visible: the smallest slowdown of the median that one of the looks would have called one with probability
+            `POWER`, at the alpha of that look and with the blocks that it had.
         needed_blocks: about how many blocks in all would settle an inconclusive case; None if it is settled, or if no
             number would.
         tail: how the mean over the slices changed.
@@ -186,10 +188,9 @@ def judge(
             stands = verdict is Verdict.REGRESSED or (median.decided and tail.decided)
             if name not in decided and verdict is not Verdict.INCONCLUSIVE and (stands or blocks == looks[-1]):
                 decided[name] = verdict, blocks
-    alpha, level = allowed_error(len(looks) - 1)
-    limit = critical(table - np.median(table, axis=0), alpha)
+    limits = {blocks: _find_limit(table[:blocks], number) for number, blocks in enumerate(looks)}
     return {
-        name: _make_ruling(medians[name], tails[name], (median, tail), floors[name], limit, level, decided.get(name))
+        name: _make_ruling(medians[name], tails[name], (median, tail), floors[name], limits, decided.get(name))
         for name, median, tail in _pair(names, columns)
     }
 
@@ -238,16 +239,23 @@ def _read(values: Sequence[float], effect: float, p: float, margin: float, alpha
     return Reading.SAME if -margin < bounds[0] else Reading.NOT_SLOWER
 
 
+def _find_limit(shown: Array, number: int) -> float:
+    """Return what the statistic of a column must reach at the look with this number, whatever its own centre is."""
+    alpha, _ = allowed_error(number)
+    return critical(shown - np.median(shown, axis=0), alpha)
+
+
 def _make_ruling(
     medians: Sequence[float],
     tails: Sequence[float],
     columns: tuple[_Column, _Column],
     floor: float,
-    limit: float,
-    level: float,
+    limits: Mapping[int, float],
     decided: tuple[Verdict, int] | None,
 ) -> Ruling:
+    """Return what is said of a case, given what a statistic had to reach at each look, by blocks."""
     median, tail = columns
+    last, (_, level) = max(limits), allowed_error(len(limits) - 1)
     change, low, high = _estimate(medians)
     verdict, decided_at = decided or (Verdict.INCONCLUSIVE, None)
     undecided = [
@@ -265,10 +273,19 @@ def _make_ruling(
         decided_at=decided_at,
         blocks=len(medians),
         floor=floor,
-        visible=expm1(visible(medians, floor, limit)),
-        needed_blocks=None if decided else _forecast(undecided, limit, level),
+        visible=expm1(_find_visible(medians[:last], floor, limits)),
+        needed_blocks=None if decided else _forecast(undecided, limits[last], level),
         tail=_make_tail(tails, tail, tail_floor(floor)),
     )
+
+
+def _find_visible(looked_at: Sequence[float], floor: float, limits: Mapping[int, float]) -> float:
+    """Return the smallest log effect that one of the looks would have shown, at what that look could spend.
+
+    The scatter is that of all blocks that were looked at: blocks behind the last look were judged by none.
+    """
+    scatter = stdev(looked_at)
+    return min(visible(scatter, blocks, floor, limit) for blocks, limit in limits.items())
 
 
 def _make_tail(values: Sequence[float], column: _Column, floor: float) -> TailChange:

@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 
 from bench.record import looks
-from bench.record.looks import LEAST_BLOCKS, LOOK_EVERY, LOOKS, MOST_ALPHA, MOST_LOOKS, Look, allowed_error, is_look
+from bench.record.looks import (
+    LEAST_BLOCKS,
+    LOOK_EVERY,
+    LOOKS,
+    MOST_ALPHA,
+    MOST_LOOKED,
+    MOST_LOOKS,
+    Look,
+    allowed_error,
+    is_look,
+    looks_up_to,
+    next_look,
+)
 from reports.stats.signflip import adjusted_p
 from reports.stats.verdict import Verdict, judge
 
@@ -60,6 +72,25 @@ def test_looks_go_on_in_a_fixed_grid() -> None:
         last + 2 * LOOK_EVERY,
         last + 3 * LOOK_EVERY,
     ]
+
+
+def test_a_first_part_has_the_grid_and_its_end() -> None:
+    """Whoever foresees what it will show goes by the looks that it will have."""
+    assert looks_up_to(20) == (8, 16, 20)
+    assert looks_up_to(16) == (8, 16)
+    assert looks_up_to(100) == (8, 16, 32, 60, 90, 100)
+
+
+@pytest.mark.parametrize(("blocks", "look"), [(0, 8), (8, 8), (9, 16), (33, 60), (61, 90), (91, 120)])
+def test_the_next_look_is_on_the_grid(blocks: int, look: int) -> None:
+    """How many blocks a pilot's scatter asks for moves no look."""
+    assert next_look(blocks) == look
+    assert is_look(next_look(blocks))
+
+
+def test_the_last_look_that_can_find_anything_is_the_last_of_the_grid() -> None:
+    """More blocks than these are never asked for."""
+    assert ALL_LOOKS[-1] == MOST_LOOKED
 
 
 def test_a_look_that_is_put_into_the_table_is_a_look_of_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from math import expm1, log1p
+from statistics import stdev
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from scipy.stats import wilcoxon
 
 from bench.record.looks import LOOKS
 from reports.stats import verdict as verdict_module
-from reports.stats.forecast import needed_blocks, visible
+from reports.stats.forecast import forecast_visible, needed_blocks, visible
 from reports.stats.intervals import hodges_lehmann
 from reports.stats.verdict import TAIL_FLOOR, Reading, Ruling, Verdict, _Column, combine, judge, tail_floor
 
@@ -138,16 +139,43 @@ def test_noise_is_inconclusive_and_says_what_would_settle_it() -> None:
     assert all(one.needed_blocks is None or one.needed_blocks > 8 for one in rulings.values())
 
 
+@pytest.mark.parametrize("looks", [(16,), (8, 12, 16)], ids=str)
 @pytest.mark.parametrize("scatter", [0.01, 0.03])
-def test_visible_change_is_seen_about_four_times_in_five(scatter: float) -> None:
-    """The figure in the headline, put to the test."""
+def test_visible_change_is_seen_about_four_times_in_five(scatter: float, looks: tuple[int, ...]) -> None:
+    """The figure in the headline, put to the test, also where looks before the last have spent of the error."""
     seen = effects(0, scatter=scatter)
-    promised = ruled(seen, (16,))["case0"].visible
+    promised = ruled(seen, looks)["case0"].visible
     caught = sum(
-        verdicts(effects(seed, scatter=scatter, slower=promised), (16,))["case0"] is Verdict.REGRESSED
+        verdicts(effects(seed, scatter=scatter, slower=promised), looks)["case0"] is Verdict.REGRESSED
         for seed in range(1, 101)
     )
     assert 60 <= caught <= 98
+
+
+def test_blocks_behind_the_last_look_show_nothing() -> None:
+    """An added part that ends between two looks has measured what nobody judged."""
+    seen = effects(24, blocks=20)
+    looked_at = {name: values[:16] for name, values in seen.items()}
+    visible_at_16 = {name: ruling.visible for name, ruling in ruled(looked_at, (8, 16)).items()}
+    assert {name: ruling.visible for name, ruling in ruled(seen, (8, 16)).items()} == visible_at_16
+
+
+def test_a_look_that_may_spend_less_takes_nothing_away() -> None:
+    """What one look would have called slower stands: the next one, a block later, may spend half as much."""
+    seen = effects(25, blocks=16)
+    longer = {name: [*values, float(np.mean(values))] for name, values in seen.items()}
+    before, after = ruled(seen, (16,)), ruled(longer, (16, 17))
+    assert all(after[name].visible <= before[name].visible for name in seen)
+
+
+def test_forecast_from_the_scatter_alone_is_what_a_gate_of_so_many_blocks_says() -> None:
+    """What a plan promises and what the answer shows are the same figure."""
+    seen = effects(26, blocks=32)
+    promised = forecast_visible(
+        {name: stdev(values) for name, values in seen.items()}, dict.fromkeys(seen, 0.02), blocks=32
+    )
+    for name, ruling in ruled(seen, (8, 16, 32)).items():
+        assert promised[name] == pytest.approx(ruling.visible, rel=0.05)
 
 
 def test_centre_belongs_to_scipys_signed_rank_test() -> None:
@@ -184,7 +212,7 @@ def test_no_forecast_where_the_change_is_at_the_floor() -> None:
 
 def test_quiet_case_sees_its_floor() -> None:
     """Without scatter the smallest visible change is the smallest that counts."""
-    assert expm1(visible(np.full(8, 0.5), 0.02, 2.6)) == pytest.approx(0.02)
+    assert expm1(visible(0.0, 8, 0.02, 2.6)) == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize("looks", [(), (4,), (16, 8), (8, 8), (32,)])
