@@ -58,10 +58,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if request.settings.quick:
         config.option.benchmark_disable, config.option.benchmark_enable = True, False
     match request.question:
-        case PlanQuestion():
-            from bench.plugin.plan import PlanPlugin
+        case PlanQuestion(gate=planned_gate):
+            from bench.plugin.plan import make_plan_plugin
 
-            config.pluginmanager.register(PlanPlugin(request), "accelbench-plan")
+            places = config.option.benchmark_json, config.option.reports
+            plan = make_plan_plugin(request, planned_gate, settings, *places)
+            config.pluginmanager.register(plan, "accelbench-plan")
         case RunQuestion() as question:
             from bench.plugin.run import RunPlugin
 

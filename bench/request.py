@@ -26,7 +26,13 @@ class SetupError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanQuestion:
-    """Which cases would a run measure, which would it skip and why, and how long would it take?"""
+    """Which cases would be measured, which would be skipped and why, and how long would it take?
+
+    Attributes:
+        gate: the gate that is planned, of which it is also asked what it will be able to see; None for a run.
+    """
+
+    gate: GateQuestion | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,8 @@ class GateQuestion:
         strict: whether an inconclusive case is a failure (exit code 7).
         add_blocks: whether to go on with the gate that --benchmark-json names.
         exhaust: whether to spend the whole budget even when every case is settled.
+        detect: the slowdown, as a share, that the gate is to be able to see; None if none was named.
+        by_scatter: whether the pilot's scatter says how many blocks that takes, since no budget was named.
     """
 
     arms: Mapping[Side, Arm]
@@ -59,6 +67,8 @@ class GateQuestion:
     strict: bool
     add_blocks: bool
     exhaust: bool
+    detect: float | None
+    by_scatter: bool
 
 
 Question = PlanQuestion | RunQuestion | GateQuestion

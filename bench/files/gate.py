@@ -74,6 +74,7 @@ def _write_head(gate: Gate) -> Line:
         "floors": dict(gate.floors),
         "accepted": [asdict(acceptance) for acceptance in gate.accepted],
         "idle_patterns": list(gate.idle_patterns),
+        "detect": gate.detect,
     }
 
 
@@ -86,6 +87,9 @@ def _read_head(head: Line, where: str) -> Gate:
     idle_patterns = head.get("idle_patterns", [])  # files of earlier versions have none
     if not isinstance(idle_patterns, list) or not all(isinstance(pattern, str) for pattern in idle_patterns):
         raise DecodeError(f"{where}idle_patterns: expected a list of texts")
+    detect = head.get("detect")  # likewise
+    if detect is not None and type(detect) is not float:
+        raise DecodeError(f"{where}detect: expected a number or null")
     return Gate(
         environment=decode(Environment, head.get("environment"), f"{where}environment"),
         settings=decode(Settings, head.get("settings"), f"{where}settings"),
@@ -97,6 +101,7 @@ def _read_head(head: Line, where: str) -> Gate:
             for index, acceptance in enumerate(entries(head, "accepted"))
         ),
         idle_patterns=tuple(idle_patterns),
+        detect=detect,
     )
 
 

@@ -26,13 +26,16 @@ from bench.processes.supervisor import Opener
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Scalar, find_differences
-from bench.record.gate import Acceptance, Ending, Gate, GateEvent
+from bench.record.gate import Acceptance, Block, Ending, Gate, GateEvent
 from bench.record.looks import MOST_LOOKS
 from bench.request import SetupError
 from bench.session import Session, missing_facts
 
 BLOCKS_PER_LAUNCHER = 10
 """Executing a launcher costs seconds, and its hash seed and address layout are then the same for both arms."""
+
+FREE_IN_A_GATE = ("launches",)
+"""In a gate this setting is the most blocks of a part, which does not change what a block is."""
 
 Part = tuple[Gate, tuple[GateEvent, ...]]
 """A stored gate and its events."""
@@ -48,6 +51,8 @@ class Terms:
         accepted: known regressions.
         idle_patterns: patterns of both that fit no case that was collected.
         earlier: a part of this gate that is continued; None to begin one.
+        detect: the slowdown that it is to be able to see; None if none was named.
+        target: after how many blocks in all an added part ends; None for as many as the settings allow.
     """
 
     cases: Sequence[Case]
@@ -55,6 +60,8 @@ class Terms:
     accepted: tuple[Acceptance, ...]
     idle_patterns: tuple[str, ...] = ()
     earlier: Part | None
+    detect: float | None = None
+    target: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +134,7 @@ def gate_workers(
         yield GateWorkers(pool=pool, code=code, arms=arms)
 
 
-def measure(
+def measure(  # noqa: PLR0913  everything that carries out a gate
     session: Session,
     workers: GateWorkers,
     terms: Terms,
@@ -136,6 +143,7 @@ def measure(
     show: Callable[[Event, Callable[[], Gate]], None],
     say: Callable[[str], None],
     settled: Callable[[Gate], bool],
+    foresee: Callable[[Block, float], int | None],
     stop: StopSwitch,
 ) -> GateLog:
     """Measure head against base and return the log, each event in the journal before it is shown.
@@ -150,6 +158,8 @@ def measure(
         show: takes every event, and what makes the gate so far.
         say: takes a sentence about what else was done.
         settled: whether the gate so far leaves nothing to be found out.
+        foresee: told the pilot and the seconds until it ended; returns after how many blocks to end, None for as many
+            as the settings allow.
         stop: turned by a signal.
 
     Raises:
@@ -170,6 +180,7 @@ def measure(
         floors=dict(terms.floors),
         accepted=terms.accepted,
         idle_patterns=terms.idle_patterns,
+        detect=terms.detect,
     )
     if earlier is not None and trouble is None:
         check_continuable(earlier[0], begun)
@@ -189,12 +200,14 @@ def measure(
                     workers.arms,
                     workers=workers,
                     settled=lambda: settled(log.record()),
+                    foresee=foresee,
                     stop=stop,
                     begin=begin,
                     floors=begun.floors,
                     random=SystemRandom(),
                     plan=None if earlier is None else earlier[0].plan,
                     done=0 if earlier is None else len(earlier[0].blocks),
+                    target=terms.target,
                 ).events()
             else:
                 events = iter([Ending(reason=trouble, broken=True, stopped=False, wall_seconds=monotonic() - begin)])
@@ -246,7 +259,8 @@ def worker_facts(session: Session, workers: GateWorkers, cases: Sequence[Case]) 
 
 def check_continuable(earlier: Gate, now: Gate) -> None:
     """Raise SetupError, naming every difference, unless `now` is another part of the same gate."""
-    differences = [line for line in find_differences(earlier, now) if not line.startswith(f"code.{TIMED}")]  # see arms
+    found = find_differences(earlier, now, free=FREE_IN_A_GATE)
+    differences = [line for line in found if not line.startswith(f"code.{TIMED}")]  # see arms
     for name, before, after in (("floor of", earlier.floors, now.floors), ("arm", earlier.arms, now.arms)):
         differences += [
             f"{name} {key} was {before.get(key)}, is {after.get(key)}"

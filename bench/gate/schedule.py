@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 from random import Random
 from statistics import median
 from time import monotonic
@@ -33,6 +34,10 @@ from bench.record.looks import LEAST_BLOCKS, is_look
 
 Event = Turn | GateEvent
 
+FIRST_LOOK_SLACK = 1.25
+"""A budget may be exceeded by a quarter where that brings a gate to its first look: seven blocks are worth nothing, and
+the eighth a verdict. Which blocks are judged does not depend on what was seen."""
+
 
 class Blocks:
     """One gate.
@@ -43,6 +48,8 @@ class Blocks:
         arms: both of them.
         workers: makes them.
         settled: asked after each look; whether nothing is left to be found out.
+        foresee: told the pilot and the seconds until it ended; returns after how many blocks to end, None to go on as
+            long as the settings allow.
         stop: asked between requests; a reason to stop now, None to go on.
         begin: when it began, on the machine's monotonic clock.
         floors: the smallest change that counts, by case id.
@@ -50,6 +57,7 @@ class Blocks:
             rests on them, so nothing that a user could fix goes in.
         plan: of an earlier part that is continued; None to begin.
         done: blocks of that part.
+        target: after how many blocks in all to end, where an earlier part is continued; None likewise.
     """
 
     def __init__(  # noqa: PLR0913  everything that makes a gate
@@ -60,26 +68,31 @@ class Blocks:
         *,
         workers: ArmWorkers,
         settled: Callable[[], bool],
+        foresee: Callable[[Block, float], int | None],
         stop: Callable[[], str | None],
         begin: float,
         floors: Mapping[str, float],
         random: Random,
         plan: Plan | None = None,
         done: int = 0,
+        target: int | None = None,
     ) -> None:
         self._cases = list(cases)
         self._settings = settings
         self._arms = arms
         self._workers = workers
         self._settled = settled
+        self._foresee = foresee
         self._stop = stop
         self._begin = begin
         self._plan = plan
         self._done = done
+        self._target = target
         self._floors = floors
         self._random = random
         self._timer = BlockTimer(arms=arms, settings=settings, workers=workers, stop=stop, random=random)
         self._walls: list[float] = []
+        self._pilot_seconds = 0.0
         self._shared = False
         self._compared: set[tuple[Side, Group]] = set()
         self._footprints: dict[tuple[Side, str], list[Footprint]] = {}
@@ -228,7 +241,9 @@ class Blocks:
                 yield abandoned.fault
                 self._cases.remove(abandoned.fault.case)
                 continue
-            self._plan = plan_of(block, control, self._floors[control.id])
+            self._pilot_seconds = block.wall_seconds
+            self._target = self._foresee(block, monotonic() - self._begin)
+            self._plan = replace(plan_of(block, control, self._floors[control.id]), blocks=self._target)
             yield self._plan
             return True
         return False
@@ -267,31 +282,46 @@ class Blocks:
                 if self._settled():
                     return "every case is settled", False
         if number < LEAST_BLOCKS:
-            done = how_many(number, "block")
-            return f"{reason} after {done}; a verdict takes {LEAST_BLOCKS}: raise --budget or --launches", True
+            return f"{reason} after {how_many(number, 'block')}; {self._too_few(number)}", True
         if not looked and not self._done:
             yield Looked(blocks=number)
         return reason, False
 
     def _enough(self, number: int) -> str | None:
         """Return why no block is begun after this one, whatever was seen; None to go on."""
+        if self._target is not None and number >= self._target:
+            return f"{self._target} blocks are what their scatter asks for"
         if number >= self._done + self._settings.launches:
             return f"{self._settings.launches} blocks are the most that were asked for"
+        left = LEAST_BLOCKS - number
+        if left > 0 and self._late(left * self._typical(), slack=FIRST_LOOK_SLACK) is None:
+            return None
         return self._late(self._typical())
 
-    def _late(self, seconds: float = 0.0) -> str | None:
-        """Return that the budget has ended, or will within so many seconds; None if it has not."""
+    def _too_few(self, number: int) -> str:
+        """Return what so few blocks are good for, and how long enough of them would take."""
+        needed = monotonic() - self._begin + (LEAST_BLOCKS - number) * self._typical()
+        tens = 10 * ceil(needed / 10)
+        return f"a verdict takes {LEAST_BLOCKS}, here about {tens} s in all: raise --budget, or go on by --add-blocks"
+
+    def _late(self, seconds: float = 0.0, *, slack: float = 1.0) -> str | None:
+        """Return that the budget has ended, or will within so many seconds; None if it has not.
+
+        Args:
+            seconds: from now on.
+            slack: how many times the budget is allowed.
+        """
         budget = self._settings.budget_seconds
-        if budget is None or monotonic() - self._begin + seconds <= budget:
+        if budget is None or monotonic() - self._begin + seconds <= budget * slack:
             return None
         return f"the budget of {budget:g} s ended"
 
     def _typical(self) -> float:
-        """Return what a block takes, from the latest ones; 0 before the first."""
-        return median(self._walls[-5:]) if self._walls else 0.0
+        """Return what a block takes, from the latest ones, before the first from the pilot; 0 where there was none."""
+        return median(self._walls[-5:]) if self._walls else self._pilot_seconds
 
     def _live(self) -> Plan:
         """Return the plan without the cases that broke since."""
         assert self._plan is not None, "there is no plan before the pilot"
         shares = tuple(share for share in self._plan.shares if share.case in self._cases)
-        return Plan(shares=shares, control=self._plan.control, slowdown=self._plan.slowdown)
+        return replace(self._plan, shares=shares)

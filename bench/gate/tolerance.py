@@ -13,6 +13,11 @@ from bench.record.case import Case
 from bench.record.gate import Acceptance, default_floor
 from bench.request import SetupError
 
+FLOOR_OF_DETECTED = 0.75
+"""Where a slowdown is named that is to be seen, a floor that nobody chose is at most this share of it. What is
+significant lies at 0.81 of what is visible or above, so that such a floor costs no power, while a floor at what is to
+be seen would hide it in half of all gates."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
@@ -26,19 +31,30 @@ class Tolerance:
     floors: Mapping[str, float]
     accepted: tuple[Acceptance, ...]
 
-    def floor(self, case: Case, marked: float | None) -> float:
+    def floor(self, case: Case, marked: float | None, detect: float | None = None) -> float:
         """Return the smallest change of a case that counts.
 
         Args:
             case: the case.
             marked: of the test's own marker, which goes first; None if it has none.
+            detect: the slowdown that the gate is to be able to see; None if none was named.
+
+        Raises:
+            SetupError: if somebody chose a floor that is not below what is to be seen.
         """
-        if marked is not None:
-            return marked
-        for pattern, floor in self.floors.items():
-            if fnmatchcase(case.id, pattern):
-                return floor
-        return default_floor(case)
+        chosen = marked if marked is not None else self._find_floor(case)
+        if chosen is None:
+            return default_floor(case) if detect is None else min(default_floor(case), FLOOR_OF_DETECTED * detect)
+        if detect is not None and chosen >= detect:
+            raise SetupError(
+                f"--detect {detect:g}: the floor of {case.id} is {chosen:g}, and a slowdown on its floor is called one "
+                "in half of all gates only; lower that floor, or name a larger slowdown"
+            )
+        return chosen
+
+    def _find_floor(self, case: Case) -> float | None:
+        """Return the floor of the first pattern that fits; None if none does."""
+        return next((floor for pattern, floor in self.floors.items() if fnmatchcase(case.id, pattern)), None)
 
     def find_idle(self, cases: Sequence[Case]) -> tuple[str, ...]:
         """Return the patterns, of floors and of known regressions, that fit none of the cases: often a typing error."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section
-from bench.files.log import read_log
-from bench.files.parse_json import GATE_SECTION, UnreadableError
+from bench.files.gate import GateLog, make_gate_section
+from bench.files.parse_json import GATE_SECTION
 from bench.files.project_settings import ProjectSettings, share_of
 from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
@@ -27,11 +26,14 @@ from bench.plugin.output import Output
 from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, record
 from bench.plugin.selection import FLOOR_MARKER, case_of, only_shows, selected
+from bench.plugin.stored_gates import latest, read_parts
 from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
 from bench.plugin.to_measure import cases_to_measure
 from bench.plugin.usage import usage_errors
 from bench.record.arm import Side
 from bench.record.case import Case
+from bench.record.gate import Block
+from bench.record.looks import MOST_LOOKED, next_look
 from bench.record.run import Outcome
 from bench.request import GateQuestion, Request, SetupError
 from bench.session import open_session
@@ -105,13 +107,50 @@ class GatePlugin:
             self._publication.output.lock()
             terms = Terms(
                 cases=cases,
-                floors=floors_of(session.items, self._tolerance),
+                floors=floors_of(session.items, self._tolerance, self._question.detect),
                 accepted=self._tolerance.accepted,
                 idle_patterns=self._tolerance.find_idle(self._collected),
                 earlier=self._earlier,
+                detect=self._question.detect,
+                target=self._find_target(),
             )
             self.measured = self._measure(reporter_of(session.config), terms, stop)
             return (yield)
+
+    def _find_target(self) -> int | None:
+        """Return after how many blocks in all an added part ends; None if nothing but its settings says so."""
+        from reports.gate.planning import foresee_from_gate
+
+        if self._earlier is None or self._question.detect is None or not self._question.by_scatter:
+            return None
+        gate = self._earlier[0]
+        done, asked = len(gate.blocks), None if gate.plan is None else gate.plan.blocks
+        prospect = foresee_from_gate(gate, gate.live, gate.floors)
+        if prospect is not None:
+            asked = prospect.find_blocks(self._question.detect) or MOST_LOOKED
+        return max(asked or 0, next_look(done + 1))
+
+    def _foresee(
+        self, say: Callable[[str], None], floors: Mapping[str, float], pilot: Block, seconds: float
+    ) -> int | None:
+        """Say what the pilot's scatter lets a gate see; return after how many blocks to end, None if that is not asked.
+
+        What is said and chosen depends on how the pilot scatters, never on which arm was faster in it.
+        """
+        from reports.gate.planning import CAREFUL, foresee_from_pilot
+        from reports.gate.planning_text import describe_detection, describe_prospect
+
+        settings, detect = self._request.settings, self._question.detect
+        budget = settings.budget_seconds
+        assert budget is not None, "a gate has a budget"
+        prospect = foresee_from_pilot(pilot, floors, seconds)
+        for line in describe_prospect(prospect, budget, settings.launches):
+            say(f"by the pilot's scatter, {line}")
+        if detect is None:
+            return None
+        blocks = prospect.find_blocks(detect, careful=CAREFUL)
+        say(f"by the pilot's scatter, {describe_detection(prospect, detect, blocks, budget)}")
+        return (blocks or MOST_LOOKED) if self._question.by_scatter else None
 
     def _measure(self, reporter: Terminal, terms: Terms, stop: StopSwitch) -> Measured:
         """Compare the cases with progress on the terminal and every event in the journal."""
@@ -149,6 +188,7 @@ class GatePlugin:
                     show=while_it_can_be_seen(progress.show),
                     say=self._publication.say,
                     settled=lambda gate: conclude(gate, finished=False).settled and not self._question.exhaust,
+                    foresee=partial(self._foresee, while_it_can_be_seen(progress.say), terms.floors),
                     stop=stop,
                 )
             if any(fault.outcome is Outcome.CRASHED for fault in log.record().faults):
@@ -196,7 +236,7 @@ class GatePlugin:
         if not published or (answer.gate.ending is not None and answer.gate.ending.stopped):
             session.exitstatus = pytest.ExitCode.INTERRUPTED
         if session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = exit_code(answer.state, strict=self._question.strict)
+            session.exitstatus = exit_code(answer.state, strict=self._question.strict or answer.blind)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Publish what was measured even if another plugin broke the end of the session."""
@@ -223,6 +263,8 @@ def make_gate_plugin(
     """
     scope = choose_scope(request, question)
     earlier = earlier_gate(publication.output) if question.add_blocks else None
+    if earlier is not None and question.detect is None:  # what an earlier part was to see follows from its floors, too
+        question = replace(question, detect=earlier[0].detect)
     return GatePlugin(request, question, publication, scope=scope, tolerance=tolerance_of(settings), earlier=earlier)
 
 
@@ -246,7 +288,12 @@ def choose_scope(request: Request, question: GateQuestion) -> Scope:
 
 
 def exit_code(state: State, *, strict: bool) -> int:
-    """Return the exit code of a session whose tests all passed or were skipped, whoever marked them."""
+    """Return the exit code of a session whose tests all passed or were skipped, whoever marked them.
+
+    Args:
+        state: what the gate says.
+        strict: whether inconclusive is a failure: it was asked to be, or the gate could not see what it was to see.
+    """
     from reports.gate.answer import State
 
     match state:
@@ -274,24 +321,28 @@ def earlier_gate(output: Output) -> Part:
     Raises:
         pytest.UsageError: if it cannot be read.
     """
-    parts, troubles = [], []
-    for path in (output.json_path, output.journal_path):
-        try:
-            parts.append(read_log(GATE_FORMAT, path))
-        except UnreadableError as error:
-            troubles.append(str(error))
+    parts, troubles = read_parts((output.json_path, output.journal_path))
     if not parts:
         raise pytest.UsageError(f"--add-blocks: {troubles[0]}")
-    return max(parts, key=lambda part: (str(part[0].environment.get("run.started")), len(part[0].blocks)))
+    return latest(parts)
 
 
-def floors_of(items: Sequence[pytest.Item], tolerance: Tolerance) -> dict[str, float]:
+def floors_of(items: Sequence[pytest.Item], tolerance: Tolerance, detect: float | None) -> dict[str, float]:
     """Return the smallest change that counts of each test's case, by the case's id.
 
+    Args:
+        items: the tests.
+        tolerance: what the project's file says.
+        detect: the slowdown that is to be seen; None if none was named.
+
     Raises:
-        SetupError: if a test's marker gives none.
+        SetupError: if a test's marker gives none, or a floor is not below what is to be seen.
     """
-    return {case.id: tolerance.floor(case, marked_floor(item)) for item in items if (case := case_of(item)) is not None}
+    return {
+        case.id: tolerance.floor(case, marked_floor(item), detect)
+        for item in items
+        if (case := case_of(item)) is not None
+    }
 
 
 def marked_floor(item: pytest.Item) -> float | None:

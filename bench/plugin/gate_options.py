@@ -11,7 +11,7 @@ import pytest
 from bench.plugin.threads import read_threads
 from bench.record.arm import Arm, Side
 from bench.record.case import DTYPES, LAYOUTS, Variant, check_compile, unknown
-from bench.record.looks import LEAST_BLOCKS
+from bench.record.looks import LEAST_BLOCKS, MOST_LOOKED
 from bench.request import GateQuestion
 
 BUDGET_SECONDS = 300.0
@@ -23,11 +23,19 @@ GATE_SLICE_SECONDS = 0.006
 MOST_BLOCKS = 60
 """A gate ends after so many blocks, whatever is left of its time."""
 
+DETECTING_SECONDS = 1800.0
+"""Where a slowdown is to be seen and no budget is given, the pilot's scatter chooses at most half an hour: six times
+what a pull request waits for otherwise."""
+
 KEYS = ("ref", "python", *Variant._fields)
 """What an arm may differ in, beside environment variables."""
 
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 """Names of environment variables that an arm may set; capitals alone keep a misspelled key from passing for one."""
+
+
+SHARE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
+"""How people write a share."""
 
 
 def add_gate_options(parser: pytest.Parser) -> None:
@@ -53,6 +61,14 @@ def add_gate_options(parser: pytest.Parser) -> None:
         help=f"what base or head is: ref, python (an interpreter), {', '.join(Variant._fields)}, or an environment "
         "variable in capitals, as in --arm head=OMP_NUM_THREADS=1",
     )
+    gate.addoption(
+        "--detect",
+        metavar="SHARE",
+        default=None,
+        help="with --against: the slowdown, such as 2%%, that the gate is to be able to see in four of five cases; the "
+        f"scatter of its pilot then chooses how many blocks it takes, in {DETECTING_SECONDS / 60:g} minutes at most, "
+        "unless --budget is given; exit code 7 if it ends without having been able to see that",
+    )
     gate.addoption("--strict-gate", action="store_true", help="with --against: exit code 7 if a case is inconclusive")
     gate.addoption(
         "--add-blocks",
@@ -75,7 +91,7 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
     get = config.getoption
     against, texts = get("against"), get("arm")
     if against is None and not texts:
-        for name in ("against_tip", "strict_gate", "add_blocks", "exhaust"):
+        for name in ("against_tip", "detect", "strict_gate", "add_blocks", "exhaust"):
             if get(name):
                 raise pytest.UsageError(f"--{name.replace('_', '-')} goes with --against or --arm")
         return None
@@ -96,7 +112,32 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
         strict=bool(get("strict_gate")),
         add_blocks=bool(get("add_blocks")),
         exhaust=bool(get("exhaust")),
+        detect=None if get("detect") is None else read_share("--detect", get("detect")),
+        by_scatter=get("detect") is not None and get("budget") is None,
     )
+
+
+def default_budget(gate: GateQuestion) -> float:
+    """Return how many seconds a gate may take where no budget is given."""
+    return DETECTING_SECONDS if gate.by_scatter else BUDGET_SECONDS
+
+
+def default_blocks(gate: GateQuestion) -> int:
+    """Return how many blocks a gate has at most where no number is given."""
+    return MOST_LOOKED if gate.by_scatter else MOST_BLOCKS
+
+
+def read_share(option: str, text: str) -> float:
+    """Return a share that is written as ``2%`` or ``0.02``.
+
+    Raises:
+        pytest.UsageError: if it is neither, or not between 0 and 1.
+    """
+    matched = SHARE.fullmatch(text.strip())
+    share = float(matched[1]) / (100 if matched[2] else 1) if matched else 0.0
+    if not 0 < share < 1:
+        raise pytest.UsageError(f"{option}: {text!r} is not a share between 0 and 1, such as 2% or 0.02")
+    return share
 
 
 def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
@@ -110,7 +151,7 @@ def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
     disabled = get("benchmark_disable") and not get("benchmark_enable")
     yield bool(disabled), "--benchmark-disable with --against: a gate is about time"
     yield bool(get("resume")), "--resume with --against: go on with a stored gate by --add-blocks"
-    yield bool(get("plan")), "--plan with --against: --plan without --against shows the cases"
+    yield bool(get("plan") and get("add_blocks")), "--add-blocks with --plan: a plan is of a gate that begins"
     yield (
         "interleaved" in str(get("unsteady")).split(","),
         "--unsteady interleaved: taking turns is what a gate is",

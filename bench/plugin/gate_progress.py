@@ -26,6 +26,10 @@ class GateProgress:
         self._opening = True
         self._spent = 0.0
 
+    def say(self, sentence: str) -> None:
+        """Show a sentence."""
+        self._write(sentence)
+
     def show(self, event: Event, gate: Callable[[], Gate]) -> None:
         """Show an event; `gate` makes the gate so far."""
         match event:
@@ -37,7 +41,10 @@ class GateProgress:
                 quads = sum(share.quads for share in event.shares)
                 looks = ", ".join(str(look.blocks) for look in LOOKS)
                 cases = how_many(len(event.shares), "case")
-                self._write(f"pilot done: {cases}, {how_many(quads, 'quad')} a block; looks after {looks} blocks")
+                asked = f"; at most {how_many(event.blocks, 'block')}" if event.blocks else ""
+                self._write(
+                    f"pilot done: {cases}, {how_many(quads, 'quad')} a block; looks after {looks} blocks{asked}"
+                )
             case Fault():
                 self._write(f"{event.case.id}: {event.outcome} in {event.side}: {event.reason}")
             case Block():

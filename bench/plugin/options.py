@@ -16,10 +16,11 @@ from bench.host.steadiness import MEASURES
 from bench.plugin.device_names import KNOWN_DEVICES
 from bench.plugin.foreign_options import refuse_foreign
 from bench.plugin.gate_options import (
-    BUDGET_SECONDS,
     GATE_SLICE_SECONDS,
     MOST_BLOCKS,
     add_gate_options,
+    default_blocks,
+    default_budget,
     read_gate_question,
 )
 from bench.plugin.model_options import read_models, read_project
@@ -138,7 +139,8 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--plan",
         action="store_true",
-        help="print the cases, which would be skipped and why, and the expected time; measure nothing",
+        help="print the cases, which would be skipped and why, and the expected time; measure nothing; with --against "
+        "also which slowdowns would be visible in which time, as the last gate of these cases on this machine tells",
     )
     add(
         "--quick",
@@ -150,7 +152,7 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="TIME",
         default=None,
         help="wall time for the whole run, such as 90s or 10m (default: about one second of slices per case; "
-        "5m with --against)",
+        "5m with --against, and with --detect what the pilot's scatter asks for)",
     )
     add(
         "--launches",
@@ -209,10 +211,10 @@ def read_request(config: pytest.Config) -> Request:
     get = config.getoption
     gate = read_gate_question(config)
     compiles = get("compile") or ("off" if gate else ",".join(DEFAULT_COMPILES))
-    launches = get("launches") or str(MOST_BLOCKS if gate else Settings().launches)
-    budget = get("budget") or (f"{BUDGET_SECONDS:g}s" if gate else None)
+    launches = get("launches") or str(default_blocks(gate) if gate else Settings().launches)
+    budget = get("budget") or (f"{default_budget(gate):g}s" if gate else None)
     quick = bool(get("quick") or (get("benchmark_disable") and not get("benchmark_enable")))
-    ungated = _run_or_plan(config, quick=quick)
+    question = _choose_question(config, gate, quick=quick)
     project = read_project(get("project"), get("src"))
     steps, own_steps = _steps("--step", get("step"), relative_to=config.invocation_params.dir)
     models = read_models(
@@ -249,7 +251,7 @@ def read_request(config: pytest.Config) -> Request:
         data_root=get("data_root"),
         download=bool(get("download")),
         unsteady=_names("--unsteady", get("unsteady"), MEASURES) if get("unsteady") else (),
-        question=gate or ungated,
+        question=question,
     )
     if request.data == "fashion-mnist" and not request.download and dataset.find(request.data_root) is None:
         raise pytest.UsageError(dataset.missing(request.data_root))
@@ -280,8 +282,8 @@ def _of_arms(gate: GateQuestion | None, axis: str, given: str | None) -> tuple[A
     return (base,)
 
 
-def _run_or_plan(config: pytest.Config, *, quick: bool) -> Question:
-    """Return what is asked where there is no gate."""
+def _choose_question(config: pytest.Config, gate: GateQuestion | None, *, quick: bool) -> Question:
+    """Return what is asked."""
     resume, retry = bool(config.getoption("resume")), bool(config.getoption("retry"))
     if retry and not resume:
         raise pytest.UsageError("--retry goes with --resume: it tries again what an earlier part of the run saw fail")
@@ -289,7 +291,9 @@ def _run_or_plan(config: pytest.Config, *, quick: bool) -> Question:
         raise pytest.UsageError("--resume: name the run with --benchmark-json; its journal lies beside it as .jsonl")
     if resume and quick:
         raise pytest.UsageError("--resume with --quick: a quick pass has nothing to go on with")
-    return PlanQuestion() if config.getoption("plan") else RunQuestion(resume=resume, retry=retry)
+    if config.getoption("plan"):
+        return PlanQuestion(gate=gate)
+    return gate or RunQuestion(resume=resume, retry=retry)
 
 
 def _list(option: str, text: str) -> tuple[str, ...]:

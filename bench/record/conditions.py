@@ -121,15 +121,20 @@ class Part(Protocol):
         """What was planned."""
 
 
-def find_differences(before: Part, after: Part) -> list[str]:
+def find_differences(before: Part, after: Part, *, free: tuple[str, ...] = ()) -> list[str]:
     """Return why `after` cannot continue `before`, field by field: another machine, other code, another request.
 
     States, such as the load, and the names of commits may differ, and so may the settings in `FREE_SETTINGS`.
+
+    Args:
+        before: the earlier part.
+        after: the later one.
+        free: settings beside those that may differ, too.
     """
     planned, selected = set(before.cases), set(after.cases)
     return [
         *_differing(before.environment.facts, after.environment.facts, free=(*STATES, *COMMITS)),
-        *_differing(_fields(before.settings), _fields(after.settings), free=FREE_SETTINGS),
+        *_differing(_fields(before.settings), _fields(after.settings), free=(*FREE_SETTINGS, *free)),
         *(f"case {case.id} was planned and is not selected" for case in before.cases if case not in selected),
         *(f"case {case.id} is selected and was not planned" for case in after.cases if case not in planned),
     ]

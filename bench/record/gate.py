@@ -171,14 +171,16 @@ class Plan:
         shares: one for each case that both arms can run.
         control: the case that is also compared with itself, and with itself slowed on purpose.
         slowdown: of the latter, as a share of its time.
+        blocks: how many the pilot's scatter asks for; None where that was not asked, and in older files.
     """
 
     shares: tuple[Share, ...]
     control: Case
     slowdown: float
+    blocks: int | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
-        positive(self, "slowdown")
+        positive(self, "slowdown", "blocks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +307,7 @@ class Gate:
         floors: the smallest change that counts, by case id.
         accepted: known regressions.
         idle_patterns: patterns of floors or known regressions that fit no case that was collected.
+        detect: the slowdown, as a share, that it was to be able to see; None if none was named.
         new: cases that only head has.
         gone: cases, and models that were not asked for, that only base has.
         trees: what base and head are; None if it never came to that, and in files from before it was told.
@@ -325,6 +328,7 @@ class Gate:
     floors: Mapping[str, float]
     accepted: tuple[Acceptance, ...] = ()
     idle_patterns: tuple[str, ...] = ()
+    detect: float | None = None
     new: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     trees: Trees | None = None
@@ -348,6 +352,8 @@ class Gate:
             raise ValueError(f"{missing[0]} has no floor")
         if not all(0 < floor < 1 for floor in self.floors.values()):
             raise ValueError("a floor is not a share between 0 and 1")
+        if self.detect is not None and not 0 < self.detect < 1:
+            raise ValueError("what is to be detected is not a share between 0 and 1")
         if [block.index for block in self.blocks] != list(range(1, len(self.blocks) + 1)):
             raise ValueError("blocks are not counted from 1 without a gap")
         if list(self.looks) != sorted(set(self.looks)) or (self.looks and self.looks[-1] > len(self.blocks)):

@@ -13,6 +13,7 @@ from statistics import fmean, median
 
 from bench.record.arm import Side
 from bench.record.case import Case
+from bench.record.conditions import is_busy
 from bench.record.gate import FIRST_FLOPS, Acceptance, Contest, Fault, Gate, Pairing, quad_effects
 from bench.record.how_many import how_many
 from bench.record.looks import LEAST_BLOCKS
@@ -73,9 +74,19 @@ class Answer:
             return State.UNPROVEN
         if self.regressed:
             return State.REGRESSED
-        if self.count(Verdict.INCONCLUSIVE):
+        if self.count(Verdict.INCONCLUSIVE) or self.blind:
             return State.INCONCLUSIVE
         return State.PASS
+
+    @property
+    def visible(self) -> float | None:
+        """Return the smallest slowdown that would have been seen in any case; None if nothing was judged."""
+        return max((ruling.visible for ruling in self.rulings.values()), default=None)
+
+    @property
+    def blind(self) -> bool:
+        """Whether the slowdown that was to be seen could not have been seen so far."""
+        return self.gate.detect is not None and self.visible is not None and self.visible > self.gate.detect
 
     @property
     def regressed(self) -> list[Case]:
@@ -93,7 +104,8 @@ class Answer:
     @property
     def settled(self) -> bool:
         """Whether nothing is left that more blocks could find out."""
-        return bool(self.rulings) and not self.problems and not self.count(Verdict.INCONCLUSIVE)
+        judged = bool(self.rulings) and not self.problems and not self.count(Verdict.INCONCLUSIVE)
+        return judged and (not self.blind or bool(self.regressed))
 
 
 def conclude(gate: Gate, today: Callable[[], date] = date.today, *, finished: bool = True) -> Answer:
@@ -124,7 +136,7 @@ def conclude(gate: Gate, today: Callable[[], date] = date.today, *, finished: bo
             rulings = _judge_cases(gate, Contest.ARMS, gate.live)
             for contest in (Contest.SAME, Contest.SLOWED):
                 controls[contest] = _judge_cases(gate, contest, [gate.plan.control])[gate.plan.control]
-            problems += _check_controls(controls)
+            problems += _check_controls(controls, busy=_tell_load(gate))
         except Exception as error:  # noqa: BLE001  a verdict that cannot be computed is never a pass, whatever raised
             problems.append(f"the statistics failed: {type(error).__name__}: {error}")
             rulings, controls = {}, {}
@@ -224,17 +236,37 @@ def _sort_faults(gate: Gate) -> tuple[dict[Case, Fault], dict[Case, str], list[s
     return failed, skipped, problems
 
 
-def _check_controls(controls: Mapping[Contest, Ruling]) -> list[str]:
+def _check_controls(controls: Mapping[Contest, Ruling], *, busy: str) -> list[str]:
+    """Return which controls failed and what to do, each as a sentence.
+
+    Args:
+        controls: rulings on both.
+        busy: what is known of other work on the machine, in words that may be empty.
+    """
     problems = []
     same, slowed = controls[Contest.SAME], controls[Contest.SLOWED]
+    anew = f"let nothing else run here{busy} and begin a new gate, since a verdict that stands is not taken back"
     if same.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
-        problems.append(f"the control that compares base with itself says {same.verdict}: the machine is not fit")
+        problems.append(
+            f"the control that compares base with itself says {same.verdict}: the machine is not fit; {anew}"
+        )
     if slowed.median_verdict is not Verdict.REGRESSED:  # every slice was slowed alike, so that its tail proves nothing
         found = slowed.median_verdict
+        more = "" if slowed.needed_blocks is None else f" about {slowed.needed_blocks - slowed.blocks}"
+        go_on = f"go on with{more} more blocks (--add-blocks), or let nothing else run here{busy} and begin a new gate"
         problems.append(
-            f"the control that was slowed on purpose was not caught ({found}): a regression could be missed"
+            f"the control that was slowed on purpose was not caught ({found}): a regression could be missed; "
+            f"{go_on if found is Verdict.INCONCLUSIVE else anew}"
         )
     return problems
+
+
+def _tell_load(gate: Gate) -> str:
+    """Return that the machine had other work when the gate began, in words that follow others; nothing if not."""
+    load, cores = (gate.environment.get(name) for name in ("machine.load_at_start", "machine.cores"))
+    if not isinstance(load, int | float) or not isinstance(cores, int) or not is_busy(load, cores):
+        return ""
+    return f" (the load was {load:g} on {how_many(cores, 'core')} when it began)"
 
 
 def _find_accepted(gate: Gate, rulings: Mapping[Case, Ruling]) -> dict[Case, Acceptance]:

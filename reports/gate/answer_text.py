@@ -14,7 +14,9 @@ from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import FIRST_FLOPS, Contest, Counts, Gate, default_floor
 from bench.record.how_many import how_many
+from bench.record.looks import next_look
 from reports.gate.answer import WHOLE_PROJECT, Answer, find_pairings
+from reports.gate.planning import foresee_from_gate
 from reports.show.table import (
     LOOKS,
     TERMINAL,
@@ -48,6 +50,9 @@ SAME_ANSWER = 1e-6
 LOOSER, LEAST_ERROR = 100.0, 1e-9
 """An error so many times base's is named. Another order of the same sums changes it by less, and below the second
 figure even float64 is only rounding."""
+
+MOST_BLIND = 3
+"""So many cases in which too little could have been seen are named; the rest are counted."""
 
 MOST_REASONS = 4
 """So many changed counts are shown in a row, which a screen still holds; the rest are counted."""
@@ -99,8 +104,8 @@ def make_headline(answer: Answer) -> str:
         "gone": len(gate.gone),
     }
     parts += [f"{count} {name}" for name, count in extra.items() if count]
-    if answer.rulings:
-        parts.append(f"slowdowns visible from {percent(max(ruling.visible for ruling in answer.rulings.values()))}")
+    if answer.visible is not None:
+        parts.append(f"slowdowns visible from {percent(answer.visible)}")
     parts.append(how_many(len(gate.blocks), "block"))
     if gate.wall_seconds:
         parts.append(duration(gate.wall_seconds))
@@ -214,6 +219,7 @@ def list_remarks(answer: Answer) -> list[str]:
     """Return the sentences that belong under the headline: problems first, then what a reader must know."""
     gate = answer.gate
     remarks = [f"nothing is proved: {problem}" for problem in answer.problems]
+    remarks += [explain_blindness(answer)] if answer.blind else []
     remarks += [f"{case.id}: {fault.outcome} in head: {fault.reason}" for case, fault in answer.failed.items()]
     remarks += [f"{case.id}: skipped: {reason}" for case, reason in answer.skipped.items()]
     changed = [case for case, ruling in answer.rulings.items() if ruling.verdict is not Verdict.UNCHANGED]
@@ -295,6 +301,23 @@ def explain_settling(ruling: Ruling) -> str:
         return f"its scatter is too large, or {near}, for more blocks to tell"
     more = ruling.needed_blocks - ruling.blocks
     return f"about {more} more blocks would settle it (--add-blocks, or a longer --budget)"
+
+
+def explain_blindness(answer: Answer) -> str:
+    """Return in which cases the slowdown that was to be seen could not have been seen, and what would do."""
+    gate = answer.gate
+    assert gate.detect is not None, "nothing was to be seen"
+    unseen = [name_case(gate, case) for case, ruling in answer.rulings.items() if ruling.visible > gate.detect]
+    left = len(unseen) - MOST_BLIND
+    named = ", ".join([*unseen[:MOST_BLIND], *([f"{left} more"] if left > 0 else [])])
+    prospect = foresee_from_gate(gate, list(answer.rulings), gate.floors)
+    blocks = None if prospect is None else prospect.find_blocks(gate.detect)
+    done = len(gate.blocks)
+    more = max(blocks, next_look(done + 1)) - done if blocks is not None else None
+    then = "let nothing else run here, or name a larger one"
+    if more is not None:
+        then = f"about {how_many(more, 'more block')} would do (--add-blocks, or a longer --budget)"
+    return f"a slowdown of {percent(gate.detect)} could not have been seen in {named}: {then}"
 
 
 def list_reasons(gate: Gate, case: Case) -> list[str]:

@@ -26,7 +26,11 @@ def configure_gate(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="a gate of `pytest bench --against`, or base's run")
     parser.add_argument("head", type=Path, nargs="?", metavar="HEAD", help="head's run, if FILE is base's run")
-    parser.add_argument("--strict", action="store_true", help="exit code 3 if a case is inconclusive")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit code 3 if a case is inconclusive, as a gate that missed its --detect has",
+    )
     add_format(parser)
     parser.add_argument(
         "--drift",
@@ -39,7 +43,9 @@ def configure_gate(parser: ArgumentParser) -> None:
 
 
 def run_gate(options: Namespace) -> int:
-    """Print the answer; return 0, 1 if head regressed or failed, 3 inconclusive with --strict, 4 if nothing is proved.
+    """Print the answer; return 0, 1 if head regressed or failed, 4 if nothing is proved.
+
+    3 is for a gate that is inconclusive, with --strict, and for one that could not see what it was to see.
 
     Raises:
         UnreadableError: if a file cannot be used.
@@ -48,7 +54,7 @@ def run_gate(options: Namespace) -> int:
         return _stored(options)
     answer = conclude(read_gate(options.file))
     print_report(render_answer(answer, options.format))
-    if answer.state is State.INCONCLUSIVE and options.strict:
+    if answer.state is State.INCONCLUSIVE and (options.strict or answer.blind):
         return INCONCLUSIVE_STRICTLY
     return CODES[answer.state]
 

@@ -284,9 +284,9 @@ MUTANTS = (
         tests="tests/reports/gate",
     ),
     Mutant(
-        path="reports/gate/answer_text.py",
-        line="percent(max(ruling.visible",
-        broken="percent(min(ruling.visible",
+        path="reports/gate/answer.py",
+        line="return max((ruling.visible",
+        broken="return min((ruling.visible",
         tests="tests/reports/gate",
     ),
     Mutant(

@@ -18,6 +18,8 @@ GATE = GateQuestion(
     strict=False,
     add_blocks=False,
     exhaust=False,
+    detect=None,
+    by_scatter=False,
 )
 
 

@@ -44,6 +44,33 @@ def test_journal_and_json_hold_the_same(tmp_path: Path) -> None:
     assert read_log(GATE_FORMAT, stored_gate(tmp_path, STORED)) == (STORED, tuple(events_of(STORED)))
 
 
+def test_what_was_to_be_seen_is_stored(tmp_path: Path) -> None:
+    """A stored answer knows whether it could see what it was to see, and how many blocks its pilot asked for."""
+    assert made_gate().plan is not None
+    plan = replace(made_gate().plan, blocks=32)  # type: ignore[type-var]
+    asked = made_gate(detect=0.02, plan=plan)
+    assert read_gate(stored_gate(tmp_path, asked)) == asked
+
+
+def test_gate_from_before_anything_was_to_be_seen_is_read(tmp_path: Path) -> None:
+    """Files of earlier versions have neither of the two."""
+
+    def aged(section: Any) -> Any:
+        del section["detect"]
+        (plan,) = (event["plan"] for event in section["events"] if event["event"] == "plan")
+        del plan["blocks"]
+        return section
+
+    assert read_gate(stored_gate(tmp_path, made_gate(), aged)) == made_gate()
+
+
+@pytest.mark.parametrize("detect", [2, "2%", 1.5, 0.0, True])
+def test_what_is_to_be_seen_is_a_share(detect: object, tmp_path: Path) -> None:
+    """In a file as on the command line."""
+    with pytest.raises(UnreadableError, match="detect"):
+        read_gate(stored_gate(tmp_path, made_gate(), lambda section: {**section, "detect": detect}))
+
+
 def test_journal_that_was_cut_off_holds_what_was_finished(tmp_path: Path) -> None:
     """A torn last line is dropped."""
     _, journal = logged(tmp_path, STORED)

@@ -32,6 +32,31 @@ def test_a_warmer_card_keeps_no_gate_from_going_on() -> None:
     check_continuable(warmed(stored(), **{name: 41}), warmed(stored(), **{name: 44}))
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("commit.id", "1" * 40, "2" * 40),
+        ("commit.dirty", True, False),
+        ("arm.head.commit", "1" * 40, "2" * 40),
+        ("arm.head.commit.subject", "before", "after"),
+        ("project.commit.id", "1" * 40, "2" * 40),
+        ("arm.base.device.cuda.clock_hertz_at_start", 1_100, 1_400),
+        ("machine.load_at_start", 1, 2),
+    ],
+)
+def test_a_state_and_a_commit_of_the_same_code_keep_no_gate_from_going_on(
+    name: str, before: str | int, after: str | int
+) -> None:
+    """The code itself is compared, file by file."""
+    check_continuable(warmed(stored(), **{name: before}), warmed(stored(), **{name: after}))
+
+
+def test_an_added_part_may_have_another_number_of_blocks() -> None:
+    """It is how many are added, and no part of what a block is."""
+    longer = replace(stored(), settings=replace(stored().settings, launches=30, budget_seconds=60.0))
+    check_continuable(stored(), longer)
+
+
 def test_every_difference_is_named_with_both_values() -> None:
     """The blocks so far answer another question."""
     other = replace(

@@ -37,10 +37,12 @@ def carry_out(
     settings: Settings = SETTINGS,
     cases: tuple[Case, ...] = CASES,
     settled: Callable[[], bool] = lambda: False,
+    foresee: Callable[[Block, float], int | None] = lambda *_: None,
     stop: Callable[[], str | None] = lambda: None,
     arms: dict[Side, Arm] | None = None,
     plan: Plan | None = None,
     done: int = 0,
+    target: int | None = None,
 ) -> list[Event]:
     """Return the events of a gate."""
     monkeypatch.setattr(blocks_module, "monotonic", pool.clock)
@@ -52,12 +54,14 @@ def carry_out(
         arms or ARMS,
         workers=pool,
         settled=settled,
+        foresee=foresee,
         stop=stop,
         begin=0.0,
         floors=dict.fromkeys((case.id for case in cases), 0.02),
         random=Random(1),
         plan=plan,
         done=done,
+        target=target,
     )
     events = []
     for event in blocks.events():
@@ -219,7 +223,56 @@ def test_budget_for_too_few_blocks_proves_nothing(monkeypatch: pytest.MonkeyPatc
     events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, budget_seconds=60.0))
     assert not [event for event in events if isinstance(event, Looked)]
     assert ending_of(events).broken
-    assert "raise --budget" in ending_of(events).reason
+    assert "a verdict takes 8, here about 380 s in all: raise --budget" in ending_of(events).reason
+
+
+def test_budget_is_exceeded_a_little_for_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven blocks are worth nothing; what would take longer than a quarter more is not begun."""
+    seconds = next(event.wall_seconds for event in carry_out(FakeArms(), monkeypatch) if isinstance(event, Block))
+    before = opening_seconds(monkeypatch)
+    needed = before + 8 * seconds
+    events = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, budget_seconds=needed / 1.2))
+    assert [event.blocks for event in events if isinstance(event, Looked)] == [8]
+    assert not ending_of(events).broken
+    events = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, budget_seconds=needed / 1.35))
+    assert ending_of(events).broken
+    assert ending_of(events).wall_seconds <= needed / 1.35
+
+
+def opening_seconds(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Return how long fake arms take until their pilot has ended."""
+    told: list[float] = []
+
+    def foresee(_: Block, seconds: float) -> None:
+        told.append(seconds)
+
+    carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, launches=8), foresee=foresee)
+    return told[0]
+
+
+def test_pilots_scatter_may_say_after_how_many_blocks_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told the pilot, which is block 0 and judged by nobody, once; the looks stay where they are."""
+    pilots: list[Block] = []
+
+    def foresee(pilot: Block, seconds: float) -> int:
+        pilots.append(pilot)
+        assert seconds >= pilot.wall_seconds
+        return 16
+
+    events = carry_out(FakeArms(), monkeypatch, foresee=foresee)
+    assert [pilot.index for pilot in pilots] == [0]
+    assert [block.index for block in blocks_in(events)] == list(range(1, 17))
+    assert [event.blocks for event in events if isinstance(event, Looked)] == [8, 16]
+    assert next(event for event in events if isinstance(event, Plan)).blocks == 16
+    assert ending_of(events).reason == "16 blocks are what their scatter asks for"
+    assert not ending_of(events).broken
+
+
+def test_budget_that_ends_before_the_pilots_number_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number is the most, and not a promise."""
+    events = carry_out(FakeArms(), monkeypatch, settings=replace(SETTINGS, budget_seconds=80.0), foresee=lambda *_: 60)
+    assert len(blocks_in(events)) < 60
+    assert ending_of(events).reason == "the budget of 80 s ended"
 
 
 def test_it_ends_at_the_look_that_settles_everything(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -531,6 +584,14 @@ def test_stop_ends_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ending_of(events).stopped
     assert ending_of(events).reason == "stopped by SIGINT"
     assert blocks_in(events)
+
+
+def test_added_blocks_end_where_their_scatter_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no pilot to ask."""
+    plan = next(event for event in carry_out(FakeArms(), monkeypatch) if isinstance(event, Plan))
+    events = carry_out(FakeArms(), monkeypatch, plan=plan, done=8, target=16)
+    assert [block.index for block in blocks_in(events)] == list(range(9, 17))
+    assert [event.blocks for event in events if isinstance(event, Looked)] == [16]
 
 
 def test_added_blocks_go_on_counting(monkeypatch: pytest.MonkeyPatch) -> None:

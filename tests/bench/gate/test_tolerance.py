@@ -49,6 +49,24 @@ def test_first_pattern_that_fits_counts_and_a_marker_goes_first(tmp_path: Path) 
     assert tolerance.floor(TWO[0], 0.3) == 0.3
 
 
+@pytest.mark.parametrize(("detect", "floor"), [(0.02, 0.015), (0.05, CPU_FLOOR), (None, CPU_FLOOR)])
+def test_floor_that_nobody_chose_is_below_what_is_to_be_seen(
+    detect: float | None, floor: float, tmp_path: Path
+) -> None:
+    """A slowdown on its floor is called one in half of all gates, however many blocks there are."""
+    assert read_tolerance(tmp_path / "pyproject.toml").floor(TWO[0], None, detect) == pytest.approx(floor)
+
+
+def test_chosen_floor_that_hides_what_is_to_be_seen_is_refused(tmp_path: Path) -> None:
+    """It is said before anything is measured, with the case and what to do."""
+    tolerance = read_tolerance(written(tmp_path, '[tool.accelbench.floors]\n"mlp-*" = 0.02\n'))
+    assert tolerance.floor(TWO[0], None, 0.021) == 0.02
+    with pytest.raises(SetupError, match=f"--detect 0.02: the floor of {TWO[0].id} is 0.02, .* lower that floor"):
+        tolerance.floor(TWO[0], None, 0.02)
+    with pytest.raises(SetupError, match=r"the floor of .* is 0\.3"):
+        tolerance.floor(TWO[0], 0.3, 0.02)
+
+
 def test_pattern_that_fits_no_case_is_found(tmp_path: Path) -> None:
     """A floor that was meant for a case and is none: each pattern once, in the order of the file."""
     text = '[tool.accelbench.floors]\n"mpl-*" = 0.1\n"mlp-*" = 0.1\n' + ACCEPTED.format(until='"2027-01-31"')

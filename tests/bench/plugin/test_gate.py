@@ -125,8 +125,22 @@ def test_gate_is_a_section_of_pytest_benchmarks_json(plugin: GatePlugin, tmp_pat
         (made_gate(slower={CASE: 0.1}), pytest.ExitCode.TESTS_FAILED, 1),
         (made_gate(caught=False), pytest.ExitCode.OK, 6),
         (made_gate(ending=replace(ENDING, stopped=True)), pytest.ExitCode.OK, 2),
+        (made_gate(detect=0.05), pytest.ExitCode.OK, 0),
+        (made_gate(detect=0.021), pytest.ExitCode.OK, 7),
+        (made_gate(detect=0.021, slower={CASE: 0.1}), pytest.ExitCode.TESTS_FAILED, 1),
+        (made_gate(detect=0.021, caught=False), pytest.ExitCode.OK, 6),
     ],
-    ids=["pass", "xfailed", "regressed", "control-not-caught", "stopped"],
+    ids=[
+        "pass",
+        "xfailed",
+        "regressed",
+        "control-not-caught",
+        "stopped",
+        "seen",
+        "unseen",
+        "unseen-regressed",
+        "unseen-unproven",
+    ],
 )
 def test_answer_becomes_the_exit_code(
     gate: Gate, status: int, code: int, plugin: GatePlugin, pytestconfig: pytest.Config, tmp_path: Path
@@ -335,6 +349,44 @@ def test_pattern_is_idle_only_if_it_fits_no_case_that_was_collected(
     gate = read_gate(tmp_path / "out.json")
     assert not any("bfloat16" in case.id for case in gate.cases)
     assert gate.idle_patterns == ("mpl-*",)
+
+
+def test_pilot_chooses_how_many_blocks_it_takes_to_see(
+    suite: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slowdown of 4 % beside a scatter of a tenth of a percent takes the first look, and is then seen."""
+    result = suite(FakeGateWorkers(), "--detect=4%", "--launches=60")
+    gate = read_gate(tmp_path / "out.json")
+    assert (gate.detect, len(gate.blocks), gate.looks) == (0.04, 8, (8,))
+    assert gate.plan is not None
+    assert gate.plan.blocks == 8
+    assert gate.settings.budget_seconds == 1800.0
+    assert result.ret == 0
+    assert "by the pilot's scatter, a slowdown of 4.0 % takes about 8 blocks, " in capsys.readouterr().out
+
+
+def test_gate_that_ends_without_having_seen_enough_has_exit_code_7(suite: Suite, tmp_path: Path) -> None:
+    """Its workers scatter by more from process to process than inside one, which no pilot of one block can know."""
+    result = suite(FakeGateWorkers(scatter=0.004), "--detect=1%", "--budget=5m", "--exhaust")
+    gate = read_gate(tmp_path / "out.json")
+    assert (gate.detect, len(gate.blocks)) == (0.01, 8)
+    assert list(gate.floors.values()) == pytest.approx([0.0075, 0.0075])
+    answer = conclude(gate)
+    assert (answer.blind, answer.problems, result.ret) == (True, (), 7)
+
+
+def test_added_blocks_see_what_the_first_were_to_see(suite: Suite, tmp_path: Path) -> None:
+    """Nobody names it again; named, their scatter says how many are added."""
+    suite(FakeGateWorkers(scatter=0.004), "--detect=1%", "--budget=5m", "--exhaust")
+    suite(FakeGateWorkers(scatter=0.004), "--budget=5m", "--exhaust", "--add-blocks")
+    gate = read_gate(tmp_path / "out.json")
+    assert (gate.detect, len(gate.blocks), gate.looks) == (0.01, 16, (8, 16))
+    suite(FakeGateWorkers(scatter=0.004), "--detect=1%", "--launches=210", "--add-blocks")
+    more = read_gate(tmp_path / "out.json")
+    assert len(more.blocks) in {32, 60, 90}
+    assert more.looks[-1] == len(more.blocks)
+    assert more.ending is not None
+    assert "are what their scatter asks for" in more.ending.reason or more.ending.reason == "every case is settled"
 
 
 def test_slower_head_is_a_failed_test(suite: Suite, tmp_path: Path) -> None:

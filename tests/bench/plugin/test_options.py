@@ -20,6 +20,7 @@ from bench.plugin.foreign_options import REFUSED, REPEATERS, refuse_foreign
 from bench.plugin.options import add_options, read_request
 from bench.request import GateQuestion, PlanQuestion, Request, RunQuestion
 from models import dataset
+from tests.makers.requests import GATE
 
 SUITE = str(ROOT / "bench")
 Read = Callable[..., Request]
@@ -365,14 +366,35 @@ def test_grouping_that_pytest_benchmark_would_break_on_is_refused(label: str) ->
     [
         ([], RunQuestion(resume=False, retry=False)),
         (["--resume", "--retry", "--benchmark-json", "out.json"], RunQuestion(resume=True, retry=True)),
-        (["--plan"], PlanQuestion()),
-        (["--plan", "--resume", "--benchmark-json", "out.json"], PlanQuestion()),
+        (["--plan"], PlanQuestion(gate=None)),
+        (["--plan", "--resume", "--benchmark-json", "out.json"], PlanQuestion(gate=None)),
+        (["--plan", "--against", "main"], PlanQuestion(gate=GATE)),
     ],
     ids=lambda value: " ".join(value) or "default" if isinstance(value, list) else "",
 )
 def test_command_line_asks_one_question(read: Read, arguments: list[str], question: PlanQuestion | RunQuestion) -> None:
     """A session plans, runs or gates, and never two of them."""
     assert read(*arguments).question == question
+
+
+def test_pilot_chooses_the_budget_unless_one_is_named(read: Read) -> None:
+    """What is to be seen says how long it takes, within half an hour and the looks that can find anything."""
+    chosen = read("--against", "main", "--detect", "2%")
+    assert isinstance(chosen.question, GateQuestion)
+    assert (chosen.question.detect, chosen.question.by_scatter) == (0.02, True)
+    assert (chosen.settings.budget_seconds, chosen.settings.launches) == (1800.0, 210)
+    named = read("--against", "main", "--detect", "0.02", "--budget", "5m")
+    assert isinstance(named.question, GateQuestion)
+    assert (named.question.detect, named.question.by_scatter) == (0.02, False)
+    assert (named.settings.budget_seconds, named.settings.launches) == (300.0, 60)
+    assert read("--against", "main", "--detect", "2 %", "--launches", "40").settings.launches == 40
+
+
+@pytest.mark.parametrize("share", ["2", "0", "100%", "two", "-1%", "", "0%", "1e-2"])
+def test_what_is_to_be_seen_is_a_share(share: str, read: Read) -> None:
+    """Two percent are not 2."""
+    with pytest.raises(pytest.UsageError, match=r"--detect: .* is not a share between 0 and 1, such as 2% or 0\.02"):
+        read("--against", "main", f"--detect={share}")
 
 
 def test_gate_has_defaults_of_its_own(read: Read) -> None:

@@ -111,6 +111,21 @@ def test_noise_is_inconclusive() -> None:
     assert not answer.settled
 
 
+def test_gate_that_could_not_see_what_it_was_to_see_is_inconclusive() -> None:
+    """Every case is unchanged, and half a percent could have hidden in each."""
+    seen, unseen = conclude(made_gate(detect=0.05)), conclude(made_gate(detect=0.021))
+    assert (seen.state, seen.blind, seen.settled) == (State.PASS, False, True)
+    assert (unseen.state, unseen.blind, unseen.settled) == (State.INCONCLUSIVE, True, False)
+    assert not unseen.count(Verdict.INCONCLUSIVE)
+    assert unseen.visible == max(ruling.visible for ruling in unseen.rulings.values())
+
+
+def test_regression_is_found_whatever_else_could_not_be_seen() -> None:
+    """More blocks would not take it back, so that there is nothing to wait for."""
+    answer = conclude(made_gate(slower={SLOW: 0.06}, detect=0.021))
+    assert (answer.state, answer.blind, answer.settled) == (State.REGRESSED, True, True)
+
+
 def test_fault_in_head_fails() -> None:
     """A crash is worse than a slowdown, and no reason to be silent about the other cases."""
     answer = conclude(made_gate(faults=(fault(Side.HEAD),)))
@@ -147,6 +162,33 @@ def test_control_that_was_not_caught_proves_nothing() -> None:
     assert answer.state is State.UNPROVEN
     assert not answer.settled
     assert "was not caught" in answer.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("gate", "todo"),
+    [
+        (made_gate(same=0.08), "let nothing else run here and begin a new gate, since a verdict that stands"),
+        (made_gate(caught=False), "let nothing else run here and begin a new gate, since a verdict that stands"),
+        (
+            made_gate(seed=2, scatter=0.1, slowdown=0.1),
+            "about 10 more blocks (--add-blocks), or let nothing else run here",
+        ),
+    ],
+    ids=["same", "slowed-unchanged", "slowed-inconclusive"],
+)
+def test_control_that_failed_says_what_to_do(gate: Gate, todo: str) -> None:
+    """More blocks help where nothing is decided yet, and nowhere else."""
+    answer = conclude(gate)
+    assert answer.state is State.UNPROVEN
+    assert todo in answer.problems[0]
+
+
+def test_load_is_named_where_a_control_failed() -> None:
+    """It is the usual reason."""
+    gate = made_gate(same=0.08)
+    busy = Environment(facts={**gate.environment.facts, "machine.load_at_start": 3.5, "machine.cores": 2})
+    assert "(the load was 3.5 on 2 cores when it began)" in conclude(replace(gate, environment=busy)).problems[0]
+    assert "the load was" not in conclude(gate).problems[0]
 
 
 @pytest.mark.parametrize("same", [0.08, -0.08])

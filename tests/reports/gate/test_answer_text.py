@@ -109,6 +109,24 @@ def test_inconclusive_says_what_would_settle_it() -> None:
         assert "more blocks would settle it" in line or "too near the floor" in line
 
 
+def test_gate_that_could_not_see_enough_says_where_and_what_to_do() -> None:
+    """It is the first of the remarks, and how many more blocks would do is among them."""
+    answer = conclude(made_gate(detect=0.021))
+    assert make_headline(answer).startswith("INCONCLUSIVE · 8 unchanged")
+    (first, *_) = list_remarks(answer)
+    assert first.startswith(f"a slowdown of 2.1 % could not have been seen in {CASES[0].id}, ")
+    assert re.search(
+        r"and 5 more|, 5 more: about \d+ more blocks would do \(--add-blocks, or a longer --budget\)$", first
+    )
+    assert "could not have been seen" not in render_answer(conclude(made_gate(detect=0.05)), Format.TEXT)
+
+
+def test_slowdown_that_no_number_of_blocks_shows_is_not_promised() -> None:
+    """The floor of 2 % is in the way."""
+    (first, *_) = list_remarks(conclude(made_gate(detect=0.0201, scatter=0.02, seed=3, slowdown=0.5)))
+    assert first.endswith("let nothing else run here, or name a larger one")
+
+
 def test_unproven_says_why_first() -> None:
     """Before any table."""
     answer = conclude(made_gate(caught=False))
@@ -237,6 +255,8 @@ def test_text_from_a_file_is_harmless() -> None:
         ({}, [], 0, "PASS"),
         ({"slower": {SLOW: 0.06}}, [], 1, "REGRESSED"),
         ({"seed": 1, "scatter": 0.1, "slowdown": 0.9}, [], 0, "INCONCLUSIVE"),
+        ({"detect": 0.05}, [], 0, "PASS"),
+        ({"detect": 0.021}, [], 3, "INCONCLUSIVE"),
         ({"seed": 1, "scatter": 0.1, "slowdown": 0.9}, ["--strict"], 3, "INCONCLUSIVE"),
         ({"caught": False}, [], 4, "UNPROVEN"),
         ({"blocks": 3, "looks": ()}, [], 4, "UNPROVEN"),
