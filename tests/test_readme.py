@@ -184,6 +184,12 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
         shows=r"control: base again",
         writes=("gate.json", "gate.jsonl"),
     ),
+    "pytest bench --plan --against main --benchmark-json gate.json": Executed(
+        adds=SMALLEST, shows=r"1 of 1 case, blocks: at most 60 and 5m00s"
+    ),
+    "pytest bench --against main --detect 2% --benchmark-json gate.json": Parsed(
+        adds=("--collect-only", "-q"), shows=r"mlp-forward-b64-cpu-float32-eager", why="half an hour"
+    ),
     "python -m reports gate gate.json": Executed(codes=(0, 4), shows=r"control: slowed on purpose"),
     "python -m reports gate base.json head.json": Executed(
         given={

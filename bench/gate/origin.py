@@ -7,6 +7,7 @@ Whoever compares with REF as it is now, ``--against-tip``, also sees what others
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,12 @@ from bench.gate.scope import BUILT_IN, Scope
 from bench.gate.tree import Commit, Folder, Source
 from bench.host.git import GitError, git, git_line, git_paths
 from bench.record.arm import Arm, Side
-from bench.record.conditions import Scalar
+from bench.record.conditions import Environment, Scalar
 from bench.record.how_many import how_many
 from bench.request import SetupError
+
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""The full name of a commit, as it is stored."""
 
 SHORT = 12
 """So many digits of a commit's name are shown."""
@@ -64,6 +68,39 @@ def find_origins(
         return {Side.BASE: base, Side.HEAD: head}  # a folder has a history of its own, or none
     tip = head.source.name if isinstance(head.source, Commit) else "HEAD"
     return {Side.BASE: _find_branch_point(root, base_ref, base.source, tip, scope), Side.HEAD: head}
+
+
+def find_kept_origins(
+    root: Path, arms: Mapping[Side, Arm], earlier: Environment, *, scope: Scope = BUILT_IN
+) -> dict[Side, Origin]:
+    """Return where the code of a gate that goes on comes from: the commits that its first part compared.
+
+    What their names mean by now is another question: a new commit moves a branch, HEAD, and where both parted.
+
+    Args:
+        root: the project's folder.
+        arms: both, by side.
+        earlier: facts of the part that is continued.
+        scope: what of the project is compared.
+
+    Raises:
+        SetupError: if such a commit is no longer here, or a reference names nothing.
+    """
+    return {side: _find_kept(root, arm.ref, earlier.get(f"arm.{side}.commit"), scope) for side, arm in arms.items()}
+
+
+def _find_kept(root: Path, ref: str | None, kept: Scalar, scope: Scope) -> Origin:
+    """Return what a reference named when the gate began; a folder is what it is now, and compared file by file."""
+    if ref is None or not isinstance(kept, str) or not COMMIT.fullmatch(kept):
+        return _find(root, ref, scope)
+    try:
+        commit = git_line(root, "rev-parse", "--verify", "--end-of-options", f"{kept}^{{commit}}")
+    except GitError as error:
+        raise SetupError(
+            f"{ref} was {kept[:SHORT]} when this gate began, and that commit is no longer here: fetch it, or begin a "
+            "new gate without --add-blocks"
+        ) from error
+    return _commit(root, commit, f"{ref}, as it was when this gate began,")
 
 
 def _find(root: Path, ref: str | None, scope: Scope) -> Origin:

@@ -15,7 +15,7 @@ from bench.files.parse_json import GATE_SECTION
 from bench.files.project_settings import ProjectSettings, share_of
 from bench.gate.checkout import ArmsCode
 from bench.gate.measure import Part, Terms, gate_workers, measure
-from bench.gate.origin import find_origins
+from bench.gate.origin import find_kept_origins, find_origins
 from bench.gate.scope import BUILT_IN, Scope
 from bench.gate.tolerance import Tolerance, tolerance_of
 from bench.host.folders import ROOT
@@ -166,7 +166,11 @@ class GatePlugin:
         arms = self._question.arms
         scope, project = self._scope, self._request.project
         branch_point = self._question.from_branch_point
-        origins = find_origins(project.folder, arms, from_branch_point=branch_point, scope=scope)
+        origins = (
+            find_origins(project.folder, arms, from_branch_point=branch_point, scope=scope)
+            if self._earlier is None
+            else find_kept_origins(project.folder, arms, self._earlier[0].environment, scope=scope)
+        )
         own = self._publication.output.own
         with open_session(self._request, own) as session:
             code = ArmsCode.freeze(

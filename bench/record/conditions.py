@@ -19,7 +19,7 @@ MOST_LAUNCHES = 1000
 STATES = ("run.started", "_at_start")
 """Ends of facts that are a state rather than a property, such as load and temperature: no two parts share them."""
 
-COMMITS = ("commit.id", "commit.dirty", ".commit", ".commit.subject")
+COMMITS = ("commit.id", "commit.id.reason", "commit.dirty", ".commit", ".commit.subject")
 """Ends of facts that name a commit: what it holds is compared itself, as ``code.`` and as an arm's ``models``."""
 
 FREE_SETTINGS = ("budget_seconds", "timeout_seconds")

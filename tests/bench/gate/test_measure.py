@@ -37,6 +37,7 @@ def test_a_warmer_card_keeps_no_gate_from_going_on() -> None:
     [
         ("commit.id", "1" * 40, "2" * 40),
         ("commit.dirty", True, False),
+        ("commit.id.reason", "no commit yet", ""),
         ("arm.head.commit", "1" * 40, "2" * 40),
         ("arm.head.commit.subject", "before", "after"),
         ("project.commit.id", "1" * 40, "2" * 40),

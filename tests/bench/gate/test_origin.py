@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.gate.origin import Origin, find_origins
+from bench.gate.origin import Origin, find_kept_origins, find_origins
 from bench.gate.scope import Scope
 from bench.gate.tree import Commit, Folder
 from bench.record.arm import Arm, Side
+from bench.record.conditions import Environment
 from bench.request import SetupError
 from tests.makers.repositories import commit, git, made_repository
 
@@ -197,3 +198,33 @@ def test_project_that_is_in_no_commit_says_so(root: Path) -> None:
     arms = {Side.BASE: Arm(ref="main"), Side.HEAD: Arm()}
     with pytest.raises(SetupError, match="unpacked is in no commit of the repository around it"):
         find_origins(root / "unpacked", arms, from_branch_point=True, scope=Scope(whole=True, own=False))
+
+
+def kept_base_of(root: Path, ref: str | None, commit_then: str | None) -> Origin:
+    """Return where base comes from in a part that is added."""
+    facts = Environment(facts={"arm.base.commit": commit_then, "arm.head.commit": None})
+    return find_kept_origins(root, {Side.BASE: Arm(ref=ref), Side.HEAD: Arm()}, facts)[Side.BASE]
+
+
+@pytest.mark.parametrize("ref", ["HEAD", "HEAD~1", "topic"])
+def test_added_blocks_compare_with_the_commit_that_the_first_did(ref: str, root: Path) -> None:
+    """Whoever commits what was compared has moved HEAD and the branch; the gate's base is where it was."""
+    then = base_of(root, ref)
+    commit(root, "the same code, committed", {"note.txt": "x"})
+    assert base_of(root, ref).source != then.source
+    kept = kept_base_of(root, ref, str(then.facts["commit"]))
+    assert (kept.source, kept.facts) == (then.source, then.facts)
+    assert kept.remarks[0].startswith(f"{ref}, as it was when this gate began, is ")
+    assert kept.same_commit is None
+
+
+def test_commit_that_is_gone_cannot_be_gone_on_with(root: Path) -> None:
+    """Another one would be another gate."""
+    with pytest.raises(SetupError, match=r"main was 0{12} when this gate began, and that commit is no longer here"):
+        kept_base_of(root, "main", "0" * 40)
+
+
+def test_folder_and_working_tree_are_what_they_are_now(root: Path) -> None:
+    """Their files are compared, so that a change in them is found."""
+    assert kept_base_of(root, None, None).source == Folder(path=root)
+    assert kept_base_of(root, "./models", str(root / "models")).source == Folder(path=Path("./models"))
