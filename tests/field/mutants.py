@@ -180,8 +180,8 @@ MUTANTS = (
     ),
     Mutant(
         path="bench/gate/tolerance.py",
-        line="if marked is not None:",
-        broken="if marked is None:",
+        line="marked if marked is not None else self._find_floor(case)",
+        broken="marked if marked is None else self._find_floor(case)",
         tests="tests/bench/gate",
     ),
     Mutant(
