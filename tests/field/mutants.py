@@ -126,9 +126,9 @@ MUTANTS = (
         tests="tests/bench/steps",
     ),
     Mutant(
-        path="bench/steps/forward_backward_train.py",
-        line="parameter.copy_(initial)",
-        broken="parameter.add_(0)",
+        path="bench/steps/step.py",
+        line="now[name].copy_(initial)",
+        broken="now[name].add_(0)",
         tests="tests/bench/steps",
     ),
     Mutant(
@@ -168,8 +168,8 @@ MUTANTS = (
     Mutant(path="bench/run/pace.py", line="<= budget * BUDGET_SLACK", broken="<= budget * 2", tests="tests/bench/run"),
     Mutant(
         path="bench/gate/block.py",
-        line="(base_outside, not base_outside, not base_outside, base_outside)",
-        broken="(base_outside, not base_outside, base_outside, not base_outside)",
+        line="(first, not first, not first, first)",
+        broken="(first, not first, first, not first)",
         tests="tests/bench/gate",
     ),
     Mutant(
@@ -315,7 +315,7 @@ MUTANTS = (
     ),
     Mutant(
         path="bench/steps/recheck.py",
-        line="        check_output(output, self._subject.device)\n",
+        line="        check_output(output, self._subject.device, on_host=self._on_host)\n",
         broken="",
         tests="tests/bench/steps/test_recheck.py",
     ),
@@ -345,8 +345,8 @@ MUTANTS = (
     ),
     Mutant(
         path="bench/gate/checkout.py",
-        line="if not trees.differences and arms",
-        broken="if arms",
+        line="trouble=None if differing else self.same_commit",
+        broken="trouble=self.same_commit",
         tests="tests/bench/gate/test_checkout.py",
     ),
     Mutant(
