@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.host.patience import run_program
+
 LOCATIONS = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -46,16 +48,14 @@ def git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "-C", os.fspath(folder), *arguments]
     own = {name: value for name, value in os.environ.items() if name not in LOCATIONS}
     try:
-        done = subprocess.run(
-            command, input=given, capture_output=True, check=True, env=own | {"LC_ALL": "C"}, timeout=LIMIT_SECONDS
-        )
+        done = run_program(command, LIMIT_SECONDS, given=given, env=own | {"LC_ALL": "C"})
     except subprocess.CalledProcessError as error:
         raise GitError(f"git {arguments[0]}: {_cause(error.stderr)}") from error
     except subprocess.TimeoutExpired as error:
         raise GitError(f"git {arguments[0]}: no answer within {LIMIT_SECONDS:g} s") from error
     except OSError as error:
         raise GitError(f"git cannot be executed: {error.strerror}") from error
-    return done.stdout
+    return bytes(done.stdout)
 
 
 def git_line(folder: Path, *arguments: str) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import platform
 import subprocess
 
+from bench.host.patience import run_program
+
 ASKED = (["sysctl", "-n", "machdep.cpu.brand_string"], ["lscpu"])
 """Programs that tell the name where ``/proc/cpuinfo`` does not: macOS has the first one, Linux on ARM the second."""
 
 LABEL = "model name"
 """The name stands behind this label, in ``/proc/cpuinfo`` and, with a capital, in what ``lscpu`` prints."""
+
+LIMIT_SECONDS = 10.0
+"""They take milliseconds."""
 
 
 def processor() -> str:
@@ -28,7 +33,7 @@ def _in_cpuinfo() -> str | None:
 def _from_programs() -> str | None:
     for command in ASKED:
         try:
-            text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+            text = run_program(command, LIMIT_SECONDS, text=True).stdout
         except (OSError, subprocess.SubprocessError):  # this system has another one
             continue
         if name := (_labelled(text) if command == ["lscpu"] else text.strip()):

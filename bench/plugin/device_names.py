@@ -14,6 +14,7 @@ import pytest
 
 from bench.host.environment_variables import importing
 from bench.host.folders import ROOT
+from bench.host.patience import run_program
 from bench.plugin.usage import usage_errors
 from bench.request import Request, SetupError
 
@@ -38,9 +39,7 @@ def probe_devices(named: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """
     command = [sys.executable, "-m", "bench.devices", *named]
     try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=importing(), capture_output=True, text=True, timeout=PROBE_SECONDS, check=True
-        )
+        done = run_program(command, PROBE_SECONDS, cwd=ROOT, env=importing(), text=True)
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.CalledProcessError as error:
         last = error.stderr.strip().splitlines()[-1:] or ["it said nothing"]

@@ -15,6 +15,7 @@ from tempfile import TemporaryFile
 
 from bench.host.environment_variables import importing
 from bench.host.folders import ROOT
+from bench.host.patience import Patience
 from bench.record.spec import Kind
 from bench.request import Request
 
@@ -54,7 +55,7 @@ def _ask(request: Request, text: str) -> int:
             start_new_session=True,
         )
         try:
-            code = asked.wait(IMPORT_SECONDS + seconds)
+            code = Patience(IMPORT_SECONDS + seconds).wait(asked.wait, subprocess.TimeoutExpired)
             output.seek(0)
             return int(json.loads(output.readlines()[-1])["batch"]) if code == 0 else UNKNOWN_BATCH
         except (subprocess.TimeoutExpired, ValueError, KeyError, TypeError, IndexError):

@@ -7,14 +7,14 @@ import selectors
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
 
 from bench.host.environment_variables import importing
+from bench.host.patience import Patience
 from bench.processes.replies import decode_reply
 from bench.protocol import Exit, Failure, Reap, Request, Signal, Start, Warm, encode_request
 
@@ -22,10 +22,6 @@ R = TypeVar("R")
 
 START_SECONDS = 300.0
 """Limit for a launcher's imports and first compile on a slow machine."""
-
-WAIT_SECONDS = 1.0
-"""A wait for a reply is made of such waits, each counted at most in full: while this process itself is stopped, by a
-suspended laptop or a paused container, a worker's time does not run out."""
 
 END_SECONDS = 10.0
 """How long a worker that was told to leave may take before it is killed."""
@@ -110,7 +106,7 @@ class Launcher:
         try:
             self._channel.settimeout(START_SECONDS)
             socket.send_fds(self._channel, [encode_request(request)], [] if descriptor is None else [descriptor])
-            message = self._channel.recv(1 << 16)
+            message = Patience(START_SECONDS).wait(self._receive, TimeoutError)
         except TimeoutError as error:
             self.close()
             raise LaunchError(f"the launcher does not answer within {START_SECONDS:g} s") from error
@@ -126,6 +122,10 @@ class Launcher:
             self.close()
             raise LaunchError(f"the launcher: {reply.reason}")
         return reply
+
+    def _receive(self, seconds: float) -> bytes:
+        self._channel.settimeout(seconds)
+        return self._channel.recv(1 << 16)
 
     @property
     def alive(self) -> bool:
@@ -198,23 +198,20 @@ class WorkerProcess:
             WorkerTimeoutError: if it took longer than `timeout_seconds`.
             AskedToStopError: if the run was asked to stop meanwhile; the worker is gone then.
         """
-        left = timeout_seconds
+        patience = Patience(timeout_seconds)
         try:
             self._channel.sendall(encode_request(request))
         except OSError as error:
             raise WorkerDiedError(self._reaped()) from error
         while b"\n" not in self._buffer:
-            wait, began = min(left, WAIT_SECONDS), monotonic()
-            ready = [key.fileobj for key, _ in self._selector.select(wait)]
-            left -= min(monotonic() - began, wait)
-            if ready and self._channel not in ready:
+            try:
+                ready = patience.wait(self._wait_for_anything, TimeoutError)
+            except TimeoutError as error:
+                self.kill()
+                raise WorkerTimeoutError(f"no answer within {timeout_seconds:g} s") from error
+            if self._channel not in ready:
                 self.kill()
                 raise AskedToStopError
-            if not ready:
-                if left > 0:
-                    continue
-                self.kill()
-                raise WorkerTimeoutError(f"no answer within {timeout_seconds:g} s")
             try:
                 chunk = self._channel.recv(1 << 16)
             except OSError:
@@ -224,6 +221,17 @@ class WorkerProcess:
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         return decode_reply(request, line)
+
+    def _wait_for_anything(self, seconds: float) -> Sequence[object]:
+        """Return the descriptors from which something can be read.
+
+        Raises:
+            TimeoutError: if there is none within so many seconds.
+        """
+        ready = [key.fileobj for key, _ in self._selector.select(seconds)]
+        if not ready:
+            raise TimeoutError
+        return ready
 
     def pause(self) -> None:
         """Suspend the process, spinning threads and all."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from bench.plugin import device_names
@@ -14,8 +12,10 @@ from tests.makers.requests import made_request
 
 def probe_as(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let the probe process run this program instead."""
-    real = subprocess.run
-    monkeypatch.setattr(device_names.subprocess, "run", lambda given, **rest: real([given[0], "-c", code], **rest))
+    real = device_names.run_program
+    monkeypatch.setattr(
+        device_names, "run_program", lambda given, seconds, **rest: real([given[0], "-c", code], seconds, **rest)
+    )
 
 
 def test_probe_process_is_believed_by_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:

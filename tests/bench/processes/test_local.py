@@ -215,7 +215,7 @@ def test_time_in_which_this_process_stood_still_does_not_count(
 ) -> None:
     """A laptop that was suspended, a container that was paused: an answer that is there by then is an answer."""
     stamps = iter(range(0, 10**6, 25))  # each look at the clock is 25 seconds later
-    monkeypatch.setattr("bench.processes.local.monotonic", lambda: float(next(stamps)))
+    monkeypatch.setattr("bench.host.patience.monotonic", lambda: float(next(stamps)))
     assert facts_of(shared, 10.0)
 
 
