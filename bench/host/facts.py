@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.host.code import ENGINE, TIMED, code_facts, digest, digest_files, digest_timed
 from bench.host.git import GitError, git_line, git_paths
-from bench.host.limits import cpu_quota, memory_limits
+from bench.host.limits import count_cores, cpu_quota, memory_limits
 from bench.host.processor import processor
 from bench.host.steadiness import MEASURES
 from bench.record.conditions import Environment, Scalar, veil
@@ -26,6 +26,8 @@ PREFIXES = (
     "KMP_",
     "MKL_",
     "OPENBLAS_",
+    "BLIS_",
+    "VECLIB_",
     "ONEDNN_",
     "DNNL_",
     "ATEN_",
@@ -38,12 +40,31 @@ PREFIXES = (
     "NVIDIA_",
     "HIP_",
     "ROCR_",
+    "ROCBLAS_",
+    "HIPBLASLT_",
+    "MIOPEN_",
+    "AMD_",
+    "GPU_",
     "HSA_",
+    "SYCL_",
+    "ONEAPI_",
+    "ZE_",
+    "MTL_",
+    "VK_",
+    "MESA_",
+    "LP_",
     "MALLOC_",
+    "GLIBC_",
+    "MIMALLOC_",
     "LD_",
+    "DYLD_",
+    "CXX",
+    "CFLAGS",
+    "CPATH",
     "PYTHON",
 )
-"""Environment variables whose names begin so are read by OpenMP, MKL, oneDNN, torch, CUDA, glibc and its linker, or
+"""Environment variables whose names begin so are read by OpenMP, MKL, other libraries of linear algebra, oneDNN, torch,
+the runtimes of CUDA, ROCm, oneAPI, Metal and Vulkan, an allocator, the linker, the compiler that inductor calls, or
 Python, and can move a figure."""
 
 
@@ -87,6 +108,7 @@ def gather(
         "machine.architecture": platform.machine(),
         "machine.cpu": processor(),
         "machine.cores": os.cpu_count(),
+        "process.cores": count_cores(),
         **{f"{whose}.memory_bytes": count for whose, count in memory_limits().items()},
         "container.cores": cpu_quota(),
         "machine.load_at_start": round(os.getloadavg()[0], 2),

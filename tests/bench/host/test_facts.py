@@ -132,3 +132,34 @@ def test_variables_that_halve_a_figure_are_facts_and_secrets_are_not() -> None:
         "variable.OMP_THREAD_LIMIT": "1",
         "variable.TORCH_API_KEY": "set",
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GLIBC_TUNABLES",
+        "MIMALLOC_ARENA_EAGER_COMMIT",
+        "VECLIB_MAXIMUM_THREADS",
+        "BLIS_NUM_THREADS",
+        "DYLD_INSERT_LIBRARIES",
+        "CXX",
+        "CXXFLAGS",
+        "LP_NUM_THREADS",
+        "VK_ICD_FILENAMES",
+        "MTL_DEBUG_LAYER",
+        "MIOPEN_FIND_MODE",
+        "ROCBLAS_LAYER",
+        "ZE_AFFINITY_MASK",
+        "SYCL_CACHE_PERSISTENT",
+        "GPU_MAX_HW_QUEUES",
+    ],
+)
+def test_variables_of_every_library_under_torch_are_facts(name: str) -> None:
+    """An allocator, a library of linear algebra, a compiler, a driver: each reads some of its own."""
+    assert variables({name: "1"}) == {f"variable.{name}": "1"}
+
+
+def test_cores_that_this_process_may_use_are_a_fact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``taskset`` and a batch system leave a process fewer than the machine has."""
+    monkeypatch.setattr(facts, "count_cores", lambda: 1)
+    assert gathered()["process.cores"] == 1
