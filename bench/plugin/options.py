@@ -6,6 +6,7 @@ Everything here happens before anything is timed, in a process that never import
 from __future__ import annotations
 
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,12 +98,14 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--compile",
         metavar="MODES",
+        type=_named,
         default=None,
         help=f"of {', '.join(COMPILE_MODES)}, backend:NAME (default: {','.join(DEFAULT_COMPILES)}; off with --against)",
     )
     add(
         "--layout",
         metavar="NAMES",
+        type=_named,
         default=None,
         help=f"of {', '.join(LAYOUTS)}: memory format of inputs and weights of four dimensions (default: "
         f"{DEFAULT_LAYOUT})",
@@ -118,13 +121,17 @@ def add_options(parser: pytest.Parser) -> None:
     own.addoption(
         "--project",
         metavar="DIR",
-        type=Path,
+        type=_path,
         default=None,
         help="the folder that models of your own are imported from, and whose commits --against compares (default: "
         "this checkout)",
     )
     own.addoption(
-        "--src", metavar="DIR", default=None, help="the folder below --project that packages lie in, such as src"
+        "--src",
+        metavar="DIR",
+        type=_named,
+        default=None,
+        help="the folder below --project that packages lie in, such as src",
     )
     own.addoption(
         "--shape",
@@ -133,7 +140,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="of one example, such as 3,224,224: random numbers of it are fed to a network that says nothing of its "
         "inputs",
     )
-    add("--require-device", metavar="NAMES", default="", help="fail, rather than skip, where one of these is absent")
+    add(
+        "--require-device",
+        metavar="NAMES",
+        type=_named,
+        default=None,
+        help="fail, rather than skip, where one of these is absent",
+    )
     how = parser.getgroup("accelbench-how", "accelbench: how it is timed")
     add = how.addoption
     add(
@@ -150,6 +163,7 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--budget",
         metavar="TIME",
+        type=_named,
         default=None,
         help="wall time for the whole run, such as 90s or 10m (default: about one second of slices per case; "
         "5m with --against, and with --detect what the pilot's scatter asks for)",
@@ -157,6 +171,7 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--launches",
         metavar="N",
+        type=_named,
         default=None,
         help=f"fresh processes per case, each one replicate (default: {Settings().launches}; under 6 there is no "
         f"interval); with --against the most blocks (default: {MOST_BLOCKS})",
@@ -171,11 +186,17 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--reports",
         metavar="DIR",
-        type=Path,
+        type=_path,
         default=None,
         help="the folder that holds one folder of tables and plots for each result (default: reports/out)",
     )
-    add("--unsteady", metavar="NAMES", default="", help=f"leave out measures of steadiness: {', '.join(MEASURES)}")
+    add(
+        "--unsteady",
+        metavar="NAMES",
+        type=_named,
+        default=None,
+        help=f"leave out measures of steadiness: {', '.join(MEASURES)}",
+    )
     add(
         "--resume",
         action="store_true",
@@ -194,11 +215,26 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--data-root",
         metavar="DIR",
-        type=Path,
+        type=_path,
         default=Path("data"),
         help="where FashionMNIST's files are (default: %(default)s)",
     )
     add("--download", action="store_true", help="fetch FashionMNIST into --data-root first")
+
+
+def _named(text: str) -> str:
+    """Return what an option without a value of its own was given: nothing in a variable of a script is no default.
+
+    Raises:
+        ArgumentTypeError: if that is empty.
+    """
+    if not text.strip():
+        raise ArgumentTypeError("it is empty; leave it out for the default")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_named(text))  # Path("") would be the current folder
 
 
 def read_request(config: pytest.Config) -> Request:

@@ -453,3 +453,13 @@ def test_axis_that_both_arms_name_has_one_value(read: Read) -> None:
     assert layouts == ("contiguous",)
     with pytest.raises(pytest.UsageError, match="--dtype float64: both arms name theirs, float32 and bfloat16"):
         read(*arms, "--dtype", "float64")
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["project", "src", "reports", "data-root", "compile", "layout", "budget", "launches", "unsteady", "require-device"],
+)
+def test_empty_value_is_neither_the_default_nor_the_current_folder(option: str, read: Read) -> None:
+    """``--require-device="$DEVICE"`` with nothing in the variable required nothing, and nobody was told."""
+    with pytest.raises(pytest.UsageError, match=f"argument --{option}: it is empty; leave it out for the default"):
+        read(f"--{option}=")
