@@ -7,6 +7,7 @@ wrong with it ends in one sentence.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -154,7 +155,10 @@ def read_log(form: Format[Record, Event], path: Path) -> tuple[Record, tuple[Eve
 
 
 def keep_aside(form: Format[Record, Event], path: Path) -> Path | None:
-    """Rename a journal whose content is not also in the JSON beside it: ``NAME.1``, ``NAME.2``; return its new name."""
+    """Rename a journal whose content is not also in the JSON beside it: ``NAME.1``, ``NAME.2``; return its new name.
+
+    A symbolic link stays and leads to the new journal; the file that it leads to gets the new name, where it lies.
+    """
     if not path.exists():
         return None
     try:
@@ -162,10 +166,11 @@ def keep_aside(form: Format[Record, Event], path: Path) -> Path | None:
             return None  # the JSON holds the same and stays until the new one is whole
     except UnreadableError:
         pass  # not ours to judge: keep it
+    target = Path(os.path.realpath(path))
     number = 1
-    while (aside := path.with_name(f"{path.name}.{number}")).exists():
+    while (aside := target.with_name(f"{target.name}.{number}")).exists():
         number += 1
-    path.rename(aside)
+    target.rename(aside)
     return aside
 
 

@@ -29,12 +29,14 @@ def content_of(path: Path) -> bytes:
         UnreadableError: if there is no such file, or it is too large.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise UnreadableError(f"{path}: {size} bytes; files over {MAX_BYTES} are not read")
-        return path.read_bytes()
+        size = path.stat().st_size  # of a device or a pipe that is 0, and what comes may never end
+        with path.open("rb") as file:
+            content = b"" if size > MAX_BYTES else file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror or error}; name a result file of `pytest bench`") from error
+    if max(size, len(content)) > MAX_BYTES:
+        raise UnreadableError(f"{path}: {max(size, len(content))} bytes; files over {MAX_BYTES} are not read")
+    return content
 
 
 def parse(content: bytes, where: str) -> Any:

@@ -93,6 +93,10 @@ class Output:
             raise pytest.UsageError(f"--benchmark-json {self.json_path}: .jsonl is the journal's name; use .json")
         if self.json_path.is_dir():
             raise pytest.UsageError(f"--benchmark-json {self.json_path} is a folder; name a file")
+        if self.journal_path.exists() and not self.journal_path.is_file():
+            raise pytest.UsageError(
+                f"{self.journal_path} is no file, and the journal goes there; remove it, or rename it"
+            )
         try:
             if self.json_path.parent != self.folder and not self._streamed:
                 _try_to_write(self.json_path.parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -86,14 +87,14 @@ class Publication:
         """
         folder = self.output.folder
         manifest = folder / MANIFEST
-        earlier = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
+        earlier = os.fsdecode(manifest.read_bytes()).splitlines() if manifest.exists() else []
         before = _stamps(folder)
         said = write(folder)
         written = [name for name, stamp in _stamps(folder).items() if before.get(name) != stamp]
         for name in set(earlier) - set(written):
             if "/" not in name and not name.startswith("."):
                 (folder / name).unlink(missing_ok=True)
-        write_whole(manifest, "".join(f"{name}\n" for name in written).encode())
+        write_whole(manifest, os.fsencode("".join(f"{name}\n" for name in written)))
         return said
 
     def rescue(self, config: pytest.Config, write: Write) -> None:

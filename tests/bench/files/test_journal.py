@@ -530,3 +530,23 @@ def test_plain_benchmark_file_is_read_strictly(tmp_path: Path) -> None:
         path.write_text(json.dumps(bad))
         with unreadable(path, "plain.json: "):
             read_plain(path)
+
+
+def test_journal_that_is_a_link_leads_to_the_new_one(tmp_path: Path) -> None:
+    """It was put there to keep journals on another disk: the file there is renamed, and the link stays."""
+    (tmp_path / "disk").mkdir()
+    link, target = tmp_path / "out.jsonl", tmp_path / "disk" / "journal.jsonl"
+    link.symlink_to(target)
+    content = write_journal(link, replace(RUN, finish=None))
+    assert keep_aside(RUN_FORMAT, link) == tmp_path / "disk" / "journal.jsonl.1"
+    assert (tmp_path / "disk" / "journal.jsonl.1").read_bytes() == content
+    assert link.is_symlink()
+    write_journal(link, RUN)
+    assert target.exists()
+
+
+def test_device_that_never_ends_is_refused_like_a_large_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its size is said to be 0, and reading it whole took all memory."""
+    monkeypatch.setattr(parse_module, "MAX_BYTES", 1000)
+    with pytest.raises(UnreadableError, match="/dev/zero: 1001 bytes; files over 1000 are not read"):
+        read_run(Path("/dev/zero"))

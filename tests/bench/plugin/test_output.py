@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,11 @@ def test_reports_that_cannot_be_written_are_beside_the_json(tmp_path: Path) -> N
     assert str(tmp_path / "out-reports") in output.remark
     with pytest.raises(pytest.UsageError, match="choose another folder by --reports"):
         Output(None, reports=tmp_path / "reports").prepare()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
+def test_journal_goes_into_a_file_and_nothing_else(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """A pipe that nobody reads would hold the run for ever, and a folder of the user's is not ours to rename."""
+    make(tmp_path / "out.jsonl")
+    with pytest.raises(pytest.UsageError, match=r"out\.jsonl is no file, and the journal goes there"):
+        Output(tmp_path / "out.json", reports=tmp_path / "reports").prepare()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,16 @@ def test_links_in_the_folder_of_reports_are_a_users_own(publication: Publication
     assert publication.publish(pytestconfig, write)
     assert {path.name for path in folder.iterdir() if path.is_symlink()} == {"gone.txt", "round.txt", "table.txt"}
     assert kept.read_text() == "a table"
+
+
+def test_report_whose_name_is_no_text_is_listed(publication: Publication, pytestconfig: pytest.Config) -> None:
+    """A file of such a name that somebody put there meanwhile ended the session in a traceback."""
+    strange = os.fsdecode(b"caf\xe9.txt")
+
+    def write_strange(folder: Path) -> str:
+        (folder / strange).write_text("a table")
+        return "a table"
+
+    assert publication.publish(pytestconfig, write_strange)
+    assert publication.publish(pytestconfig, write)
+    assert not (publication.output.folder / strange).exists()
