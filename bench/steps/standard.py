@@ -28,6 +28,7 @@ from math import hypot, sqrt
 from torch import Tensor
 
 from bench.devices.dtypes import Dtype
+from bench.record.how_many import how_many
 from bench.steps.verify import LEARNING_RATE, OUTPUT, Answer, Tolerance, WrongResultError, check, check_names
 
 MULTIPLE = 4.0
@@ -157,7 +158,7 @@ class Errors:
             WrongResultError: if it has other shapes than what is right.
         """
         if len(answer.output) != len(right.output):
-            raise WrongResultError(f"{OUTPUT}: {len(answer.output)} tensors instead of {len(right.output)}")
+            raise WrongResultError(f"{OUTPUT}: {how_many(len(answer.output), 'tensor')} instead of {len(right.output)}")
         no_loss = answer.loss is None or right.loss is None
         return cls(
             output=tuple(map(_error, answer.output, right.output)),
@@ -238,7 +239,7 @@ class _Judge:
     ) -> float:
         """Return the worst relative error over the tensors of an output."""
         if len(actual) != len(expected):
-            raise WrongResultError(f"{OUTPUT}: {len(actual)} tensors instead of {len(expected)}")
+            raise WrongResultError(f"{OUTPUT}: {how_many(len(actual), 'tensor')} instead of {len(expected)}")
         names = [OUTPUT] if len(expected) == 1 else [f"{OUTPUT}[{index}]" for index in range(len(expected))]
         return max(
             self.check_tensor(name, actual[index], expected[index], [draw[index] for draw in draws])

@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from bench.devices.dtypes import Dtype
+from bench.record.how_many import how_many
 
 Nested = Any
 """A network takes a tensor, or tensors in tuples, lists and dicts, and answers alike; what else is in them is left."""
@@ -215,7 +216,7 @@ def _check_output(actual: tuple[Tensor, ...], expected: tuple[Tensor, ...], limi
         WrongResultError: if there are more or fewer of them, or one is beyond the limit.
     """
     if len(actual) != len(expected):
-        raise WrongResultError(f"{OUTPUT}: {len(actual)} tensors instead of {len(expected)}")
+        raise WrongResultError(f"{OUTPUT}: {how_many(len(actual), 'tensor')} instead of {len(expected)}")
     names = [OUTPUT] if len(expected) == 1 else [f"{OUTPUT}[{index}]" for index in range(len(expected))]
     triples = zip(names, actual, expected, strict=True)
     return max(relative_error(name, tensor, right, limit) for name, tensor, right in triples)

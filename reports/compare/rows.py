@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from bench.record.conditions import is_state
+from bench.record.how_many import how_many
 from bench.record.run import Outcome
 from reports.compare.alike import LOAD
 from reports.compare.contenders import Contender, Point
@@ -195,6 +196,6 @@ def make_headline(match: Match) -> str:
         cells = (contender.cells[point] for contender in match.contenders if point in contender.cells)
         timed += sum(cell.outcome is Outcome.MEASURED for cell in cells) > 1
     return (
-        f"{len(match.contenders)} contenders · {len(points)} cases planned for two or more, {timed} measured by two or "
-        f"more · speed-ups over {match.reference.name}"
+        f"{how_many(len(match.contenders), 'contender')} · {how_many(len(points), 'case')} planned for two or more, "
+        f"{timed} measured by two or more · speed-ups over {match.reference.name}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.record.conditions import is_busy
+from bench.record.how_many import how_many
 from bench.record.run import Run
 from reports.figures.yardsticks import collect_yardsticks
 from reports.show.escape import plain
@@ -18,7 +19,7 @@ def find_unsteadiness(run: Run) -> list[str]:
     load, cores = run.environment.get("machine.load_at_start"), run.environment.get("machine.cores")
     found = []
     if isinstance(load, int | float) and isinstance(cores, int) and is_busy(load, cores):
-        found.append(f"load {load:.1f} on {cores} cores when it began")
+        found.append(f"load {load:.1f} on {how_many(cores, 'core')} when it began")
     for device in dict.fromkeys(case.device for case in run.cases):
         yardsticks = collect_yardsticks(run, device)
         if yardsticks is not None and yardsticks.spread is not None and yardsticks.spread > MOST_SPREAD:

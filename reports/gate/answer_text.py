@@ -299,8 +299,8 @@ def explain_settling(ruling: Ruling) -> str:
         floor = ruling.tail.floor if ruling.by_tail else ruling.floor
         near = f"the change too near the floor of {percent(floor)}"
         return f"its scatter is too large, or {near}, for more blocks to tell"
-    more = ruling.needed_blocks - ruling.blocks
-    return f"about {more} more blocks would settle it (--add-blocks, or a longer --budget)"
+    more = how_many(ruling.needed_blocks - ruling.blocks, "more block")
+    return f"about {more} would settle it (--add-blocks, or a longer --budget)"
 
 
 def explain_blindness(answer: Answer) -> str:
