@@ -33,6 +33,7 @@ from bench.host.code import digest, digest_files
 from reports.gate.answer import conclude
 from tests.field.attacks import ATTACKS, SHORT, Attack
 from tests.field.judging import Judged, Judgement, judge, judge_silence
+from tests.field.program import end_with
 from tests.field.runs import ROOT, copy_of_checkout, start
 
 BUDGET_SECONDS = 40.0
@@ -236,4 +237,4 @@ def _git(tree: Path, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import sys
 from collections.abc import Sequence
 from math import log
 from random import Random
@@ -29,6 +28,7 @@ from bench.steps.recheck import last_answer
 from bench.steps.subject import build, feed_twice
 from models import MODELS, images
 from reports.stats.intervals import summarize_logs
+from tests.field.program import end_with
 
 BLOCKS = 20
 """Pairs are split into so many blocks, fewer if there are fewer pairs; each block's median is one replicate."""
@@ -85,4 +85,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

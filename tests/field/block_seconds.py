@@ -9,7 +9,6 @@ blocks, and the scatter of a block's effects.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from bench.processes.local import Launcher, WorkerProcess
 from bench.protocol import Failure, Prepare, TimeSlice
 from bench.record.gate import Contest
 from reports.gate.answer import compute_effects
+from tests.field.program import end_with
 
 CASES = ("--device", "cpu", "--batch", "1,64,1024", "--dtype", "float32,bfloat16", "--compile", "off")
 
@@ -142,4 +142,4 @@ def render(blocks: Sequence[dict[str, float]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

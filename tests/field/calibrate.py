@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -41,6 +40,7 @@ from reports.gate.answer import State, compute_effects, compute_tails, conclude
 from reports.stats.verdict import Verdict, judge
 from tests.field import identical
 from tests.field.job_lines import read_lines
+from tests.field.program import end_with
 from tests.field.runs import FLATTEN, ROOT, changed_checkout, gate
 
 SLOWDOWNS = (0.01, 0.02, 0.03, 0.05, 0.10)
@@ -347,4 +347,4 @@ def whole_jobs(found: dict[str, Gate]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

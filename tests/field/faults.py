@@ -13,7 +13,6 @@ import argparse
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from time import monotonic, sleep
 
 from bench.files.run import read_run
 from bench.record.run import Outcome, Run
+from tests.field.program import end_with
 from tests.field.runs import SMALL, Started, copy_of_checkout, start
 
 LAUNCHES = 3
@@ -221,4 +221,4 @@ def _others(run: Run) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

@@ -22,6 +22,7 @@ from bench.files.gate import read_gate
 from bench.files.parse_json import UnreadableError
 from reports.gate.answer import Answer, State, conclude
 from reports.gate.answer_text import list_remarks
+from tests.field.program import end_with
 from tests.field.runs import ROOT
 from tests.makers.repositories import commit, git, write
 
@@ -398,4 +399,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

@@ -33,6 +33,7 @@ from bench.files.parse_json import GATE_SECTION, SECTION
 from bench.files.run import make_run_section
 from bench.record.run import Run
 from reports.__main__ import main as reports_main
+from tests.field.program import end_with
 from tests.makers.contenders import on_cpu, run_on, stored
 from tests.makers.gates import CASES, empty, events_of, made_gate
 from tests.makers.runs import realistic_run
@@ -420,4 +421,4 @@ def hand_made(document: dict[str, Any], journal: list[bytes]) -> Iterator[tuple[
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

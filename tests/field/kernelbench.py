@@ -22,6 +22,7 @@ from bench.record.case import Case
 from bench.record.run import Measurement, Outcome, Run
 from bench.steps.compiling import NOTHING_COMPILES
 from bench.steps.support import NOTHING_TO_DIFFERENTIATE, OUTPUT_WITHOUT_GRADIENT
+from tests.field.program import end_with
 from tests.field.runs import ROOT
 
 FILES = ROOT / "tests" / "field" / "kernels"
@@ -138,4 +139,4 @@ def find_worst_error(measurements: Sequence[Measurement]) -> float | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

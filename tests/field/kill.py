@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from bench.files.parse_json import UnreadableError
 from bench.files.run import read_run
 from bench.host.folders import sweep
 from bench.record.run import Outcome, Run
+from tests.field.program import end_with
 from tests.field.runs import ROOT, SMALL, Started, start
 
 LAUNCHES = 4
@@ -197,4 +197,4 @@ def table(tally: Tally) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

@@ -21,6 +21,7 @@ from bench.files.parse_json import SECTION
 from bench.files.run import make_run_section
 from bench.record.case import Case
 from bench.record.run import Run
+from tests.field.program import end_with
 from tests.field.runs import ROOT
 from tests.makers.contenders import run_on
 from tests.makers.runs import measured, slices
@@ -79,4 +80,4 @@ def made(seed: int) -> Run:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from shutil import copytree, ignore_patterns
 from subprocess import run
 from tempfile import TemporaryDirectory
 
+from tests.field.program import end_with
 from tests.field.runs import ROOT, copy_of_checkout
 
 
@@ -414,12 +416,12 @@ def is_noticed(mutant: Mutant) -> bool:
     return done.returncode == 1
 
 
-def main() -> int:
+def main(argv: Sequence[str]) -> int:
     """Break, test, print a line for each break; return 1 if one survived."""
     parser = ArgumentParser(prog="python -m tests.field.mutants", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--only", default="", metavar="FOLDER,...", help="such as bench/record,reports/stats")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="how many at once (default: %(default)s)")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     folders = [name for name in options.only.split(",") if name]
     chosen = [mutant for mutant in MUTANTS if not folders or folder_of(mutant) in folders]
     survived = 0
@@ -432,4 +434,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +30,7 @@ from bench.steps.step import References, Step
 from bench.steps.subject import Definition, build, feed_twice
 from bench.steps.verify import WrongResultError
 from models import MODELS
+from tests.field.program import end_with
 from tests.makers.subjects import CPU, no_clock
 
 NETWORKS = ("torchvision:resnet18", "torchvision:mobilenet_v3_small", "torchvision:vit_b_16", "gpt")
@@ -300,4 +300,4 @@ shows no fault, and in training the gradients do."""
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

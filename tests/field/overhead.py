@@ -7,7 +7,6 @@ folder, under the same locks, each line synced as in the run, and prints the sec
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from bench.files.journal import Journal
 from bench.files.run import RUN_FORMAT, RunLog, read_run
 from bench.host.folders import lock
 from bench.record.run import Measured, Started
+from tests.field.program import end_with
 
 
 def main(argv: Sequence[str]) -> int:
@@ -51,4 +51,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

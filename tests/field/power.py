@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -22,6 +21,7 @@ from bench.record.gate import Gate
 from reports.gate.answer import conclude
 from tests.field.calibrate import SLOWDOWNS, WINDOWS, caught_share, window
 from tests.field.job_lines import FOLDER, Ended, JobLine, pool, read_lines
+from tests.field.program import end_with
 from tests.field.rivals import (
     OF_PROCESSES,
     PAIRED,
@@ -128,4 +128,4 @@ def draw_jobs(axes: Axes, lines: Sequence[JobLine]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

@@ -23,6 +23,7 @@ from bench.record.case import Case
 from models import dataset
 from reports.figures.frame import speedups
 from tests.field.plain_files import read_plain
+from tests.field.program import end_with
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -163,4 +164,4 @@ def _scatter(runs: Sequence[Ratios], name: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -38,6 +37,7 @@ from tests.field.job_lines import (
     rate,
     read_lines,
 )
+from tests.field.program import end_with
 from tests.field.rival_tools import BATCHES, COMMANDS, SUITES, Tool, make_tools, name_case
 from tests.field.runs import FLATTEN, ROOT, changed_checkout
 
@@ -158,4 +158,4 @@ def others(job: JobLine) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)

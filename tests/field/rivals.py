@@ -15,7 +15,6 @@ at our floor. Its ``compare --paired``, for processes of base and head that took
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,6 +28,7 @@ from bench.files.gate import read_gate
 from bench.record.gate import Block, Contest, Gate
 from tests.field.benchmatrix_rule import THRESHOLD, is_regressed
 from tests.field.plain_files import read_plain
+from tests.field.program import end_with
 
 Rounds = Sequence[float]
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10, 0.25, 0.50)
@@ -203,4 +203,4 @@ def table(found: Mapping[str, Rates]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)
