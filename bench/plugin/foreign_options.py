@@ -67,6 +67,16 @@ def refuse_foreign(config: pytest.Config) -> None:
         raise pytest.UsageError("pytest-benchmark records the results of this suite: leave out -p no:benchmark")
     if config.getoption("numprocesses", None) or config.getoption("dist", "no") != "no":
         raise pytest.UsageError("under xdist the workers would disturb each other: leave out -n and --dist")
+    _refuse_benchmarks(config)
+    _refuse_repeaters(config)
+    for argument in given_arguments(config):
+        name = str(argument).partition("=")[0]
+        if name in REFUSED:
+            raise pytest.UsageError(f"{name} has no meaning here: {REFUSED[name]}")
+
+
+def _refuse_benchmarks(config: pytest.Config) -> None:
+    """Refuse what pytest-benchmark would find out too late, or end in a traceback with."""
     for label in str(config.getoption("benchmark_group_by")).split(","):
         if label not in GROUPINGS and label not in {f"param:{axis}" for axis in AXES}:
             known = ", ".join((*GROUPINGS, *(f"param:{axis}" for axis in AXES)))
@@ -75,11 +85,9 @@ def refuse_foreign(config: pytest.Config) -> None:
         raise pytest.UsageError("--benchmark-compare-fail goes with --benchmark-compare, which names a stored run")
     if config.getoption("benchmark_histogram") and find_spec("pygal") is None:
         raise pytest.UsageError("--benchmark-histogram draws with pygal, which is not installed: pip install pygal")
-    _refuse_repeaters(config)
-    for argument in given_arguments(config):
-        name = str(argument).partition("=")[0]
-        if name in REFUSED:
-            raise pytest.UsageError(f"{name} has no meaning here: {REFUSED[name]}")
+    storage = str(config.getoption("benchmark_storage", default=""))
+    if storage.startswith("elasticsearch+") and find_spec("elasticsearch") is None:
+        raise pytest.UsageError("--benchmark-storage: elasticsearch is not installed: pip install elasticsearch")
 
 
 def _refuse_repeaters(config: pytest.Config) -> None:

@@ -20,6 +20,8 @@ from bench.gate.scope import BUILT_IN, Scope
 from bench.gate.tolerance import Tolerance, tolerance_of
 from bench.host.folders import ROOT
 from bench.host.stopping import StopSwitch, stoppable
+from bench.plugin.benchmark_storage import check_storage
+from bench.plugin.busy import tell_busy
 from bench.plugin.device_names import meets
 from bench.plugin.gate_progress import GateProgress
 from bench.plugin.output import Output
@@ -43,6 +45,12 @@ if TYPE_CHECKING:
 
 UNPROVEN, STRICTLY_INCONCLUSIVE = 6, 7
 """A gate's exit codes begin where pytest's own, 0 to 5, end."""
+
+OTHER_MEDIANS = (
+    "Medians further up are others: pytest-benchmark pools head's slices of all blocks, and its table knows nothing of "
+    "base."
+)
+"""Two medians of one case on a screen want a reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +111,7 @@ class GatePlugin:
         cases = cases_to_measure(session)
         if not cases or only_shows(session.config):
             return (yield)
+        check_storage(session.config)
         with usage_errors(), stoppable() as stop:
             self._publication.output.lock()
             terms = Terms(
@@ -163,6 +172,8 @@ class GatePlugin:
             self._request.settings.budget_seconds,
             lambda gate: make_headline(conclude(gate, finished=False)),
         )
+        if busy := tell_busy():
+            reporter.write(busy + "\n", flush=True)
         arms = self._question.arms
         scope, project = self._scope, self._request.project
         branch_point = self._question.from_branch_point
@@ -254,6 +265,8 @@ class GatePlugin:
         from reports.show.table import Format
 
         lines = [] if self.measured is None else render_answer(self.measured.answer, Format.TEXT).splitlines()
+        if lines:
+            lines += [OTHER_MEDIANS, ""]
         self._publication.show(terminalreporter, lines)
 
 

@@ -14,6 +14,7 @@ from bench.files.log import keep_aside
 from bench.files.parse_json import SECTION
 from bench.files.run import RUN_FORMAT, make_run_section
 from bench.host.stopping import StopSwitch, stoppable
+from bench.plugin.benchmark_storage import check_storage
 from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, replay
 from bench.plugin.run_progress import Progress
@@ -52,6 +53,7 @@ class RunPlugin:
         cases = cases_to_measure(session)
         if not cases or only_shows(session.config):
             return (yield)
+        check_storage(session.config)
         with usage_errors(), stoppable() as stop:
             self._publication.output.lock()
             self.run = self._measure(reporter_of(session.config), cases, stop)

@@ -5,16 +5,16 @@ Written between slices only; the worker is idle meanwhile.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from shutil import get_terminal_size
 from statistics import median
 from time import monotonic
 
+from bench.plugin.busy import tell_busy
 from bench.plugin.terminal import Terminal
 from bench.record.case import Case
-from bench.record.conditions import Settings, is_busy
+from bench.record.conditions import Settings
 from bench.record.how_many import how_many
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Resumed, Started
 from bench.run.schedule import Event, Sliced
@@ -61,10 +61,8 @@ class Progress:
     def begin(self) -> None:
         """Say what is done before the first event, which takes the time of importing torch and of a first compile."""
         self._line("starting: a process imports torch, and every device says what it is")
-        load, cores = os.getloadavg()[0], os.cpu_count() or 1
-        if is_busy(load, cores):
-            where = f"load {load:.1f} on {how_many(cores, 'core')}"
-            self._line(f"the machine is busy ({where}): what is measured now is of that, too")
+        if busy := tell_busy():
+            self._line(busy)
 
     def show(self, event: Event) -> None:
         """Show an event."""

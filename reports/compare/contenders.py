@@ -20,6 +20,7 @@ from bench.record.run import Outcome, Run
 from reports.figures.evidence import Evidence, examine
 from reports.figures.metrics import METRICS
 from reports.figures.roofline import Roof, roofs
+from reports.figures.unsteadiness import find_unsteadiness
 from reports.figures.yardsticks import Yardsticks, collect_yardsticks
 from reports.stats.intervals import Summary
 
@@ -78,6 +79,7 @@ class Contender:
         yardsticks: of all its sets; None if nothing was timed.
         roofs: what it allows at best, by dtype.
         cells: by point, in display order.
+        unsteadiness: what says that its machine was busy or changed, each in a few words.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Contender:
     yardsticks: Yardsticks | None
     roofs: Mapping[str, Roof]
     cells: Mapping[Point, Cell]
+    unsteadiness: tuple[str, ...] = ()
 
 
 def load_contenders(paths: Sequence[Path]) -> list[Contender]:
@@ -132,6 +135,7 @@ def _load_devices(path: Path) -> list[Contender]:
             yardsticks=collect_yardsticks(run, device),
             roofs={dtype: roof for (owner, dtype), roof in limits.items() if owner == device},
             cells=cells,
+            unsteadiness=tuple(find_unsteadiness(run, device)),
         )
         for device, cells in by_device.items()
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from pandas import DataFrame
 
 from reports.compare.alike import warn_of_alike
-from reports.compare.rows import Match, make_headline
+from reports.compare.rows import Match, make_headline, tell_unsteady
 from reports.compare.tables import COMPARE_TABLES, CompareTable
 from reports.show.files import text_output, write_outputs
 from reports.show.table import LOOKS, MARKDOWN, Format, Look, as_csv, render_table, stack
@@ -28,8 +28,8 @@ def render_compare(match: Match, names: Sequence[str], form: Format) -> str:
 
 
 def _warn(match: Match, look: Look) -> list[str]:
-    """Return what must be read before any number: contenders that are alike and were measured differently."""
-    return [look.stress(sentence) for sentence in warn_of_alike(match.contenders)]
+    """Return what must be read before any number: contenders that are alike and differ, machines that were busy."""
+    return [look.stress(sentence) for sentence in (*warn_of_alike(match.contenders), *tell_unsteady(match))]
 
 
 def _list_contenders(match: Match, look: Look) -> str:

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from bench.record.case import Variant
 from reports.compare.contenders import Cell
 from reports.compare.crossings import Crossing, best_variants
-from reports.compare.rows import Match, all_crossings
+from reports.compare.rows import Match, all_crossings, tell_unsteady
 from reports.show.files import NothingToDrawError, Output
 from reports.show.picture import (
     MARKERS,
@@ -98,7 +98,7 @@ def draw_throughput(match: Match) -> Figure:
         "Points: median over launches. Bars: 95 % interval over launches. Stars: where one overtakes "
         f"{match.reference.name} or falls behind it, with the interval; none where that cannot be told."
     )
-    write_notes(figure, [meaning, _describe_contenders(match)])
+    write_notes(figure, [meaning, *tell_unsteady(match), _describe_contenders(match)])
     return figure
 
 
@@ -133,7 +133,7 @@ def draw_roofline(match: Match) -> Figure:
     put_legend(figure, _make_roofline_keys(colours, shapes, dashes))
     write_title(figure, "Roofline: what is reached, and what each device allows")
     meaning = "Filled: eager. Hollow: compiled. Limits: measured in the same run."
-    write_notes(figure, [meaning, _describe_contenders(match)])
+    write_notes(figure, [meaning, *tell_unsteady(match), _describe_contenders(match)])
     return figure
 
 

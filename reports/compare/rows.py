@@ -188,6 +188,15 @@ def environment_rows(match: Match) -> list[dict[str, Any]]:
     return rows
 
 
+def tell_unsteady(match: Match) -> list[str]:
+    """Return a sentence for each contender whose machine was busy or changed while it was measured on."""
+    return [
+        f"UNSTEADY: {contender.name}: {'; '.join(contender.unsteadiness)}. Measure it again on an idle machine."
+        for contender in match.contenders
+        if contender.unsteadiness
+    ]
+
+
 def make_headline(match: Match) -> str:
     """Return what was compared, in one line."""
     points = all_points(match.contenders)

@@ -15,6 +15,7 @@ from bench.record.case import Case
 from bench.record.gate import FIRST_FLOPS, Contest, Counts, Gate, default_floor
 from bench.record.how_many import how_many
 from bench.record.looks import next_look
+from reports.figures.unsteadiness import find_load
 from reports.gate.answer import WHOLE_PROJECT, Answer, find_pairings
 from reports.gate.planning import foresee_from_gate
 from reports.show.table import (
@@ -230,6 +231,8 @@ def list_remarks(answer: Answer) -> list[str]:
         remarks.append(f"gone, head does not have it: {', '.join(gate.gone)}")
     if gate.idle_patterns:
         remarks.append(f"floors or accepted regressions that fit no case: {', '.join(gate.idle_patterns)}")
+    if load := find_load(gate.environment):
+        remarks.append(f"UNSTEADY: {load} when it began; both sides are of that, and only larger changes are seen")
     remarks += list_looser_answers(gate)
     remarks += list_other_answers(gate)
     remarks += list_footprints(gate)

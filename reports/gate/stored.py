@@ -13,10 +13,12 @@ from statistics import median
 
 import numpy as np
 
+from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.how_many import how_many
 from bench.record.run import Outcome, Run
 from reports.figures.evidence import Evidence, examine
+from reports.figures.unsteadiness import find_unsteadiness
 from reports.stats.intervals import CONFIDENCE, LEAST_LAUNCHES, shift_interval
 from reports.stats.shuffle import permutation_p
 from reports.stats.signflip import Array
@@ -64,12 +66,14 @@ class StoredAnswer:
         faults: cases that went wrong in head where base measured them, and how.
         missing: cases that cannot be compared, and why.
         drift: the allowance.
+        unsteadiness: what says that a machine was busy or changed, each with whose it is.
     """
 
     changes: tuple[Change, ...]
     faults: Mapping[str, str]
     missing: Mapping[str, str]
     drift: float
+    unsteadiness: tuple[str, ...] = ()
 
     def count(self, verdict: Verdict) -> int:
         """Return how many cases have a verdict."""
@@ -107,7 +111,17 @@ def compare_stored(base: Run, head: Run, drift: float = DRIFT) -> StoredAnswer:
             for case in logs
         }
         logs = {}
-    return StoredAnswer(changes=tuple(_judge_changes(logs, drift)), faults=faults, missing=missing, drift=drift)
+    return StoredAnswer(
+        changes=tuple(_judge_changes(logs, drift)),
+        faults=faults,
+        missing=missing,
+        drift=drift,
+        unsteadiness=tuple(
+            f"{side}: {'; '.join(found)}"
+            for side, run in zip(Side, (base, head), strict=True)
+            if (found := find_unsteadiness(run))
+        ),
+    )
 
 
 def _count_common(logs: Mapping[Case, tuple[Logs, Logs]]) -> int:

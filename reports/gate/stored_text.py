@@ -77,7 +77,10 @@ def render_stored(answer: StoredAnswer, form: Format) -> str:
         return as_csv(rows)
     look = LOOKS[form]
     table = render_table(CHANGES, list_rows(rows), look)
-    return stack(look.say(make_stored_headline(answer)), look.say(UNSEPARATED), table) + "\n"
+    unsteady = [
+        look.stress(f"UNSTEADY: {found}. Measure it again on an idle machine.") for found in answer.unsteadiness
+    ]
+    return stack(*unsteady, look.say(make_stored_headline(answer)), look.say(UNSEPARATED), table) + "\n"
 
 
 def list_stored_rows(answer: StoredAnswer) -> list[dict[str, object]]:

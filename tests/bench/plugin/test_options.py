@@ -216,6 +216,7 @@ def test_xdist_is_refused(values: dict[str, object]) -> None:
         ({"codspeed": True}, "--codspeed (pytest-codspeed) replaces the fixture"),
         ({"benchmark_compare_fail": ["min:5%"]}, "--benchmark-compare-fail goes with --benchmark-compare"),
         ({"benchmark_histogram": "x"}, "--benchmark-histogram draws with pygal, which is not installed"),
+        ({"benchmark_storage": "elasticsearch+http://x"}, "--benchmark-storage: elasticsearch is not installed"),
     ],
     ids=str,
 )

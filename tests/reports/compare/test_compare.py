@@ -514,3 +514,18 @@ def test_batches_that_a_float_cannot_tell_apart_are_no_error() -> None:
     base = contender("base", {2**53 - 1: [1.0] * 8, 2**53: [4.0] * 8})
     (found,) = crossings(base, contender("other", {2**53 - 1: [2.0] * 8, 2**53: [2.0] * 8}))
     assert found.at == 2.0**53
+
+
+def test_busy_machine_is_named_before_any_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the terminal, on the page, and under its pictures: a figure of a busy machine is as neat as any."""
+    quiet, busy = run_on("cpu", on_cpu), run_on("cuda", on_card)
+    facts = {**busy.environment.facts, "machine.load_at_start": 5.1}
+    busy = replace(busy, environment=Environment(facts=facts))
+    paths = [stored(quiet, tmp_path / "quiet.json"), stored(busy, tmp_path / "busy.json")]
+    said = "UNSTEADY: busy: load 5.1 on 2 cores when it began. Measure it again on an idle machine."
+    lines = printed(capsys, *paths).splitlines()
+    assert said in lines
+    assert lines.index(said) < next(index for index, line in enumerate(lines) if line.startswith("---"))
+    printed(capsys, *paths, "--out", tmp_path / "page")
+    assert f"**{said}**" in (tmp_path / "page" / "compare.md").read_text()
+    assert "UNSTEADY: busy" in (tmp_path / "page" / "throughput.svg").read_text()

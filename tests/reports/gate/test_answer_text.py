@@ -422,3 +422,12 @@ def test_release_of_torch_is_named_where_the_arms_have_two() -> None:
     ):
         facts = {**gate.environment.facts, **{f"arm.{side}.torch.build": build for side, build in builds.items()}}
         assert base in list_remarks(conclude(replace(gate, environment=Environment(facts=facts))))
+
+
+def test_busy_machine_is_a_remark() -> None:
+    """Both sides are of it, so the verdicts stand, and small changes are not seen."""
+    gate = made_gate()
+    busy = Environment(facts={**gate.environment.facts, "machine.load_at_start": 5.1, "machine.cores": 2})
+    assert not any("UNSTEADY" in remark for remark in list_remarks(conclude(gate)))
+    (said,) = [remark for remark in list_remarks(conclude(replace(gate, environment=busy))) if "UNSTEADY" in remark]
+    assert said.startswith("UNSTEADY: load 5.1 on 2 cores when it began")

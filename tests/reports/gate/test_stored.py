@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -11,6 +12,7 @@ import pytest
 from bench.files.parse_json import SECTION
 from bench.files.run import make_run_section
 from bench.record.case import Case
+from bench.record.conditions import Environment
 from bench.record.run import Outcome, Run
 from reports.__main__ import main
 from reports.gate.stored import compare_stored
@@ -155,3 +157,12 @@ def test_markdown_is_a_table() -> None:
     text = render_stored(compare_stored(run(1), run(2)), Format.MARKDOWN)
     assert "| case" in text
     assert text.startswith("INCONCLUSIVE · 0 regressed")
+
+
+def test_busy_machine_is_named_with_whose_it_is() -> None:
+    """Of two runs that were made one after the other, one alone may have met it."""
+    busy = run(2)
+    facts = {**busy.environment.facts, "machine.load_at_start": 5.1, "machine.cores": 2}
+    answer = compare_stored(run(1), replace(busy, environment=Environment(facts=facts)))
+    first = render_stored(answer, Format.TEXT).splitlines()[0]
+    assert first == "UNSTEADY: head: load 5.1 on 2 cores when it began. Measure it again on an idle machine."
