@@ -58,7 +58,7 @@ class Publication:
         try:
             kept = session.keep_log(log_of(self.output.journal_path))
         except OSError as error:
-            self.say(f"what the workers printed cannot be kept: {error.strerror or error}")
+            self.say(f"what the workers printed cannot be kept: {error.filename}: {error.strerror or error}")
             return
         if kept is not None:
             self.say(f"what the workers printed: {kept}")

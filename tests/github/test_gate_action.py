@@ -16,7 +16,8 @@ from bench.host.folders import ROOT
 ACTION = ROOT / ".github" / "actions" / "gate"
 
 PYTHON = """#!{interpreter}
-import pathlib, sys
+import os, pathlib, sys
+assert "PYTHONSAFEPATH" not in os.environ
 with open({said!r}, "a") as said:
     said.write(" ".join(sys.argv[1:]) + "\\n")
 if sys.argv[2] == "pytest":
@@ -54,6 +55,7 @@ def run(folder: Path, *, code: int, answer: str, models: str = "") -> Job:
         "AGAINST": "origin/main",
         "MODELS": models,
         "BUDGET": "5m",
+        "PYTHONSAFEPATH": "1",
         "RESULTS": "results",
         "GITHUB_STEP_SUMMARY": str(folder / "summary"),
         "GITHUB_OUTPUT": str(folder / "output"),

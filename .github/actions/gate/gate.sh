@@ -6,6 +6,7 @@ project=$(cd "$PROJECT" && pwd) || exit 4
 mkdir -p "$RESULTS"
 RESULTS=$(cd "$RESULTS" && pwd)
 cd "$(dirname "$0")/../../.." || exit 4
+unset PYTHONSAFEPATH # with it, Python finds no program in the current folder
 
 # With equals signs: a path that stands alone is a folder of tests to pytest, which would run its conftest.py.
 options=("--project=$project" "--against=$AGAINST" "--budget=$BUDGET")
