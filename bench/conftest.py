@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.plugin import early
 from bench.plugin.continuation import fill_in, keep_planned
 from bench.plugin.device_names import named_devices
 from bench.plugin.file_batches import batches_of
-from bench.plugin.options import add_options, read_request
+from bench.plugin.options import read_request
 from bench.plugin.output import Output
 from bench.plugin.project_defaults import fill_from_project, name_files
 from bench.plugin.publication import Publication
@@ -37,9 +38,10 @@ MEASURING: pytest.StashKey[RunPlugin | GatePlugin] = pytest.StashKey()
 """The plugin that is at work; none with ``--plan`` or ``--collect-only``, where no test is run."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register our options."""
-    add_options(parser)
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register our options, unless an installation has done so before any ``conftest.py`` was looked for."""
+    if not pluginmanager.hasplugin(early.NAME):
+        pluginmanager.register(early, early.NAME)
 
 
 @pytest.hookimpl(tryfirst=True)
