@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -36,6 +38,14 @@ LEAST_LIMIT, MOST_LIMIT = 1.05, 2.0
 
 SLICE, YARDSTICK, DROPPED = COLOURS[0], COLOURS[1], "#999999"
 """What does not count is grey."""
+
+MARKS: Mapping[str, Mapping[str, Any]] = {
+    ".": {"color": SLICE, "markersize": 3, "alpha": 0.55},
+    "x": {"color": DROPPED, "markersize": 3.5},
+    "^": {"color": SLICE, "markersize": 3.5},
+    "v": {"color": SLICE, "markersize": 3.5},
+}
+"""How slices are drawn, by marker: those that count, those that were dropped, and what lies beyond the axis."""
 
 TICKS = {
     1.15: (0.9, 0.95, 1.0, 1.05, 1.1),
@@ -96,19 +106,23 @@ def _draw_panel(axes: Axes, rows: DataFrame, centre: float, limit: float) -> Non
     """Draw the slices of one case, the median of each launch, and the yardstick's medians over their own median."""
     yardstick = rows["yardstick_seconds"].median()
     marks, states = [], []
+    dots: dict[str, list[Any]] = {marker: [] for marker in MARKS}  # one artist for each marker, not for each launch
     for launch, timed in rows.groupby("launch"):
         start = float(str(launch)) - 0.5
         places = start + (np.arange(len(timed)) + 1) / (len(timed) + 1)
         relative = timed["seconds"].to_numpy(dtype=float) / centre
         kept = timed["kept"].to_numpy(dtype=bool)
         inside = (relative < limit) & (relative > 1 / limit)
-        axes.plot(places[kept & inside], relative[kept & inside], ".", color=SLICE, markersize=3, alpha=0.55)
-        axes.plot(places[~kept & inside], relative[~kept & inside], "x", color=DROPPED, markersize=3.5)
+        dots["."].append(np.stack([places, relative])[:, kept & inside])
+        dots["x"].append(np.stack([places, relative])[:, ~kept & inside])
         for beyond, edge, marker in ((relative >= limit, limit**0.93, "^"), (relative <= 1 / limit, limit**-0.93, "v")):
-            axes.plot(places[beyond], np.full(beyond.sum(), edge), marker, color=SLICE, markersize=3.5)
+            dots[marker].append(np.stack([places[beyond], np.full(beyond.sum(), edge)]))
         if kept.any():
             marks.append((start + 0.08, start + 0.92, float(np.median(relative[kept]))))
         states.append((start + 0.5, timed["yardstick_seconds"].median() / yardstick))
+    for marker, parts in dots.items():
+        if (points := np.concatenate(parts, axis=1)).size:
+            axes.plot(*points, marker, **MARKS[marker])
     axes.hlines([mark[2] for mark in marks], [mark[0] for mark in marks], [mark[1] for mark in marks], "black", lw=1.6)
     axes.plot(*zip(*states, strict=True), color=YARDSTICK, linestyle="--", linewidth=1.0)
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from matplotlib import style
+from matplotlib import rcParams, style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
@@ -232,12 +234,18 @@ def picture_output(name: str, draw: Callable[[], Figure]) -> Output:
 
 
 def _encode(figure: Figure) -> list[bytes]:
-    """Return the content of a file for each of SUFFIXES."""
-    contents = []
+    """Return the content of a file for each of SUFFIXES.
+
+    Each is drawn once, and the layout is found once: `Figure.savefig` does both twice for each format.
+    """
+    print_as: dict[str, Any] = {".svg": FigureCanvasSVG(figure).print_svg, ".png": FigureCanvasAgg(figure).print_png}
+    contents = {}
     with style.context(STYLE, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a device may be named in any script
-        for suffix in SUFFIXES:
+        figure.set_dpi(rcParams["savefig.dpi"])
+        for suffix in (".png", ".svg"):  # the layout depends on how text is rounded to pixels, where there are any
             content = BytesIO()
-            figure.savefig(content, format=suffix[1:], metadata=METADATA[suffix])
-            contents.append(content.getvalue())
-    return contents
+            print_as[suffix](content, metadata=METADATA[suffix])
+            contents[suffix] = content.getvalue()
+            figure.set_layout_engine("none")
+    return [contents[suffix] for suffix in SUFFIXES]

@@ -4,8 +4,8 @@
 
 Each goes through ``python -m reports``: a run as table (text, Markdown, CSV), beside a sound one as contender, and, for
 some, as plots; a gate of arms as its answer in the same three forms. Whatever happens must be a documented exit
-code, or 2 with one line, within 5 s, without a traceback, without a write outside the output folder; and what is
-accepted must come out escaped.
+code, or 2 with one line, within 5 s of processor time and a minute of the clock, without a traceback, without a write
+outside the output folder; and what is accepted must come out escaped.
 Prints a table; exits with 1 if a count that must be 0 is not.
 """
 
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from random import Random
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import matplotlib.font_manager
@@ -38,7 +38,11 @@ from tests.makers.contenders import on_cpu, run_on, stored
 from tests.makers.gates import CASES, empty, events_of, made_gate
 from tests.makers.runs import realistic_run
 
-LIMIT_SECONDS = 5.0
+PROCESSOR_SECONDS = 5.0
+"""A command that needs more for one file can be made to need any time; what others run beside it does not count."""
+
+WALL_SECONDS = 60.0
+"""A command that waits for something needs no processor; on a machine that is shared, five seconds of work end sooner."""
 
 SOUND = "sound.json"
 """A file beside the others with which nothing is wrong."""
@@ -97,7 +101,8 @@ class Tally:
     tracebacks: int = 0
     other_exit_codes: int = 0
     refusals_of_several_lines: int = 0
-    over_five_seconds: int = 0
+    over_five_seconds_of_processor_time: int = 0
+    over_a_minute: int = 0
     writes_outside: int = 0
     unescaped: int = 0
     examples: list[str] = field(default_factory=list)
@@ -193,7 +198,7 @@ def look(path: Path, given: Sequence[Sequence[str]], tally: Tally, watch: Watch)
     accepted = False
     for command in given:
         printed, complained = io.StringIO(), io.StringIO()
-        begin = perf_counter()
+        begin, worked = perf_counter(), process_time()
         watch.allowed = out.resolve()
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
@@ -204,9 +209,12 @@ def look(path: Path, given: Sequence[Sequence[str]], tally: Tally, watch: Watch)
             break
         finally:
             watch.allowed = None
-        if (took := perf_counter() - begin) > LIMIT_SECONDS:
-            tally.over_five_seconds += 1
-            tally.examples.append(f"{took:.1f} s for {command[0]} {command[2:]} of {path.stat().st_size} bytes")
+        took, work = perf_counter() - begin, process_time() - worked
+        tally.over_five_seconds_of_processor_time += work > PROCESSOR_SECONDS
+        tally.over_a_minute += took > WALL_SECONDS
+        if work > PROCESSOR_SECONDS or took > WALL_SECONDS:
+            spent = f"{work:.1f} s of processor time in {took:.1f} s"
+            tally.examples.append(f"{spent} for {command[0]} {command[2:]} of {path.stat().st_size} bytes")
         if code in VERDICTS[command[0]]:
             accepted = True
             if bad := unescaped(printed.getvalue(), command):
