@@ -223,7 +223,7 @@ def locate_images(request: Request, scratch: Path) -> Images:
     if folder is None:
         return Images(root=None, source="random", reason=f"no FashionMNIST files in {request.data_root}")
     root = dataset.torchvision_root(folder, scratch / "data")
-    return Images(root=str(root), source="fashion-mnist", reason=f"found in {folder}")
+    return Images(root=str(root.absolute()), source="fashion-mnist", reason=f"found in {folder}")
 
 
 def download(root: Path) -> None:

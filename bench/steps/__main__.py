@@ -25,6 +25,7 @@ def main(argv: Sequence[str]) -> None:
     """Print the batch of one file."""
     seconds, folder, src, text = argv
     end_after(float(seconds))
+    os.chdir(folder)  # as a worker does
     module = load_module(read_spec("asked", text), Project(folder=Path(folder), src=src or None))
     batch = find_batch(module.get_inputs())
     print()  # whatever the file printed without ending its line

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,7 +101,7 @@ def load_file(path: Path, project: Project) -> ModuleType:
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
         return loaded
     if loaded is not None or not name.isidentifier():  # another module is called so
-        name = f"file_{abs(hash(str(path)))}"
+        name = f"file_{sha256(bytes(path)).hexdigest()[:16]}"  # the same in every process, unlike `hash`
     return execute_file(path, name)
 
 

@@ -103,7 +103,12 @@ class Predict(Step):
 
 
 def move(tensors: Nested, device: torch.device) -> Nested:
-    """Return tensors on a device; those that are there already are given back as they are."""
+    """Return tensors on a device; those that are there already are given back as they are.
+
+    This is timed: one tensor, which most networks are fed, is not looked for in a nesting.
+    """
+    if isinstance(tensors, Tensor):
+        return tensors.to(device)
     return map_tensors(lambda tensor: tensor.to(device), tensors)
 
 

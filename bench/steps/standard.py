@@ -155,10 +155,12 @@ class Errors:
         """Return what an answer is off.
 
         Raises:
-            WrongResultError: if it has other shapes than what is right.
+            WrongResultError: if it has other shapes than what is right, or lacks a buffer.
         """
         if len(answer.output) != len(right.output):
             raise WrongResultError(f"{OUTPUT}: {how_many(len(answer.output), 'tensor')} instead of {len(right.output)}")
+        if lacking := [name for name in right.buffers if name not in answer.buffers]:
+            raise WrongResultError(f"eager has no buffer {lacking[0]}, which the network in float64 has")
         no_loss = answer.loss is None or right.loss is None
         return cls(
             output=tuple(map(_error, answer.output, right.output)),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from ctypes import string_at
 from dataclasses import dataclass
 from hashlib import sha256
@@ -87,8 +86,10 @@ def read_answers(path: Path) -> tuple[References, tuple[str, ...]] | None:
     return None if last is None else (References(first=first, last=last), remarks)
 
 
-def write_answers(path: Path, answers: References, remarks: Sequence[str] = ()) -> None:
-    """Store answers, all or nothing; a folder that takes none costs time in the next process and nothing else.
+def write_answers(path: Path, answers: References, remarks: Sequence[str] = ()) -> str | None:
+    """Store answers, all or nothing; return why there is nothing, None if all is there.
+
+    Where it costs time in the next process and nothing else, nobody needs the reason.
 
     Args:
         path: of the file.
@@ -98,12 +99,17 @@ def write_answers(path: Path, answers: References, remarks: Sequence[str] = ()) 
     both = (answers.first, answers.last)
     tensors = [tensor for answer in both if answer is not None for _, _, tensor in _list_parts(answer)]
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    if size > MOST_BYTES or any(str(tensor.dtype) not in DTYPES for tensor in tensors):
-        return
+    if size > MOST_BYTES:
+        return f"right answers of {size / 2**30:.1f} GiB are not stored; at most {MOST_BYTES / 2**30:g} GiB are"
+    if strange := [str(tensor.dtype) for tensor in tensors if str(tensor.dtype) not in DTYPES]:
+        return f"right answers of {strange[0]} are not stored"
     told = {"answers": [None if answer is None else _head(answer) for answer in both], "remarks": list(remarks)}
-    with suppress(OSError):
+    try:
         path.parent.mkdir(exist_ok=True)
         write_whole(path, b"".join([json.dumps(told).encode() + b"\n", *map(_bytes_of, tensors)]))
+    except OSError as error:
+        return f"right answers cannot be stored: {error.filename}: {error.strerror}"
+    return None
 
 
 def _update(content: Any, tensors: Mapping[str, Tensor]) -> None:

@@ -100,6 +100,8 @@ def serve(channel: socket.socket) -> None:
                     return
                 reply: Reply
                 if isinstance(request, Open):
+                    if request.models:  # a path that one of them opens is meant from the project's folder
+                        os.chdir(request.project)
                     worker = Worker(request)
                     reply = Done()
                 else:

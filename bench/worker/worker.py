@@ -191,8 +191,7 @@ class Worker:
         path, mine = Path(request.path), self._find_right(request.case, first=True).answers
         stored = read_answers(path)
         if stored is None:
-            write_answers(path, mine)
-            return AnswersCompared(apart={})
+            return AnswersCompared(apart={}, reason=write_answers(path, mine))
         other, _ = stored
         try:
             return AnswersCompared(apart=measure_apart(mine.last, other.last))

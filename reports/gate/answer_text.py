@@ -201,6 +201,15 @@ def list_other_answers(gate: Gate) -> list[str]:
     return [f"{', '.join(names)}: {said}" for said, names in sentences.items()]
 
 
+def _list_step_files(gate: Gate) -> list[str]:
+    """Return which steps of the user's own both arms were timed by, each in a sentence."""
+    return [
+        f"both sides are timed by {spec} as it lies, which is in neither tree: a change of it is not compared"
+        for name, spec in gate.environment.facts.items()
+        if re.fullmatch(r"step\..+\.spec", name)
+    ]
+
+
 def _is_named(word: str, text: str) -> bool:
     return re.search(rf"\b{re.escape(word)}\b", text) is not None
 
@@ -233,6 +242,7 @@ def list_remarks(answer: Answer) -> list[str]:
         remarks.append(f"floors or accepted regressions that fit no case: {', '.join(gate.idle_patterns)}")
     if load := find_load(gate.environment):
         remarks.append(f"UNSTEADY: {load} when it began; both sides are of that, and only larger changes are seen")
+    remarks += _list_step_files(gate)
     remarks += list_looser_answers(gate)
     remarks += list_other_answers(gate)
     remarks += list_footprints(gate)

@@ -42,7 +42,7 @@ PROCESSOR_SECONDS = 5.0
 """A command that needs more for one file can be made to need any time; what others run beside it does not count."""
 
 WALL_SECONDS = 60.0
-"""A command that waits for something needs no processor; on a machine that is shared, five seconds of work end sooner."""
+"""A command that waits for something needs no processor; five seconds of work take less, on a shared machine too."""
 
 SOUND = "sound.json"
 """A file beside the others with which nothing is wrong."""
@@ -166,6 +166,8 @@ def main(argv: Sequence[str]) -> int:
             print("the watch does not see a write outside the output folder: nothing below would mean anything")
             return 1
         stored(run_on("cpu", on_cpu), folder / SOUND)
+        with contextlib.redirect_stdout(io.StringIO()):  # what is imported once is no file's time
+            reports_main(["plot", str(folder / SOUND), "--out", str(folder / "out")])
         for number, (suffix, content) in enumerate(files(options.files, Random(options.seed))):
             path = folder / f"file{suffix}"
             path.write_bytes(content)

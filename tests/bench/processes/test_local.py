@@ -409,3 +409,21 @@ def test_worker_imports_the_models_of_its_own_root(launcher: Launcher, tmp_path:
     assert worker.ask(OPEN, SECONDS) == Done()
     assert worker.ask(ListModels(), SECONDS) == ModelsListed(names=("elsewhere",))
     worker.end()
+
+
+@pytest.mark.parametrize("fork", [True, False], ids=["fork", "spawn"])
+def test_model_opens_files_from_its_projects_folder(launcher: Launcher, tmp_path: Path, *, fork: bool) -> None:
+    """A network that reads ``weights.txt`` beside it worked in the project's own programs, and in no worker."""
+    (tmp_path / "size.txt").write_text("3")
+    (tmp_path / "net.py").write_text(
+        "import torch\nSIZE = int(open('size.txt').read())\n\n"
+        "def make():\n    return torch.nn.Linear(SIZE, SIZE)\n\n"
+        "def example_inputs(batch):\n    return torch.randn(batch, SIZE)\n"
+    )
+    worker = launcher.start(fork=fork)
+    opening = replace(OPEN, models={"make": "net.py:make"}, project=str(tmp_path))
+    assert worker.ask(opening, SECONDS) == Done()
+    case = replace(FORWARD, model="make", batch=2)
+    answer = worker.ask(Prepare(case=case, warm=False, probe=False), SECONDS)
+    assert not isinstance(answer, Failure), answer
+    worker.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,8 @@ def test_file_that_is_called_like_an_installed_module_is_itself(tmp_path: Path) 
     mine = definition(write(tmp_path, {"json": NET + INPUTS}), "json.py:make")
     assert isinstance(mine.build(), nn.Linear)
     assert sys.modules["json"].dumps
+    digest = sha256(bytes(tmp_path / "json.py")).hexdigest()[:16]
+    assert f"file_{digest}" in sys.modules, "the same name in every process: a gate compares what arms loaded"
 
 
 KERNEL = """

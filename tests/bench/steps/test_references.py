@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from bench.record.case import BUILTIN_STEPS, Case
 from bench.steps import references
+from bench.steps import stored as stored_module
 from bench.steps.find_step import know_steps
 from bench.steps.references import OTHER_WEIGHTS, Right, compute_references, find_references
+from bench.steps.stored import write_answers
 from bench.steps.subject import Definition, feed_twice
 from bench.steps.support import NOTHING_TO_DIFFERENTIATE, OUTPUT_WITHOUT_GRADIENT, SkipError
 from bench.steps.verify import Answer
@@ -54,11 +56,11 @@ def test_second_process_reads_what_the_first_computed(
     case = case_of(step)
     mine = found(tmp_path, case).answers
     monkeypatch.setattr(references, "compute_references", lambda *_, **__: pytest.fail("computed again"))
-    stored = found(tmp_path, case).answers
-    for answer, same in ((mine.first, stored.first), (mine.last, stored.last)):
+    read = found(tmp_path, case).answers
+    for answer, same in ((mine.first, read.first), (mine.last, read.last)):
         pairs = list(zip(tensors(answer), tensors(same), strict=True))
         assert all(left.dtype == right.dtype and torch.equal(left, right) for left, right in pairs)
-    assert (stored.last.gradients is None, stored.last.weights is None) == (
+    assert (read.last.gradients is None, read.last.weights is None) == (
         step in {"forward", "predict"},
         step != "train",
     )
@@ -190,3 +192,18 @@ def test_buffers_of_the_second_answer_follow_those_of_the_first() -> None:
     assert right.first is not None
     assert int(right.first.buffers["norm.num_batches_tracked"]) == 1
     assert int(right.last.buffers["norm.num_batches_tracked"]) == 2
+
+
+def test_answers_that_are_not_stored_have_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a gate, the other arm's could not be compared with them, and nobody was told."""
+    answers = found(None, case_of()).answers
+    assert write_answers(tmp_path / "a" / "small", answers) is None
+    (tmp_path / "file").touch()
+    assert "right answers cannot be stored: " in str(write_answers(tmp_path / "file" / "x", answers))
+    odd = replace(answers, last=replace(answers.last, output=(torch.zeros(2, dtype=torch.complex64),)))
+    assert write_answers(tmp_path / "odd", odd) == "right answers of torch.complex64 are not stored"
+    monkeypatch.setattr(stored_module, "MOST_BYTES", 10)
+    assert str(write_answers(tmp_path / "large", answers)).startswith(
+        "right answers of 0.0 GiB are not stored; at most "
+    )
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["file"]

@@ -224,3 +224,10 @@ def test_eager_that_is_far_off_allows_its_variants_as_much() -> None:
         check_measured(answer(output=(right.output[0] * 0.95,)), right, [Errors.of(eager, right)], FLOAT32)
     with pytest.raises(WrongResultError, match="logits"):
         check_measured(answer(output=(right.output[0] * 0.97,)), right, [Errors.of(right, right)], FLOAT32)
+
+
+def test_eager_without_a_buffer_of_the_reference_is_a_wrong_result() -> None:
+    """A network whose buffers depend on its dtype ended its case in a bare KeyError."""
+    right = answer()
+    with pytest.raises(WrongResultError, match="eager has no buffer mean, which the network in float64 has"):
+        Errors.of(replace(right, buffers={}), right)

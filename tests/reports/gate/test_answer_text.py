@@ -431,3 +431,13 @@ def test_busy_machine_is_a_remark() -> None:
     assert not any("UNSTEADY" in remark for remark in list_remarks(conclude(gate)))
     (said,) = [remark for remark in list_remarks(conclude(replace(gate, environment=busy))) if "UNSTEADY" in remark]
     assert said.startswith("UNSTEADY: load 5.1 on 2 cores when it began")
+
+
+def test_step_of_the_users_own_is_named_as_in_neither_tree() -> None:
+    """Both arms are timed by one file, as it lies."""
+    gate = made_gate()
+    own = Environment(facts={**gate.environment.facts, "step.adamw.spec": "steps.py:adamw", "step.adamw.digest": "ab"})
+    said = [remark for remark in list_remarks(conclude(replace(gate, environment=own))) if "neither tree" in remark]
+    assert said == [
+        "both sides are timed by steps.py:adamw as it lies, which is in neither tree: a change of it is not compared"
+    ]
