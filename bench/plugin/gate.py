@@ -265,7 +265,7 @@ class GatePlugin:
         from reports.show.table import Format
 
         lines = [] if self.measured is None else render_answer(self.measured.answer, Format.TEXT).splitlines()
-        if lines:
+        if self.measured is not None and self.measured.answer.rulings:
             lines += [OTHER_MEDIANS, ""]
         self._publication.show(terminalreporter, lines)
 

@@ -20,7 +20,7 @@ from bench.gate.checkout import ArmsCode, Slots
 from bench.gate.scope import BUILT_IN, Scope
 from bench.gate.tolerance import Tolerance
 from bench.host.folders import ROOT
-from bench.plugin.gate import GatePlugin, Measured, choose_scope, earlier_gate, exit_code, marked_floor
+from bench.plugin.gate import OTHER_MEDIANS, GatePlugin, Measured, choose_scope, earlier_gate, exit_code, marked_floor
 from bench.plugin.output import Output
 from bench.plugin.replay import Tape
 from bench.processes.local import LaunchError
@@ -185,6 +185,7 @@ def test_answer_that_is_not_where_it_belongs_ends_the_session_otherwise(
     stream = io.StringIO()
     plugin.pytest_terminal_summary(TerminalReporter(pytestconfig, file=stream))
     assert f"they could not be written to {tmp_path / 'out.json'}" in stream.getvalue()
+    assert OTHER_MEDIANS in stream.getvalue(), "two medians of one case on a screen want a reason"
 
 
 def test_gate_is_published_when_another_plugin_broke_the_end(
