@@ -30,6 +30,7 @@ def main(argv: Sequence[str]) -> None:
     batch = find_batch(module.get_inputs())
     print()  # whatever the file printed without ending its line
     print(json.dumps({"batch": batch}))
+    signal.setitimer(signal.ITIMER_REAL, 0)  # a signal that comes when Python has put its own handler back ends it
 
 
 def end_after(seconds: float) -> None:
