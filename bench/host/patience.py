@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
+from tempfile import TemporaryFile
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -48,14 +49,14 @@ class Patience:
 
 
 def run_program(
-    command: Sequence[str], seconds: float, *, given: Any = None, **options: Any
+    command: Sequence[str], seconds: float, *, given: bytes = b"", **options: Any
 ) -> subprocess.CompletedProcess[Any]:
     """Return how a program ended and what it printed.
 
     Args:
         command: the program and its arguments.
         seconds: how long it may take.
-        given: its standard input; None for an empty one.
+        given: its standard input.
         options: as for `subprocess.Popen`.
 
     Raises:
@@ -63,17 +64,19 @@ def run_program(
         subprocess.TimeoutExpired: if it took too long; it has been killed.
         subprocess.CalledProcessError: if it ended with another code than 0.
     """
-    source = subprocess.DEVNULL if given is None else subprocess.PIPE
-    with subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
-        unsent = [given]
-        try:
-            output, errors = Patience(seconds).wait(
-                lambda piece: process.communicate(unsent.pop() if unsent else None, timeout=piece),
-                subprocess.TimeoutExpired,
-            )
-        except BaseException:
-            process.kill()
-            raise
+    with TemporaryFile() as source:  # a pipe's rest is not written any more once `communicate` was late
+        source.write(given)
+        source.seek(0)
+        with subprocess.Popen(
+            command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+        ) as process:
+            try:
+                output, errors = Patience(seconds).wait(
+                    lambda piece: process.communicate(timeout=piece), subprocess.TimeoutExpired
+                )
+            except BaseException:
+                process.kill()
+                raise
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, output, errors)
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
