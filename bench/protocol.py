@@ -51,6 +51,7 @@ from typing import Any, Generic, TypeVar
 from bench.record.case import Case
 from bench.record.conditions import Scalar
 from bench.record.observations import Preparation, positive
+from bench.record.profile import Profile
 from bench.record.run import CeilingsFound, Outcome
 
 R = TypeVar("R")
@@ -277,6 +278,19 @@ class Count(CaseRequest[Counted]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeProfile(CaseRequest[Profile]):
+    """Tell where the time of an iteration goes; the case is made for this and dropped again.
+
+    The worker is no longer one to time in: a compiler's kernels are made so that a profiler sees them.
+
+    Attributes:
+        trace: of the file to which every event goes that was seen, as Chrome's trace viewer reads it; None for none.
+    """
+
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswersCompared:
     """How far the right answers of two arms are apart.
 
@@ -427,6 +441,7 @@ REQUESTS: Mapping[str, type[Request[Any]]] = {
     "yardstick": ReadYardstick,
     "ceilings": FindCeilings,
     "counts": Count,
+    "profile": TakeProfile,
     "answers": CompareAnswers,
     "models": ListModels,
     "facts": TellFacts,
@@ -453,6 +468,7 @@ ANSWERS: Mapping[type[Request[Any]], type] = {
     ReadYardstick: YardstickRead,
     FindCeilings: CeilingsFound,
     Count: Counted,
+    TakeProfile: Profile,
     CompareAnswers: AnswersCompared,
     ListModels: ModelsListed,
     TellFacts: FactsTold,
@@ -476,6 +492,7 @@ Reply = (
     | YardstickRead
     | CeilingsFound
     | Counted
+    | Profile
     | AnswersCompared
     | ModelsListed
     | FactsTold

@@ -42,10 +42,14 @@ class RunQuestion:
     Attributes:
         resume: whether to go on with the journal of a run that was cut off.
         retry: whether cases with a fault are then tried again.
+        operators: whether to find out at the end where the time of each case goes.
+        traces: a folder that takes everything that the profiler saw of it; None for none.
     """
 
     resume: bool
     retry: bool
+    operators: bool = False
+    traces: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,8 @@ class GateQuestion:
         exhaust: whether to spend the whole budget even when every case is settled.
         detect: the slowdown, as a share, that the gate is to be able to see; None if none was named.
         by_scatter: whether the pilot's scatter says how many blocks that takes, since no budget was named.
+        explain: whether every case is profiled at the end, and not only those that changed.
+        traces: a folder that takes everything that the profiler saw; None for none.
     """
 
     arms: Mapping[Side, Arm]
@@ -69,6 +75,8 @@ class GateQuestion:
     exhaust: bool
     detect: float | None
     by_scatter: bool
+    explain: bool = False
+    traces: Path | None = None
 
 
 Question = PlanQuestion | RunQuestion | GateQuestion

@@ -12,6 +12,7 @@ from bench.files.parse_json import GATE_SECTION, SECTION, UnreadableError, entri
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import Ceiling
+from bench.record.profile import Profiled
 from bench.record.run import (
     SCHEMA,
     CeilingsFound,
@@ -38,6 +39,7 @@ def make_run_section(run: Run) -> Line:
         "started": [{"launch": launch, "cases": [asdict(case)]} for launch, case in run.started],
         "measurements": [asdict(measurement) for measurement in run.measurements],
         "ceilings": [asdict(ceiling) for ceiling in run.ceilings],
+        "profiles": [asdict(profiled) for profiled in run.profiles],
         "finish": None if run.finish is None else asdict(run.finish),
     }
 
@@ -75,6 +77,8 @@ def _write_event(event: RunEvent) -> tuple[str, Line]:
             return "measured", asdict(event)
         case CeilingsFound():
             return "ceilings", asdict(event)
+        case Profiled():
+            return "profiled", {"profiled": asdict(event)}
         case Resumed():
             return "resumed", {"dropped": [{"launch": launch, "case": asdict(case)} for launch, case in event.dropped]}
         case Finish():
@@ -89,6 +93,8 @@ def _read_event(line: object, where: str) -> RunEvent:
             return _read_measured(measurements, f"{where}: ")
         case {"event": "ceilings", "ceilings": list(ceilings)}:
             return _read_ceilings(ceilings, f"{where}: ")
+        case {"event": "profiled", "profiled": profiled}:
+            return decode(Profiled, profiled, f"{where}: profiled")
         case {"event": "resumed", "dropped": list(marks)}:
             dropped = (_read_dropped(mark, f"{where}: dropped[{index}]") for index, mark in enumerate(marks))
             return Resumed(dropped=tuple(dropped))
@@ -128,6 +134,8 @@ def _read_section(section: Line) -> tuple[Run, Sequence[RunEvent]]:
     events: list[RunEvent] = [_read_started(mark, f"started[{index}]") for index, mark in marks]
     events.append(_read_measured(entries(section, "measurements"), ""))
     events.append(_read_ceilings(entries(section, "ceilings"), ""))
+    profiles = entries(section, "profiles") if "profiles" in section else ()  # files of earlier versions have none
+    events += [decode(Profiled, profiled, f"profiles[{index}]") for index, profiled in enumerate(profiles)]
     if section.get("finish") is not None:
         events.append(decode(Finish, section["finish"], "finish"))
     return _read_head(section, ""), events

@@ -203,6 +203,18 @@ def add_options(parser: pytest.Parser) -> None:
         help="go on with the journal of a run that was cut off, which knows what was asked for",
     )
     add("--retry", action="store_true", help="with --resume: try again what crashed, timed out or failed")
+    add(
+        "--operators",
+        action="store_true",
+        help="when all is timed, have a profiler say where the time of each case goes, operator by operator",
+    )
+    add(
+        "--trace-dir",
+        metavar="DIR",
+        type=Path,
+        default=None,
+        help="keep there what the profiler saw, as traces for ui.perfetto.dev; includes --operators",
+    )
     add_gate_options(parser)
     data = parser.getgroup("accelbench-data", "accelbench: what the network is fed")
     add = data.addoption
@@ -327,9 +339,13 @@ def _choose_question(config: pytest.Config, gate: GateQuestion | None, *, quick:
         raise pytest.UsageError("--resume: name the run with --benchmark-json; its journal lies beside it as .jsonl")
     if resume and quick:
         raise pytest.UsageError("--resume with --quick: a quick pass has nothing to go on with")
+    traces = config.getoption("trace_dir")
+    operators = bool(config.getoption("operators")) or traces is not None
+    if operators and quick:
+        raise pytest.UsageError("--operators with --quick: a quick pass is not about time; leave one of them out")
     if config.getoption("plan"):
         return PlanQuestion(gate=gate)
-    return gate or RunQuestion(resume=resume, retry=retry)
+    return gate or RunQuestion(resume=resume, retry=retry, operators=operators, traces=traces)
 
 
 def _list(option: str, text: str) -> tuple[str, ...]:

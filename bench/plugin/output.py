@@ -99,7 +99,7 @@ class Output:
             )
         try:
             if self.json_path.parent != self.folder and not self._streamed:
-                _try_to_write(self.json_path.parent)
+                try_to_write(self.json_path.parent)
             try:
                 self._claim()
             except OSError as error:
@@ -118,7 +118,7 @@ class Output:
     def _claim(self) -> None:
         """Make the folder of the reports, and write down whose it is."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        _try_to_write(self.folder)
+        try_to_write(self.folder)
         write_whole(self.folder / OWNER, os.fsencode(f"{self.json_path.resolve()}\n"))
 
 
@@ -159,7 +159,12 @@ def _exists(path: Path) -> bool:
         return True
 
 
-def _try_to_write(folder: Path) -> None:
+def try_to_write(folder: Path) -> None:
+    """Make sure that a file can be made in a folder.
+
+    Raises:
+        OSError: if not.
+    """
     trial = folder / f".accelbench-{os.getpid()}.trial"
     trial.touch()
     trial.unlink()

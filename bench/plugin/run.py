@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from bench.plugin.run_progress import Progress
 from bench.plugin.selection import only_shows
 from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
 from bench.plugin.to_measure import cases_to_measure
+from bench.plugin.traces import open_traces
 from bench.plugin.usage import usage_errors
 from bench.record.case import Case
 from bench.record.run import Outcome, Run
@@ -78,7 +80,7 @@ class RunPlugin:
             run = measure(
                 session,
                 workers,
-                self._question,
+                replace(self._question, traces=open_traces(self._question.traces, self._publication.say)),
                 cases,
                 journal_path,
                 show=while_it_can_be_seen(progress.show),
@@ -161,7 +163,7 @@ def summary(run: Run) -> list[str]:
     from reports.show.table import Format
 
     counts = Counter(outcome for outcome, _ in run.outcomes().values())
-    table = render(run, ["summary"], Format.TEXT, Reference())
+    table = render(run, ["summary", *(["operators"] if run.profiles else [])], Format.TEXT, Reference())
     words = {Outcome.MEASURED: "right, not timed"} if run.settings.quick else {}
     said = ", ".join(f"{count} {words.get(outcome, outcome)}" for outcome, count in counts.items())
     return [said, *([] if run.settings.quick else [OTHER_MEDIANS]), "", *table.splitlines(), ""]

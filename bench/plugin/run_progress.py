@@ -16,6 +16,7 @@ from bench.plugin.terminal import Terminal
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.how_many import how_many
+from bench.record.profile import Profiled
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Resumed, Started
 from bench.run.schedule import Event, Sliced
 from reports.show.units import duration
@@ -57,6 +58,7 @@ class Progress:
         self._launch = -1
         self._begin = self._drawn = self._timed_since = monotonic()
         self._live = bool(terminal.isatty)
+        self._profiling = False
 
     def begin(self) -> None:
         """Say what is done before the first event, which takes the time of importing torch and of a first compile."""
@@ -64,7 +66,7 @@ class Progress:
         if busy := tell_busy():
             self._line(busy)
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event) -> None:  # noqa: C901  one for each event
         """Show an event."""
         match event:
             case Started():
@@ -78,6 +80,8 @@ class Progress:
             case Measured():
                 for measurement in event.measurements:
                     self._finished(measurement)
+            case Profiled():
+                self._profiled(event)
             case CeilingsFound() | Resumed():
                 pass
             case Finish():
@@ -111,6 +115,13 @@ class Progress:
             self._line(f"{event.case.id:<{self._width}}  right answer; not timed")
         else:
             self._redraw(event.case, [])
+
+    def _profiled(self, event: Profiled) -> None:
+        if not self._profiling:
+            self._profiling = True
+            self._line("operators: every case once more under a profiler, in processes that nothing is timed in")
+        if event.reason is not None:
+            self._line(f"{event.case.id:<{self._width}}  not profiled: {event.reason}")
 
     def _redraw(self, case: Case, medians: Sequence[float]) -> None:
         now = monotonic()

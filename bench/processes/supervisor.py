@@ -25,6 +25,7 @@ from bench.protocol import (
     Probe,
     ReadYardstick,
     Request,
+    TakeProfile,
     TellFootprint,
     TimeSlice,
     Timing,
@@ -34,6 +35,7 @@ from bench.protocol import (
 from bench.record.case import Case, on_cpu
 from bench.record.conditions import Settings
 from bench.record.observations import Preparation
+from bench.record.profile import Profile
 from bench.record.run import CeilingsFound, Outcome
 
 R = TypeVar("R")
@@ -162,6 +164,10 @@ class Supervisor:
     def count(self, case: Case) -> Counted | Failure:
         """Return the exact counts of a case."""
         return self._ask(case.device, 0, Count(case=case))
+
+    def take_profile(self, case: Case, launch: int, *, trace: str | None) -> Profile | Failure:
+        """Return where the time of an iteration of a case goes; see `TakeProfile`."""
+        return self._ask(case.device, launch, TakeProfile(case=case, trace=trace))
 
     def compare_answers(self, case: Case, path: str) -> AnswersCompared | Failure:
         """Return how far a case's right answers are from those that a file holds; the first to ask writes it."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import Ceiling, Preparation, Slices, not_negative
+from bench.record.profile import Profiled, keep_latest
 
 SCHEMA = 2
 """The version of every file's content. Raise it whenever a field changes its meaning."""
@@ -120,6 +121,7 @@ class Run:
         measurements: in the order in which they finished.
         started: (launch, case) marks in the order in which they were begun.
         ceilings: what each device did at best, in the launches that tried.
+        profiles: where the time of an iteration goes; none unless that was asked for.
         finish: None if the run died before it could say how it ended.
     """
 
@@ -129,6 +131,7 @@ class Run:
     measurements: tuple[Measurement, ...] = ()
     started: tuple[tuple[int, Case], ...] = ()
     ceilings: tuple[Ceiling, ...] = ()
+    profiles: tuple[Profiled, ...] = ()
     finish: Finish | None = None
     source: str = field(default="", compare=False)
 
@@ -147,6 +150,8 @@ class Run:
             if (measurement.launch, measurement.case) in measured:
                 raise ValueError(f"{measurement.case.id} stands twice in launch {measurement.launch}")
             measured.add((measurement.launch, measurement.case))
+        if strangers := {profiled.case for profiled in self.profiles} - planned:
+            raise ValueError(f"{min(case.id for case in strangers)} was profiled but not planned")
 
     def by_case(self) -> dict[Case, list[Measurement]]:
         """Return the measurements of every planned case, in launch order; an empty list where there are none."""
@@ -214,7 +219,7 @@ class Resumed:
     dropped: tuple[tuple[int, Case], ...]
 
 
-RunEvent = Started | Measured | CeilingsFound | Resumed | Finish
+RunEvent = Started | Measured | CeilingsFound | Profiled | Resumed | Finish
 """What happens in a run, in the order of its journal."""
 
 
@@ -230,6 +235,7 @@ class RunFold:
         self._measurements: dict[tuple[int, Case], Measurement] = {}
         self._started: list[tuple[int, Case]] = []
         self._ceilings: list[Ceiling] = []
+        self._profiles: list[Profiled] = []
         self._finish: Finish | None = None
 
     def add(self, event: RunEvent) -> None:
@@ -249,6 +255,8 @@ class RunFold:
                     self._measurements[key] = measurement
             case CeilingsFound():
                 self._ceilings += event.ceilings
+            case Profiled():
+                self._profiles.append(event)
             case Resumed():
                 self._finish = None
                 for key in event.dropped:
@@ -263,5 +271,6 @@ class RunFold:
             measurements=tuple(self._measurements.values()),
             started=tuple(self._started),
             ceilings=tuple(self._ceilings),
+            profiles=keep_latest(self._profiles),
             finish=self._finish,
         )

@@ -112,6 +112,8 @@ def measure(
             find_change=watch.find_change,
             interleaved="interleaved" not in request.unsteady,
             resumption=earlier.resumption if earlier else None,
+            operators=question.operators,
+            traces=question.traces,
         )
         try:
             if earlier is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from time import monotonic
 
@@ -20,6 +21,7 @@ from bench.record.observations import Ceiling, Limit, Preparation
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, RunEvent, Started
 from bench.run.measurement_builder import MeasurementBuilder
 from bench.run.pace import WARM_COMPILE_SECONDS, Pace
+from bench.run.profiles import profile_cases
 from bench.run.resume import Resumption
 
 SINGLES = 10
@@ -50,9 +52,12 @@ class Schedule:
         begin: when the run began, on the machine's monotonic clock.
         find_change: asked when a group has been timed; which file of the timed code was changed since the run began.
         interleaved: whether the variants of a group take turns; otherwise each is timed in one go.
+        resumption: what an earlier part left to do.
+        operators: whether every case is profiled at the end.
+        traces: a folder that takes what the profiler saw; None for none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  everything that makes a run
         self,
         cases: Sequence[Case],
         settings: Settings,
@@ -63,6 +68,8 @@ class Schedule:
         find_change: Callable[[], str | None] = lambda: None,
         interleaved: bool = True,
         resumption: Resumption | None = None,
+        operators: bool = False,
+        traces: Path | None = None,
     ) -> None:
         self._settings = settings
         self._supervisor = Supervisor(workers.open, settings, stop)
@@ -71,6 +78,8 @@ class Schedule:
         self._random = _order(settings.seed, 0)
         self._pace = Pace(settings)
         self._resumption = resumption or Resumption()
+        self._operators = operators
+        self._traces = traces
         self._groups: dict[Group, list[Case]] = defaultdict(list)
         for case in cases:
             if case not in self._resumption.ended:
@@ -91,6 +100,8 @@ class Schedule:
             yield from self._pilot()
             if not self._settings.quick:
                 reason = yield from self._launches()
+            if self._operators:
+                yield from self._profiles()
         except StoppedError as asked:
             reason, stopped = str(asked), True
         finally:
@@ -163,6 +174,12 @@ class Schedule:
                 reserved_seconds=once * self._workers.executions(done + 1, launches),
             )
         return None
+
+    def _profiles(self) -> Iterator[Event]:
+        """Profile every live case, after all that is timed."""
+        self._supervisor.end()
+        cases = [case for group in self._groups.values() for case in group]
+        yield from profile_cases(cases, self._supervisor, self._settings.launches + 1, self._traces)
 
     def _launch(self, launch: int) -> Iterator[Event]:
         """Time every live case in fresh workers, one for each device."""

@@ -33,6 +33,7 @@ from bench.protocol import (
     ReadYardstick,
     Reply,
     Request,
+    TakeProfile,
     TellFacts,
     TellFootprint,
     TellModel,
@@ -144,6 +145,8 @@ def _carry_out(worker: Worker, request: Request[Any]) -> Reply:  # noqa: C901, P
             return worker.find_ceilings(request)
         case Count():
             return worker.count(request)
+        case TakeProfile():
+            return worker.take_profile(request)
         case CompareAnswers():
             return worker.compare_answers(request)
         case ListModels():

@@ -36,6 +36,7 @@ from bench.protocol import (
     Open,
     Prepare,
     Probe,
+    TakeProfile,
     TellModel,
     TimeSlice,
     Timing,
@@ -46,6 +47,7 @@ from bench.protocol import (
 from bench.record.case import DEFAULT_LAYOUT, Case, Group
 from bench.record.conditions import Scalar
 from bench.record.observations import Preparation
+from bench.record.profile import Profile
 from bench.record.run import CeilingsFound
 from bench.record.spec import read_spec
 from bench.record.step_spec import split_target
@@ -57,6 +59,7 @@ from bench.steps.find_step import find_step, know_steps
 from bench.steps.global_state import GlobalState, find_changes, find_displaced, find_outside, list_loaded
 from bench.steps.imported import Project
 from bench.steps.prepare import Prepared, prepare
+from bench.steps.profile import show_kernels, take_profile
 from bench.steps.references import Right, draw_eager, find_references
 from bench.steps.standard import DerivedStandard, Draw, MeasuredStandard, Standard
 from bench.steps.step import Step
@@ -185,6 +188,18 @@ class Worker:
             allow_variants()
             counts |= compiled_counts(step(compiled=True))
         return Counted(counts=counts, flops_reason=why_no_flops)
+
+    def take_profile(self, request: TakeProfile) -> Profile:
+        """Return where the time of an iteration of a case goes; the case is made for this and dropped again."""
+        case = request.case
+        if case.compiled:
+            allow_variants()
+            show_kernels()
+        model, feeds = self._catalogue.find(case.model), self._feeds(case)
+        subject = build(case, model, self._device, feeds, seed=self._seed, compiled=True)
+        trace = None if request.trace is None else Path(request.trace)
+        with no_gc(enabled=self._gc_off):
+            return take_profile(find_step(case.step)(subject, self._clock), trace=trace)
 
     def compare_answers(self, request: CompareAnswers) -> AnswersCompared:
         """Return how far the right answers of a case are from those that a file holds; write them if there is none."""

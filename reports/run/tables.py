@@ -12,7 +12,8 @@ from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.evidence import NO_FLOPS
 from reports.figures.reference import Reference
-from reports.show.table import Column, Row, Table, axis_column, label_number, read_figure, read_word
+from reports.run.operators import NOTHING, TITLE, list_operators, render_operators
+from reports.show.table import Column, Look, Row, Table, axis_column, label_number, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, text
 
 
@@ -23,10 +24,14 @@ class RunTable(Table):
     Attributes:
         rows: the numbers, in base units and full precision: what the CSV holds.
         timed: whether it has nothing to say of a run in which nothing was timed.
+        profiled: whether it has nothing to say of a run in which nothing was profiled.
+        render: makes it where it is more than one grid; None for the usual way.
     """
 
     rows: Callable[[Run, Reference], DataFrame]
     timed: bool = True
+    profiled: bool = False
+    render: Callable[[Run, Look], str] | None = None
 
 
 def _yardstick(row: Row) -> str:
@@ -188,6 +193,14 @@ TABLES: dict[str, RunTable] = {
             Column(header="then", read=read_figure("seconds", Unit.SECONDS)),
         ),
         empty="No case was prepared.",
+    ),
+    "operators": RunTable(
+        title=TITLE,
+        rows=lambda run, _: list_operators(run),
+        columns=(),
+        empty=NOTHING,
+        profiled=True,
+        render=render_operators,
     ),
     "holes": RunTable(
         title="Not measured",

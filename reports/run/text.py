@@ -29,4 +29,6 @@ def _render_table(run: Run, table: RunTable, look: Look, reference: Reference) -
     named = reference.describe(run.cases)
     if table.timed and run.settings.quick:
         return stack(look.head(table.title.format(reference=named)), look.say("Nothing was timed."))
+    if table.render is not None:
+        return table.render(run, look)
     return render_table(table, list_rows(table.rows(run, reference)), look, reference=named)

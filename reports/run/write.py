@@ -28,7 +28,7 @@ def write_reports(
 ) -> list[Path]:
     """Write every table as CSV and Markdown and every picture as SVG and PNG; return the files.
 
-    Of a quick run there are tables only.
+    Of a quick run there are tables only, and of operators a table only if they were profiled.
 
     Args:
         run: the run.
@@ -39,7 +39,8 @@ def write_reports(
     Raises:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
-    tables = write_tables(run, folder, TABLES, (Format.CSV, Format.MARKDOWN), reference=reference)
+    names = [name for name, table in TABLES.items() if run.profiles or not table.profiled]
+    tables = write_tables(run, folder, names, (Format.CSV, Format.MARKDOWN), reference=reference)
     return tables + write_plots(run, folder, reference=reference, say=say)
 
 

@@ -38,6 +38,7 @@ from bench.protocol import (
     Request,
     Signal,
     Start,
+    TakeProfile,
     TellFacts,
     TellFootprint,
     TellModel,
@@ -58,6 +59,7 @@ from bench.record.observations import Ceiling, Limit, Slices
 from bench.record.run import CeilingsFound, Outcome
 from bench.run.measurement_builder import STORED
 from reports.figures.frame import SLICE_COLUMNS
+from tests.makers.profiles import made_profile
 from tests.makers.runs import TWO, preparation
 
 CASE = TWO[0]
@@ -98,6 +100,7 @@ EXCHANGES: list[tuple[Request[Any], Reply]] = [
     (FindCeilings(launch=1, dtypes=("float32", "bfloat16")), CeilingsFound(ceilings=(CEILING,))),
     (Count(case=CASE), Counted(counts={"flops": 7})),
     (Count(case=CASE), Counted(counts={"aten::gru": 7}, flops_reason="no formula")),
+    (TakeProfile(case=CASE, trace="/a.json"), made_profile()),
     (CompareAnswers(case=CASE, path="/a"), AnswersCompared(apart={"logits": 0.5})),
     (ListModels(), ModelsListed(names=("mlp",))),
     (TellModel(name="make"), FactsTold(facts={"model.make.spec": "net.py:make"})),

@@ -29,6 +29,7 @@ from bench.protocol import (
     ReadYardstick,
     Reply,
     Request,
+    TakeProfile,
     TellFacts,
     TellFootprint,
     TimeSlice,
@@ -43,6 +44,7 @@ from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.observations import Ceiling, Limit, Preparation
 from bench.record.run import CeilingsFound, Outcome
+from tests.makers.profiles import made_profile
 from tests.makers.runs import preparation
 
 R = TypeVar("R")
@@ -87,7 +89,7 @@ class FakeWorker:
         assert isinstance(reply, Failure | ANSWERS[type(request)]), "a reply that belongs to another request"
         return cast("R | Failure", reply)
 
-    def usual(self, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911  one for each request
+    def usual(self, request: Request[Any]) -> Reply:  # noqa: C901, PLR0911, PLR0912  one for each request
         match request:
             case Prepare():
                 self.ready.add(request.case)
@@ -133,6 +135,8 @@ class FakeWorker:
                         for limit, dtype, rate, size in [*limits, (Limit.COPIES, None, 1e10, 1 << 20)]
                     )
                 )
+            case TakeProfile():
+                return made_profile(self.pool.profiled_operators(self))
             case Count():
                 return Counted(counts={"flops": 1000, "operators": 9})
             case CompareAnswers():
@@ -215,6 +219,10 @@ class FakePool:
         assert worker.alive
         assert request.iterations > 0
         return 0.001
+
+    def profiled_operators(self, worker: FakeWorker) -> dict[str, tuple[float, float]]:
+        """Return calls and seconds of each operator that a profiler sees in a worker."""
+        return {"aten::addmm": (3, 30e-6), **({"aten::clone": (1, 10e-6)} if worker.side is Side.HEAD else {})}
 
     def executions(self, done: int, launches: int) -> int:
         return max(0, launches - 1) // 4 - max(0, done - 1) // 4

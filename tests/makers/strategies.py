@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bench.record.case import BUILTIN_STEPS, COMPILE_MODES, DTYPES, LAYOUTS, Case
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, Ceiling, Limit, Preparation, Slices
+from bench.record.profile import OperatorTime, Place, Profile, Profiled
 from bench.record.run import Finish, Measurement, Outcome, Run
 
 texts = st.text(max_size=20)
@@ -117,6 +118,35 @@ def measurements(case: st.SearchStrategy[Case] = cases, *, most: int = 1000) -> 
     return measured | holes
 
 
+profiles = st.builds(
+    Profile,
+    iterations=st.integers(1, 1000),
+    seconds=sane,
+    outside_seconds=lengths,
+    device_seconds=st.none() | lengths,
+    operators=st.lists(
+        st.builds(
+            OperatorTime, name=texts, place=st.sampled_from(Place), calls=st.floats(0.25, 1e6), self_seconds=lengths
+        ),
+        max_size=3,
+        unique_by=lambda operator: (operator.place, operator.name),
+    ).map(tuple),
+    remarks=st.lists(texts, max_size=2).map(tuple),
+)
+
+
+def profiled(case: st.SearchStrategy[Case]) -> st.SearchStrategy[Profiled]:
+    """Return cases of a run that were profiled, or could not be."""
+    return st.builds(
+        lambda case, profile, reason: Profiled(
+            case=case, side=None, replicate=1, profile=profile, reason=None if profile else reason
+        ),
+        case=case,
+        profile=st.none() | profiles,
+        reason=texts,
+    )
+
+
 settings = st.builds(
     Settings,
     launches=st.integers(1, 1000),
@@ -156,5 +186,6 @@ def runs(draw: st.DrawFn) -> Run:
         measurements=tuple(draw(st.lists(some, max_size=4, unique_by=lambda one: (one.launch, one.case)))),
         started=tuple(draw(st.lists(st.tuples(counts, one_of), max_size=3))),
         ceilings=tuple(draw(st.lists(ceilings(), max_size=3))),
+        profiles=tuple(draw(st.lists(profiled(one_of), max_size=2, unique_by=lambda one: one.case))),
         finish=draw(st.none() | finishes),
     )

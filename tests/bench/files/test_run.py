@@ -92,3 +92,10 @@ def test_step_that_old_files_did_not_know_has_to_say_it_itself(run: Run, tmp_pat
     document = json.loads(json.dumps(older(run)).replace("backward", "sideways"))
     with pytest.raises(UnreadableError, match="field 'queued' is missing"):
         read_run(written(tmp_path / "out.json", document))
+
+
+def test_file_from_before_profiles_has_none(run: Run, tmp_path: Path) -> None:
+    """It was read before there were any, and still is."""
+    document = json.loads(json.dumps(make_run_section(run)))
+    del document["profiles"]
+    assert read_run(written(tmp_path / "out.json", document)) == run
