@@ -140,6 +140,12 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
         shows=r"mlp-forward-b1-cpu-float32-eager(?s:.*)1 passed",
         writes=("out.json", "out.jsonl", "reports/out/out/summary.csv", "reports/out/out/throughput.png"),
     ),
+    "pytest bench --batch 1,1024 --operators --benchmark-json why.json": Executed(
+        adds=(*SMALLEST, "--launches", "1", "--benchmark-max-time", "0.02"),
+        shows=r"Bound by (?s:.*)\(in no operator\)",
+        writes=("why.json", "reports/out/why/operators.csv"),
+    ),
+    "python -m reports table why.json --table operators": Executed(shows=r"aten::addmm +3"),
     "python -m reports table out.json --table summary": Executed(shows=r"forward +1 +cpu +float32"),
     "python -m reports plot out.jsonl --out pictures": Executed(
         shows=r"pictures/throughput\.svg", writes=("pictures/throughput.svg", "pictures/throughput.png")

@@ -29,6 +29,7 @@ from bench.record.gate import (
     Plan,
     Trees,
 )
+from bench.record.profile import Profiled
 
 EVENTS: Mapping[str, type[Any]] = {
     "trees": Trees,
@@ -39,6 +40,7 @@ EVENTS: Mapping[str, type[Any]] = {
     "plan": Plan,
     "block": Block,
     "looked": Looked,
+    "profiled": Profiled,
     "ending": Ending,
 }
 """What a gate's lines hold, by the word they begin with."""

@@ -16,6 +16,7 @@ from bench.files.journal import Journal
 from bench.files.log import JournalError, keep_aside
 from bench.gate.block import Turn
 from bench.gate.checkout import PROJECT, ArmsCode
+from bench.gate.profiles import ArmProfiler, add_profiles
 from bench.gate.schedule import Blocks, Event
 from bench.host.code import TIMED
 from bench.host.stopping import StopSwitch
@@ -53,6 +54,7 @@ class Terms:
         earlier: a part of this gate that is continued; None to begin one.
         detect: the slowdown that it is to be able to see; None if none was named.
         target: after how many blocks in all an added part ends; None for as many as the settings allow.
+        traces: a folder that takes what the profiler saw; None for none.
     """
 
     cases: Sequence[Case]
@@ -62,6 +64,7 @@ class Terms:
     earlier: Part | None
     detect: float | None = None
     target: int | None = None
+    traces: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +147,7 @@ def measure(  # noqa: PLR0913  everything that carries out a gate
     say: Callable[[str], None],
     settled: Callable[[Gate], bool],
     foresee: Callable[[Block, float], int | None],
+    find_changed: Callable[[Gate], Sequence[Case]],
     stop: StopSwitch,
 ) -> GateLog:
     """Measure head against base and return the log, each event in the journal before it is shown.
@@ -160,6 +164,7 @@ def measure(  # noqa: PLR0913  everything that carries out a gate
         settled: whether the gate so far leaves nothing to be found out.
         foresee: told the pilot and the seconds until it ended; returns after how many blocks to end, None for as many
             as the settings allow.
+        find_changed: which cases of the gate so far are profiled at the end.
         stop: turned by a signal.
 
     Raises:
@@ -194,7 +199,7 @@ def measure(  # noqa: PLR0913  everything that carries out a gate
                 log.add(code.trees)
                 show(code.trees, log.record)
             if trouble is None:
-                events = Blocks(
+                blocks = Blocks(
                     begun.cases,
                     begun.settings,
                     workers.arms,
@@ -208,7 +213,16 @@ def measure(  # noqa: PLR0913  everything that carries out a gate
                     plan=None if earlier is None else earlier[0].plan,
                     done=0 if earlier is None else len(earlier[0].blocks),
                     target=terms.target,
-                ).events()
+                )
+                profiler = ArmProfiler(
+                    arms=workers.arms,
+                    settings=begun.settings,
+                    workers=workers,
+                    stop=stop,
+                    random=SystemRandom(),
+                    traces=terms.traces,
+                )
+                events = add_profiles(blocks.events(), profiler, lambda: find_changed(log.record()), begin=begin)
             else:
                 events = iter([Ending(reason=trouble, broken=True, stopped=False, wall_seconds=monotonic() - begin)])
             for event in events:

@@ -31,6 +31,7 @@ from bench.plugin.selection import FLOOR_MARKER, case_of, only_shows, selected
 from bench.plugin.stored_gates import latest, read_parts
 from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
 from bench.plugin.to_measure import cases_to_measure
+from bench.plugin.traces import open_traces
 from bench.plugin.usage import usage_errors
 from bench.record.arm import Side
 from bench.record.case import Case
@@ -122,6 +123,7 @@ class GatePlugin:
                 earlier=self._earlier,
                 detect=self._question.detect,
                 target=self._find_target(),
+                traces=open_traces(self._question.traces, self._publication.say),
             )
             self.measured = self._measure(reporter_of(session.config), terms, stop)
             return (yield)
@@ -204,6 +206,7 @@ class GatePlugin:
                     say=self._publication.say,
                     settled=lambda gate: conclude(gate, finished=False).settled and not self._question.exhaust,
                     foresee=partial(self._foresee, while_it_can_be_seen(progress.say), terms.floors),
+                    find_changed=lambda gate: conclude(gate, finished=False).find_changed(every=self._question.explain),
                     stop=stop,
                 )
             if any(fault.outcome is Outcome.CRASHED for fault in log.record().faults):

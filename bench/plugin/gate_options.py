@@ -80,6 +80,11 @@ def add_gate_options(parser: pytest.Parser) -> None:
         action="store_true",
         help="with --against: spend the whole budget even when every case is settled, for the narrowest intervals",
     )
+    gate.addoption(
+        "--explain",
+        action="store_true",
+        help="with --against: profile every case in both arms at the end, and not only those that changed",
+    )
 
 
 def read_gate_question(config: pytest.Config) -> GateQuestion | None:
@@ -91,7 +96,7 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
     get = config.getoption
     against, texts = get("against"), get("arm")
     if against is None and not texts:
-        for name in ("against_tip", "detect", "strict_gate", "add_blocks", "exhaust"):
+        for name in ("against_tip", "detect", "strict_gate", "add_blocks", "exhaust", "explain"):
             if get(name):
                 raise pytest.UsageError(f"--{name.replace('_', '-')} goes with --against or --arm")
         return None
@@ -114,6 +119,8 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
         exhaust=bool(get("exhaust")),
         detect=None if get("detect") is None else read_share("--detect", get("detect")),
         by_scatter=get("detect") is not None and get("budget") is None,
+        explain=bool(get("explain")),
+        traces=get("trace_dir"),
     )
 
 
@@ -152,6 +159,10 @@ def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
     yield bool(disabled), "--benchmark-disable with --against: a gate is about time"
     yield bool(get("resume")), "--resume with --against: go on with a stored gate by --add-blocks"
     yield bool(get("plan") and get("add_blocks")), "--add-blocks with --plan: a plan is of a gate that begins"
+    yield (
+        bool(get("operators")),
+        "--operators with --against: a gate profiles the cases that changed by itself, and all of them by --explain",
+    )
     yield (
         "interleaved" in str(get("unsteady")).split(","),
         "--unsteady interleaved: taking turns is what a gate is",

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import assert_never
 
 from bench.gate.block import Turn
+from bench.gate.profiles import REPLICATES
 from bench.gate.schedule import Event
 from bench.record.gate import Block, Counts, Ending, Fault, Footprint, Gate, Looked, Opened, Plan, Trees
 from bench.record.how_many import how_many
 from bench.record.looks import LOOKS
+from bench.record.profile import Profiled
 from reports.show.units import duration
 
 
@@ -25,12 +27,13 @@ class GateProgress:
         self._headline = headline
         self._opening = True
         self._spent = 0.0
+        self._replicate = 0
 
     def say(self, sentence: str) -> None:
         """Show a sentence."""
         self._write(sentence)
 
-    def show(self, event: Event, gate: Callable[[], Gate]) -> None:
+    def show(self, event: Event, gate: Callable[[], Gate]) -> None:  # noqa: C901  one for each event
         """Show an event; `gate` makes the gate so far."""
         match event:
             case Turn():
@@ -55,6 +58,12 @@ class GateProgress:
                 )
             case Looked():
                 self._write(f"look after {event.blocks} blocks: {self._headline(gate())}")
+            case Profiled():
+                if event.replicate != self._replicate:
+                    self._replicate = event.replicate
+                    self._write(f"profile {event.replicate} of {REPLICATES}: both arms, to find out what changed")
+                if event.reason is not None:
+                    self._write(f"{event.case.id}: not profiled in {event.side}: {event.reason}")
             case Ending():
                 self._write(f"done in {duration(event.wall_seconds)}: {event.reason}")
             case Counts() | Opened() | Trees() | Footprint():

@@ -16,6 +16,7 @@ from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, not_negative, positive
+from bench.record.profile import Profiled, keep_latest
 from bench.record.run import Outcome
 
 FIRST_FLOPS = "flops_of_first_iteration"
@@ -317,6 +318,7 @@ class Gate:
         faults: what went wrong.
         blocks: in order, the pilot left out.
         looks: numbers of blocks at which verdicts were looked at, in order.
+        profiles: where the time of an iteration goes in each arm, of the cases that were profiled.
         ending: None if the run, or its latest part, died before it could say how it ended.
         wall_seconds: of all parts that ended.
     """
@@ -338,6 +340,7 @@ class Gate:
     faults: tuple[Fault, ...] = ()
     blocks: tuple[Block, ...] = ()
     looks: tuple[int, ...] = ()
+    profiles: tuple[Profiled, ...] = ()
     ending: Ending | None = None
     wall_seconds: float = 0.0
     source: str = field(default="", compare=False)
@@ -359,7 +362,7 @@ class Gate:
         if list(self.looks) != sorted(set(self.looks)) or (self.looks and self.looks[-1] > len(self.blocks)):
             raise ValueError("looks are not at blocks in ascending order")
         named = {pairing.case for block in self.blocks for pairing in block.pairings}
-        named |= {fault.case for fault in self.faults}
+        named |= {fault.case for fault in self.faults} | {profiled.case for profiled in self.profiles}
         if strangers := named - planned:
             raise ValueError(f"{min(case.id for case in strangers)} was measured but not planned")
 
@@ -370,7 +373,7 @@ class Gate:
         return [share.case for share in self.plan.shares if share.case not in faulty] if self.plan else []
 
 
-GateEvent = Trees | Opened | Counts | Footprint | Fault | Plan | Block | Looked | Ending
+GateEvent = Trees | Opened | Counts | Footprint | Fault | Plan | Block | Looked | Profiled | Ending
 """What happens in a gate, in the order of its journal."""
 
 
@@ -391,10 +394,11 @@ class GateFold:
         self._faults: list[Fault] = []
         self._blocks: list[Block] = []
         self._looks: list[int] = []
+        self._profiles: list[Profiled] = []
         self._ending: Ending | None = None
         self._wall_seconds = 0.0
 
-    def add(self, event: GateEvent) -> None:
+    def add(self, event: GateEvent) -> None:  # noqa: C901  one for each event
         """Take one event."""
         self._ending = None  # that of an earlier part is over
         match event:
@@ -414,6 +418,8 @@ class GateFold:
                 self._blocks.append(event)
             case Looked():
                 self._looks.append(event.blocks)
+            case Profiled():
+                self._profiles.append(event)
             case Ending():
                 self._ending = event
                 self._wall_seconds += event.wall_seconds
@@ -435,6 +441,7 @@ class GateFold:
             faults=tuple(self._faults),
             blocks=tuple(self._blocks),
             looks=tuple(self._looks),
+            profiles=keep_latest(self._profiles),
             ending=self._ending,
             wall_seconds=self._wall_seconds,
         )

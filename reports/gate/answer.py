@@ -101,6 +101,14 @@ class Answer:
         """Return how many cases have a verdict."""
         return Counter(ruling.verdict for ruling in self.rulings.values())[verdict]
 
+    def find_changed(self, *, every: bool) -> list[Case]:
+        """Return the cases whose change is to be explained: those that regressed or improved, or every one judged."""
+        return [
+            case
+            for case, ruling in self.rulings.items()
+            if every or ruling.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}
+        ]
+
     @property
     def settled(self) -> bool:
         """Whether nothing is left that more blocks could find out."""

@@ -138,7 +138,7 @@ def events_of(gate: Gate) -> list[GateEvent]:
     """Return events that add up to a gate, in an order in which they may come."""
     assert gate.plan is not None
     events: list[GateEvent] = [*([gate.trees] if gate.trees else []), *gate.footprints]
-    events += [Opened(new=gate.new, gone=gate.gone), *gate.counts, gate.plan, *gate.faults]
+    events += [Opened(new=gate.new, gone=gate.gone), *gate.counts, gate.plan, *gate.faults, *gate.profiles]
     for block in gate.blocks:
         events.append(block)
         if block.index in gate.looks:
@@ -148,7 +148,8 @@ def events_of(gate: Gate) -> list[GateEvent]:
 
 def empty(gate: Gate) -> Gate:
     """Return a gate before anything of it was seen."""
-    nothing = {"new": (), "gone": (), "counts": (), "faults": (), "blocks": (), "looks": (), "footprints": ()}
+    seen = ("new", "gone", "counts", "faults", "blocks", "looks", "footprints", "profiles")
+    nothing: dict[str, Any] = dict.fromkeys(seen, ())
     return replace(gate, plan=None, ending=None, trees=None, wall_seconds=0.0, **nothing)
 
 

@@ -16,6 +16,7 @@ from bench.record.arm import Side
 from bench.record.gate import Fault, FileDifference, Footprint, Looked, Trees
 from bench.record.run import Outcome
 from tests.makers.gates import CASES, ENDING, empty, events_of, logged, made_gate, stored_gate
+from tests.makers.profiles import ADDMM, paired
 
 FAULT = Fault(side=Side.HEAD, case=CASES[1], block=2, outcome=Outcome.TIMEOUT, reason="slow")
 TREES = Trees(
@@ -33,7 +34,14 @@ FOOTPRINT = Footprint(
     outside={"helper": "/a/helper.py"},
     shared=("helper",),
 )
-STORED = made_gate(faults=(FAULT,), new=("x",), gone=("y",), trees=TREES, footprints=(FOOTPRINT,))
+STORED = made_gate(
+    faults=(FAULT,),
+    new=("x",),
+    gone=("y",),
+    trees=TREES,
+    footprints=(FOOTPRINT,),
+    profiles=paired(CASES[0], ADDMM, ADDMM, pairs=1),
+)
 
 
 def test_journal_and_json_hold_the_same(tmp_path: Path) -> None:
