@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import log
 from statistics import fmean, median
 
 from bench.record.arm import Side
@@ -157,7 +158,8 @@ def _find_place(profiles: Sequence[Profile]) -> Place:
 def join(base: Sequence[Profile], head: Sequence[Profile]) -> list[Difference]:
     """Return every operator of either arm, and the time in no operator, with its change; pairs have the same index.
 
-    It has another time only if that is beyond chance for any of so many operators, at 5 % for all together.
+    It has another time only if the ratio of its times is beyond chance for any of so many operators, at 5 % for all
+    together.
     """
     befores, afters = ([_values(profile) for profile in side] for side in (base, head))
     works = list(dict.fromkeys(work for values in (*befores, *afters) for work in values))
@@ -177,7 +179,7 @@ def _compare(work: Work, befores: Sequence[Values], afters: Sequence[Values], co
     base_calls, head_calls = (median(calls for calls, _ in side) for side in (before, after))
     in_base, in_head = (any(work in values for values in side) for side in (befores, afters))
     change = Mean.of([late - early for (_, early), (_, late) in zip(before, after, strict=True)])
-    known = change.n >= LEAST_PAIRS and change.is_beyond(find_t(change.n - 1, confidence=confidence))
+    known = _is_beyond_chance([seconds for _, seconds in before], [seconds for _, seconds in after], confidence)
     if not in_base or not in_head:
         kind = Kind.ONLY_BASE if in_base else Kind.ONLY_HEAD
     elif abs(head_calls - base_calls) > SAME_CALLS:
@@ -194,6 +196,17 @@ def _compare(work: Work, befores: Sequence[Values], afters: Sequence[Values], co
         head_seconds=fmean(seconds for _, seconds in after) if in_head else None,
         change=change,
     )
+
+
+def _is_beyond_chance(before: Sequence[float], after: Sequence[float], confidence: float) -> bool:
+    """Whether a time changed over pairs of processes, by Student's t of the logarithms of its ratios.
+
+    A disturbance makes a time longer by a factor: of differences, one such pair would hide a fourfold time.
+    """
+    if len(before) < LEAST_PAIRS or min(*before, *after) <= 0:
+        return False
+    ratio = Mean.of([log(late / early) for early, late in zip(before, after, strict=True)])
+    return ratio.is_beyond(find_t(ratio.n - 1, confidence=confidence))
 
 
 def _sum_changes(base: Sequence[Profile], head: Sequence[Profile], differences: Sequence[Difference]) -> Mean:

@@ -367,6 +367,8 @@ def test_grouping_that_pytest_benchmark_would_break_on_is_refused(label: str) ->
     [
         ([], RunQuestion(resume=False, retry=False)),
         (["--resume", "--retry", "--benchmark-json", "out.json"], RunQuestion(resume=True, retry=True)),
+        (["--operators"], RunQuestion(resume=False, retry=False, operators=True)),
+        (["--trace-dir", "t"], RunQuestion(resume=False, retry=False, operators=True, traces=Path("t"))),
         (["--plan"], PlanQuestion(gate=None)),
         (["--plan", "--resume", "--benchmark-json", "out.json"], PlanQuestion(gate=None)),
         (["--plan", "--against", "main"], PlanQuestion(gate=GATE)),
@@ -406,6 +408,29 @@ def test_gate_has_defaults_of_its_own(read: Read) -> None:
     settings = request.settings
     assert (settings.budget_seconds, settings.launches, settings.slice_seconds) == (300.0, 60, 0.006)
     assert request.compiles == ("off",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--operators", "--quick"), "--operators with --quick: a quick pass is not about time"),
+        (("--trace-dir", "t", "--quick"), "--operators with --quick"),
+        (("--operators", "--against", "main"), "--operators with --against: a gate profiles the cases that changed"),
+        (("--explain",), "--explain goes with --against or --arm"),
+    ],
+    ids=" ".join,
+)
+def test_profile_that_nobody_would_take_is_refused(read: Read, arguments: tuple[str, ...], sentence: str) -> None:
+    """It would be ignored in silence."""
+    with pytest.raises(pytest.UsageError, match=sentence):
+        read(*arguments)
+
+
+def test_gate_is_told_what_to_profile(read: Read) -> None:
+    """Those that changed, unless all are asked for."""
+    request = read("--against", "main", "--explain", "--trace-dir", "t")
+    assert isinstance(request.question, GateQuestion)
+    assert (request.question.explain, request.question.traces) == (True, Path("t"))
 
 
 @pytest.mark.parametrize("gate", [(), ("--against", "main")], ids=["run", "gate"])

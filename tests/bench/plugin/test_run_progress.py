@@ -12,6 +12,7 @@ from _pytest.terminal import TerminalReporter
 from bench.plugin import run_progress as progress_module
 from bench.plugin.run_progress import REDRAW_SECONDS, Progress
 from bench.record.conditions import Settings
+from bench.record.profile import Profiled
 from bench.record.run import Measured, Outcome, Started
 from bench.run.schedule import Sliced
 from tests.makers.runs import FINISH, TWO, hole, measured, slices
@@ -138,3 +139,14 @@ def test_live_line_is_cut_at_the_edge_of_the_terminal(
     clock.now += REDRAW_SECONDS
     shown.show(Sliced(launch=1, case=CASE, seconds=0.001))
     assert stream.getvalue()[before:].rpartition("\r")[2].rstrip() == f"launch 1/3 · 1 of 2 · {CASE.id}"[:19].rstrip()
+
+
+def test_profiles_are_announced_once_and_a_failed_one_is_named(pytestconfig: pytest.Config) -> None:
+    """They take a while, in which nothing else is shown."""
+    stream = Terminal(live=False)
+    shown = progress(pytestconfig, stream)
+    for case in TWO:
+        shown.show(Profiled(case=case, side=None, replicate=1, profile=None, reason="no profiler"))
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "operators: every case once more under a profiler, in processes that nothing is timed in"
+    assert [line.split() for line in lines[1:]] == [[case.id, "not", "profiled:", "no", "profiler"] for case in TWO]

@@ -63,6 +63,17 @@ def test_slower_kernel_with_the_same_count_is_named() -> None:
     assert explanation.differences[0].change.value == pytest.approx(30e-6, rel=0.2)
 
 
+def test_one_disturbed_pair_hides_no_fourfold_time() -> None:
+    """On a busy machine a process now and then takes many times as long; the others still tell."""
+    profiles = [*paired(CASE, BASE, {**BASE, "aten::addmm": (3.0, 1200e-6)}, pairs=5)]
+    disturbed = {name: (calls, 5 * seconds) for name, (calls, seconds) in BASE.items()}
+    profiles += [
+        profiled(CASE, made_profile({**operators, "aten::addmm": (3.0, addmm)}), side=side, replicate=6)
+        for side, operators, addmm in ((Side.BASE, BASE, 300e-6), (Side.HEAD, disturbed, 6000e-6))
+    ]
+    assert "aten::addmm" in kinds(explained(tuple(profiles)))
+
+
 def test_time_in_no_operator_is_a_row_of_its_own() -> None:
     """A loop in Python calls no operator."""
     outside = [(20e-6, 30e-6)] * 6
