@@ -118,7 +118,7 @@ def test_images_of_the_data_set_are_the_same_numbers(monkeypatch: pytest.MonkeyP
         def __len__(self) -> int:
             return 2
 
-    monkeypatch.setattr(inputs, "FashionMNIST", TwoImages)
+    monkeypatch.setattr(inputs, "_open_test_images", TwoImages)
     images, labels = inputs.fashion_mnist(Path(), 3)
     assert (images.dtype, images.device, tuple(images.shape)) == (torch.float32, CPU, (3, 1, 28, 28))
     assert images[:, 0, 0, 0].tolist() == pytest.approx([0.2, 0.4, 0.2])

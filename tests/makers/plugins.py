@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd  # noqa: F401  a pytest in this process would import it anew, which it does not survive
 import pytest
 
 from bench.plugin.document import JsonTarget

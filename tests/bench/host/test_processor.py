@@ -31,13 +31,13 @@ def machine(
             raise FileNotFoundError(path)
         return io.StringIO(cpuinfo)
 
-    def run(command: list[str], **_: object) -> SimpleNamespace:
+    def run(command: list[str], _seconds: float, **_: object) -> SimpleNamespace:
         if command[0] not in programs:
             raise FileNotFoundError(command[0])
         return SimpleNamespace(stdout=programs[command[0]])
 
     monkeypatch.setattr(module, "open", opened, raising=False)
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(module, "run_program", run)
     monkeypatch.setattr(platform, "processor", lambda: platform_says)
     monkeypatch.setattr(platform, "machine", lambda: "architecture")
 
@@ -71,7 +71,7 @@ def test_program_that_fails_or_hangs_is_passed_over(monkeypatch: pytest.MonkeyPa
     def fail(*_: object, **__: object) -> None:
         raise next(errors)
 
-    monkeypatch.setattr(subprocess, "run", fail)
+    monkeypatch.setattr(module, "run_program", fail)
     assert module.processor() == "arm"
     assert list(errors) == []
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -366,9 +367,16 @@ def test_pilot_chooses_how_many_blocks_it_takes_to_see(
     assert "by the pilot's scatter, a slowdown of 4.0 % takes about 8 blocks, " in capsys.readouterr().out
 
 
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the same coins and orders each time: how far eight blocks scatter depends on them."""
+    monkeypatch.setattr("bench.gate.measure.SystemRandom", lambda: Random(0))
+
+
+@pytest.mark.usefixtures("drawn")
 def test_gate_that_ends_without_having_seen_enough_has_exit_code_7(suite: Suite, tmp_path: Path) -> None:
     """Its workers scatter by more from process to process than inside one, which no pilot of one block can know."""
-    result = suite(FakeGateWorkers(scatter=0.004), "--detect=1%", "--budget=5m", "--exhaust")
+    result = suite(FakeGateWorkers(scatter=0.01), "--detect=1%", "--budget=5m", "--exhaust")
     gate = read_gate(tmp_path / "out.json")
     assert (gate.detect, len(gate.blocks)) == (0.01, 8)
     assert list(gate.floors.values()) == pytest.approx([0.0075, 0.0075])
@@ -376,6 +384,7 @@ def test_gate_that_ends_without_having_seen_enough_has_exit_code_7(suite: Suite,
     assert (answer.blind, answer.problems, result.ret) == (True, (), 7)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_added_blocks_see_what_the_first_were_to_see(suite: Suite, tmp_path: Path) -> None:
     """Nobody names it again; named, their scatter says how many are added."""
     suite(FakeGateWorkers(scatter=0.004), "--detect=1%", "--budget=5m", "--exhaust")
