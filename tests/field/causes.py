@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -31,6 +30,7 @@ from models import MODELS, images
 from reports.figures.why import Explanation, explain
 from reports.show.units import seconds
 from reports.stats.ratio import Mean
+from tests.field.program import end_with
 
 ROWS = 3
 """A cause further down is not seen."""
@@ -178,4 +178,4 @@ def make_step(case: Case, cause: Cause | None) -> Step:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_with(main)
