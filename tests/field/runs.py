@@ -72,7 +72,7 @@ class Started:
         return found
 
     def left_over(self, seconds: float = 30.0) -> list[psutil.Process]:
-        """Return the processes that still live so long after the run ended; on a busy machine each takes its time to go."""
+        """Return the processes that still live so long after the run ended; on a busy machine each needs its time."""
         deadline = monotonic() + seconds
         while (left := self.living()) and monotonic() < deadline:
             sleep(0.05)
