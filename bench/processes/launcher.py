@@ -239,4 +239,11 @@ def main(descriptor: int, parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    code = 1
+    try:
+        main(int(sys.argv[1]), int(sys.argv[2]))
+        code = 0
+    except Exception:  # noqa: BLE001  whoever waits for it reads the last line
+        traceback.print_exc()
+    finally:
+        os._exit(code)  # Python's own way out takes seconds once torch is imported, in which a killed run is not gone

@@ -71,8 +71,8 @@ class Started:
             found += process.children()
         return found
 
-    def left_over(self, seconds: float = 30.0) -> list[psutil.Process]:
-        """Return the processes that still live so long after the run ended; on a busy machine each needs its time."""
+    def left_over(self, seconds: float = 5.0) -> list[psutil.Process]:
+        """Return the processes that still live so long after the run ended."""
         deadline = monotonic() + seconds
         while (left := self.living()) and monotonic() < deadline:
             sleep(0.05)
