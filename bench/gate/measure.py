@@ -194,6 +194,7 @@ def measure(  # noqa: PLR0913  everything that carries out a gate
         say(f"an earlier journal that is in no JSON is kept as {aside}")
     with Journal(journal_path) as journal:
         log = GateLog(GATE_FORMAT, begun, journal, earlier=() if earlier is None else earlier[1])
+        ended: Ending | None = None
         try:
             if code.trees is not None:
                 log.add(code.trees)
@@ -229,10 +230,12 @@ def measure(  # noqa: PLR0913  everything that carries out a gate
                 if not isinstance(event, Turn):
                     log.add(event)
                 show(event, log.record)
-        except Exception as error:  # noqa: BLE001  whatever fails here is an ending that proves nothing
+                ended = event if isinstance(event, Ending) else ended
+        except Exception as error:  # noqa: BLE001  whatever fails before the ending is one that proves nothing
             known = isinstance(error, LaunchError | JournalError)
             reason = str(error) if known else f"the engine failed: {type(error).__name__}: {error}"
-            ending = Ending(reason=reason, broken=True, stopped=False, wall_seconds=monotonic() - begin)
+            begin, broken = (begin, True) if ended is None else (begin + ended.wall_seconds, ended.broken)
+            ending = Ending(reason=reason, broken=broken, stopped=False, wall_seconds=monotonic() - begin)
             log.keep(ending)
             show(ending, log.record)
         return log

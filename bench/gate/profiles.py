@@ -93,26 +93,33 @@ class ArmProfiler:
 def add_profiles(
     events: Iterable[Event], profiler: ArmProfiler, find_changed: Callable[[], Sequence[Case]], *, begin: float
 ) -> Iterator[Event]:
-    """Yield a gate's events, and before its ending the profiles of the cases that changed.
+    """Yield a gate's events, and after its ending the profiles of the cases that changed, which no verdict waits for.
+
+    Where something was profiled a second ending tells of it, with its own seconds. Whatever fails here leaves the gate
+    as it was.
 
     Args:
-        events: of the gate; what they add up to is known to `find_changed` when the ending is asked for.
+        events: of the gate; what they add up to is known to `find_changed` when it is asked after the ending.
         profiler: takes the profiles.
         find_changed: returns the cases to profile.
         begin: when the gate began, on the machine's monotonic clock.
     """
     launch = LEAST_BLOCKS
     for event in events:
-        match event:
-            case Ending(broken=False, stopped=False):
+        if isinstance(event, Block):
+            launch = max(launch, event.index)
+        if not isinstance(event, Ending) or event.broken or event.stopped:
+            yield event
+            continue
+        ended, ending = monotonic(), None
+        yield replace(event, wall_seconds=ended - begin)
+        try:
+            for profiled in profiler.profile(find_changed(), launch):
+                yield profiled
                 ending = event
-                try:
-                    yield from profiler.profile(find_changed(), launch)
-                except StoppedError as asked:
-                    ending = replace(event, reason=str(asked), stopped=True)
-                yield replace(ending, wall_seconds=monotonic() - begin)
-            case Block():
-                launch = max(launch, event.index)
-                yield event
-            case _:
-                yield event
+        except StoppedError as asked:
+            ending = replace(event, reason=str(asked), stopped=True)
+        except Exception as error:  # noqa: BLE001  verdicts stand, whatever keeps a reason from being found
+            ending = replace(event, reason=f"{event.reason}; profiling failed: {type(error).__name__}: {error}")
+        if ending is not None:
+            yield replace(ending, wall_seconds=monotonic() - ended)

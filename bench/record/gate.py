@@ -400,7 +400,8 @@ class GateFold:
 
     def add(self, event: GateEvent) -> None:  # noqa: C901  one for each event
         """Take one event."""
-        self._ending = None  # that of an earlier part is over
+        if not isinstance(event, Profiled):  # a part is profiled after its ending
+            self._ending = None  # that of an earlier part is over
         match event:
             case Trees():
                 self._trees = event

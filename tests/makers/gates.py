@@ -138,12 +138,12 @@ def events_of(gate: Gate) -> list[GateEvent]:
     """Return events that add up to a gate, in an order in which they may come."""
     assert gate.plan is not None
     events: list[GateEvent] = [*([gate.trees] if gate.trees else []), *gate.footprints]
-    events += [Opened(new=gate.new, gone=gate.gone), *gate.counts, gate.plan, *gate.faults, *gate.profiles]
+    events += [Opened(new=gate.new, gone=gate.gone), *gate.counts, gate.plan, *gate.faults]
     for block in gate.blocks:
         events.append(block)
         if block.index in gate.looks:
             events.append(Looked(blocks=block.index))
-    return [*events, *([gate.ending] if gate.ending else [])]
+    return [*events, *([gate.ending] if gate.ending else []), *gate.profiles]
 
 
 def empty(gate: Gate) -> Gate:

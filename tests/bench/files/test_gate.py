@@ -81,13 +81,14 @@ def test_what_is_to_be_seen_is_a_share(detect: object, tmp_path: Path) -> None:
 
 def test_journal_that_was_cut_off_holds_what_was_finished(tmp_path: Path) -> None:
     """A torn last line is dropped."""
-    _, journal = logged(tmp_path, STORED)
+    stored = replace(STORED, profiles=())
+    _, journal = logged(tmp_path, stored)
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:-3]) + lines[-3][:100])
     gate, events = read_log(GATE_FORMAT, journal)
     assert gate.ending is None
     assert len(gate.blocks) == 15
-    assert events == tuple(events_of(STORED)[:-3])
+    assert events == tuple(events_of(stored)[:-3])
 
 
 def test_part_that_goes_on_begins_with_what_was_there(tmp_path: Path) -> None:
@@ -98,6 +99,14 @@ def test_part_that_goes_on_begins_with_what_was_there(tmp_path: Path) -> None:
         more.add(Looked(blocks=16) if not STORED.looks else ENDING)
     both = replace(STORED, wall_seconds=2 * ENDING.wall_seconds)
     assert read_gate(tmp_path / "more.jsonl") == more.record() == both
+
+
+def test_gate_killed_in_the_middle_of_its_profiles_has_ended(tmp_path: Path) -> None:
+    """Verdicts stood before the first profile: its journal holds them, and nothing is unproven."""
+    _, journal = logged(tmp_path, STORED)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]))
+    assert read_gate(journal) == replace(STORED, profiles=STORED.profiles[:-1])
 
 
 def test_ending_of_an_earlier_part_is_not_that_of_the_later() -> None:
@@ -159,7 +168,7 @@ def changed(**fields: Any) -> Any:
         (changed(events=[3]), "event 1: not an event of a gate"),
         (changed(events=[{"event": "looked", "looked": {"blocks": 5}}]), "looks are not at blocks"),
         (changed(events=[{"event": "looked", "looked": {"blocks": 5}, "x": 1}]), "not an event"),
-        (lambda section: section | {"events": section["events"][-3:]}, "without a gap"),
+        (lambda section: section | {"events": section["events"][-5:]}, "without a gap"),
         (lambda section: section | {"cases": section["cases"][:1]}, "measured but not planned"),
     ],
 )

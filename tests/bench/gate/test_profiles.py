@@ -53,7 +53,7 @@ def profiled_in(events: Sequence[Event]) -> list[Profiled]:
     return [event for event in events if isinstance(event, Profiled)]
 
 
-def test_both_arms_are_profiled_in_turn_in_fresh_processes_before_the_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_arms_are_profiled_in_turn_in_fresh_processes_after_the_ending(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six pairs; which arm comes first is a coin; what an arm runs is its own variant."""
     pool = FakeArms()
     events = carry_out(pool, monkeypatch)
@@ -68,8 +68,33 @@ def test_both_arms_are_profiled_in_turn_in_fresh_processes_before_the_ending(mon
     assert all(worker.first is not bool(index % 2) for index, worker in enumerate(pool.opened))
     dtypes = {(worker.side, request.case.dtype) for worker, request in pool.requests(TakeProfile)}
     assert {dtype for side, dtype in dtypes if side is Side.HEAD} == {"bfloat16"}
+    assert [type(event) for event in events[:3]] == [Looked, Ending, Profiled]
     assert isinstance(events[-1], Ending)
     assert not any(worker.alive for worker in pool.opened)
+
+
+def test_two_endings_share_out_the_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part of a gate tells its own, and the record adds them up."""
+    pool = FakeArms()
+    pool.seconds[TakeProfile] = 7.0
+    first, last = (event for event in carry_out(pool, monkeypatch) if isinstance(event, Ending))
+    assert first.wall_seconds == 0.0
+    assert last.wall_seconds >= 7.0 * 2 * REPLICATES * len(TWO)
+    assert first.wall_seconds + last.wall_seconds == pool.clock()
+
+
+def test_whatever_fails_in_a_profile_leaves_the_gate_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No verdict waits for a reason."""
+    pool = FakeArms()
+
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError("no page left")
+
+    monkeypatch.setattr(pool, "make_opener", fail)
+    ending = carry_out(pool, monkeypatch)[-1]
+    assert isinstance(ending, Ending)
+    assert (ending.broken, ending.stopped) == (False, False)
+    assert ending.reason == f"{ENDING.reason}; profiling failed: MemoryError: no page left"
 
 
 def test_nothing_changed_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
