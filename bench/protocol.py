@@ -50,6 +50,7 @@ from typing import Any, Generic, TypeVar
 
 from bench.record.case import Case
 from bench.record.conditions import Scalar
+from bench.record.layers import Layers
 from bench.record.observations import Preparation, positive
 from bench.record.profile import Profile
 from bench.record.run import CeilingsFound, Outcome
@@ -291,6 +292,14 @@ class TakeProfile(CaseRequest[Profile]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLayers(CaseRequest[Layers]):
+    """Time the network of a case layer by layer, and as a whole; it is made for this and dropped again.
+
+    The worker is no longer one to time in: the allocator holds what its layers were given.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswersCompared:
     """How far the right answers of two arms are apart.
 
@@ -442,6 +451,7 @@ REQUESTS: Mapping[str, type[Request[Any]]] = {
     "ceilings": FindCeilings,
     "counts": Count,
     "profile": TakeProfile,
+    "layers": TimeLayers,
     "answers": CompareAnswers,
     "models": ListModels,
     "facts": TellFacts,
@@ -469,6 +479,7 @@ ANSWERS: Mapping[type[Request[Any]], type] = {
     FindCeilings: CeilingsFound,
     Count: Counted,
     TakeProfile: Profile,
+    TimeLayers: Layers,
     CompareAnswers: AnswersCompared,
     ListModels: ModelsListed,
     TellFacts: FactsTold,
@@ -493,6 +504,7 @@ Reply = (
     | CeilingsFound
     | Counted
     | Profile
+    | Layers
     | AnswersCompared
     | ModelsListed
     | FactsTold

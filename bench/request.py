@@ -43,12 +43,14 @@ class RunQuestion:
         resume: whether to go on with the journal of a run that was cut off.
         retry: whether cases with a fault are then tried again.
         operators: whether to find out at the end where the time of each case goes.
+        layers: whether to time each network layer by layer at the end.
         traces: a folder that takes everything that the profiler saw of it; None for none.
     """
 
     resume: bool
     retry: bool
     operators: bool = False
+    layers: bool = False
     traces: Path | None = None
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from bench.files.decode_fields import DecodeError, decode
 from bench.files.log import Format, Line, Log, read_log
 from bench.files.parse_json import GATE_SECTION, SECTION, UnreadableError, entries
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
+from bench.record.layers import Layered
 from bench.record.observations import Ceiling
 from bench.record.profile import Profiled
 from bench.record.run import (
@@ -26,6 +28,11 @@ from bench.record.run import (
     Started,
 )
 
+RECORDS: Mapping[str, type[Any]] = {"profiled": Profiled, "layered": Layered, "finish": Finish}
+"""Events that are one record, by the word that they and it have in a journal."""
+
+WORDS = {kind: word for word, kind in RECORDS.items()}
+
 
 def make_run_section(run: Run) -> Line:
     """Return a run as our section of the JSON."""
@@ -40,6 +47,7 @@ def make_run_section(run: Run) -> Line:
         "measurements": [asdict(measurement) for measurement in run.measurements],
         "ceilings": [asdict(ceiling) for ceiling in run.ceilings],
         "profiles": [asdict(profiled) for profiled in run.profiles],
+        "layers": [asdict(layered) for layered in run.layers],
         "finish": None if run.finish is None else asdict(run.finish),
     }
 
@@ -77,12 +85,11 @@ def _write_event(event: RunEvent) -> tuple[str, Line]:
             return "measured", asdict(event)
         case CeilingsFound():
             return "ceilings", asdict(event)
-        case Profiled():
-            return "profiled", {"profiled": asdict(event)}
         case Resumed():
             return "resumed", {"dropped": [{"launch": launch, "case": asdict(case)} for launch, case in event.dropped]}
-        case Finish():
-            return "finish", {"finish": asdict(event)}
+        case Profiled() | Layered() | Finish():
+            word = WORDS[type(event)]
+            return word, {word: asdict(event)}
 
 
 def _read_event(line: object, where: str) -> RunEvent:
@@ -93,13 +100,12 @@ def _read_event(line: object, where: str) -> RunEvent:
             return _read_measured(measurements, f"{where}: ")
         case {"event": "ceilings", "ceilings": list(ceilings)}:
             return _read_ceilings(ceilings, f"{where}: ")
-        case {"event": "profiled", "profiled": profiled}:
-            return decode(Profiled, profiled, f"{where}: profiled")
         case {"event": "resumed", "dropped": list(marks)}:
             dropped = (_read_dropped(mark, f"{where}: dropped[{index}]") for index, mark in enumerate(marks))
             return Resumed(dropped=tuple(dropped))
-        case {"event": "finish", "finish": finish}:
-            return decode(Finish, finish, where)
+        case {"event": str(word), **held} if word in RECORDS and held.keys() == {word}:
+            event: RunEvent = decode(RECORDS[word], held[word], f"{where}: {word}")
+            return event
         case _:
             raise DecodeError(f"{where}: not an event of a journal")
 
@@ -136,6 +142,8 @@ def _read_section(section: Line) -> tuple[Run, Sequence[RunEvent]]:
     events.append(_read_ceilings(entries(section, "ceilings"), ""))
     profiles = entries(section, "profiles") if "profiles" in section else ()  # files of earlier versions have none
     events += [decode(Profiled, profiled, f"profiles[{index}]") for index, profiled in enumerate(profiles)]
+    layers = entries(section, "layers") if "layers" in section else ()  # likewise
+    events += [decode(Layered, layered, f"layers[{index}]") for index, layered in enumerate(layers)]
     if section.get("finish") is not None:
         events.append(decode(Finish, section["finish"], "finish"))
     return _read_head(section, ""), events

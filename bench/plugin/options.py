@@ -209,6 +209,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="when all is timed, have a profiler say where the time of each case goes, operator by operator",
     )
     add(
+        "--layers",
+        action="store_true",
+        help="when all is timed, time each network layer by layer, forward and backward, beside the whole of it",
+    )
+    add(
         "--trace-dir",
         metavar="DIR",
         type=Path,
@@ -340,12 +345,13 @@ def _choose_question(config: pytest.Config, gate: GateQuestion | None, *, quick:
     if resume and quick:
         raise pytest.UsageError("--resume with --quick: a quick pass has nothing to go on with")
     traces = config.getoption("trace_dir")
-    operators = bool(config.getoption("operators")) or traces is not None
-    if operators and quick:
-        raise pytest.UsageError("--operators with --quick: a quick pass is not about time; leave one of them out")
+    operators, layers = bool(config.getoption("operators")) or traces is not None, bool(config.getoption("layers"))
+    for asked, option in ((operators, "--operators"), (layers, "--layers")):
+        if asked and quick:
+            raise pytest.UsageError(f"{option} with --quick: a quick pass is not about time; leave one of them out")
     if config.getoption("plan"):
         return PlanQuestion(gate=gate)
-    return gate or RunQuestion(resume=resume, retry=retry, operators=operators, traces=traces)
+    return gate or RunQuestion(resume=resume, retry=retry, operators=operators, layers=layers, traces=traces)
 
 
 def _list(option: str, text: str) -> tuple[str, ...]:

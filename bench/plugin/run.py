@@ -163,7 +163,8 @@ def summary(run: Run) -> list[str]:
     from reports.show.table import Format
 
     counts = Counter(outcome for outcome, _ in run.outcomes().values())
-    table = render(run, ["summary", *(["operators"] if run.profiles else [])], Format.TEXT, Reference())
+    asked = [name for name, made in (("operators", run.profiles), ("layers", run.layers)) if made]
+    table = render(run, ["summary", *asked], Format.TEXT, Reference())
     words = {Outcome.MEASURED: "right, not timed"} if run.settings.quick else {}
     said = ", ".join(f"{count} {words.get(outcome, outcome)}" for outcome, count in counts.items())
     return [said, *([] if run.settings.quick else [OTHER_MEDIANS]), "", *table.splitlines(), ""]

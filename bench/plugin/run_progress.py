@@ -16,8 +16,10 @@ from bench.plugin.terminal import Terminal
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.how_many import how_many
+from bench.record.layers import Layered
 from bench.record.profile import Profiled
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Resumed, Started
+from bench.run.layers import REPLICATES
 from bench.run.schedule import Event, Sliced
 from reports.show.units import duration
 
@@ -59,6 +61,7 @@ class Progress:
         self._begin = self._drawn = self._timed_since = monotonic()
         self._live = bool(terminal.isatty)
         self._profiling = False
+        self._replicate = 0
 
     def begin(self) -> None:
         """Say what is done before the first event, which takes the time of importing torch and of a first compile."""
@@ -82,6 +85,8 @@ class Progress:
                     self._finished(measurement)
             case Profiled():
                 self._profiled(event)
+            case Layered():
+                self._layered(event)
             case CeilingsFound() | Resumed():
                 pass
             case Finish():
@@ -122,6 +127,13 @@ class Progress:
             self._line("operators: every case once more under a profiler, in processes that nothing is timed in")
         if event.reason is not None:
             self._line(f"{event.case.id:<{self._width}}  not profiled: {event.reason}")
+
+    def _layered(self, event: Layered) -> None:
+        if event.replicate != self._replicate:
+            self._replicate = event.replicate
+            self._line(f"layers, process {event.replicate} of {REPLICATES}: each network layer by layer")
+        if event.reason is not None:
+            self._line(f"{event.case.id:<{self._width}}  not timed layer by layer: {event.reason}")
 
     def _redraw(self, case: Case, medians: Sequence[float]) -> None:
         now = monotonic()

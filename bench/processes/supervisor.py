@@ -27,6 +27,7 @@ from bench.protocol import (
     Request,
     TakeProfile,
     TellFootprint,
+    TimeLayers,
     TimeSlice,
     Timing,
     Verified,
@@ -34,6 +35,7 @@ from bench.protocol import (
 )
 from bench.record.case import Case, on_cpu
 from bench.record.conditions import Settings
+from bench.record.layers import Layers
 from bench.record.observations import Preparation
 from bench.record.profile import Profile
 from bench.record.run import CeilingsFound, Outcome
@@ -168,6 +170,10 @@ class Supervisor:
     def take_profile(self, case: Case, launch: int, *, trace: str | None) -> Profile | Failure:
         """Return where the time of an iteration of a case goes; see `TakeProfile`."""
         return self._ask(case.device, launch, TakeProfile(case=case, trace=trace))
+
+    def time_layers(self, case: Case, launch: int) -> Layers | Failure:
+        """Return what each layer of a case's network takes; see `TimeLayers`."""
+        return self._ask(case.device, launch, TimeLayers(case=case))
 
     def compare_answers(self, case: Case, path: str) -> AnswersCompared | Failure:
         """Return how far a case's right answers are from those that a file holds; the first to ask writes it."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
+from bench.record.layers import Layered, keep_latest_layers
 from bench.record.observations import Ceiling, Preparation, Slices, not_negative
 from bench.record.profile import Profiled, keep_latest
 
@@ -122,6 +123,7 @@ class Run:
         started: (launch, case) marks in the order in which they were begun.
         ceilings: what each device did at best, in the launches that tried.
         profiles: where the time of an iteration goes; none unless that was asked for.
+        layers: what each layer of each network takes; likewise.
         finish: None if the run died before it could say how it ended.
     """
 
@@ -132,6 +134,7 @@ class Run:
     started: tuple[tuple[int, Case], ...] = ()
     ceilings: tuple[Ceiling, ...] = ()
     profiles: tuple[Profiled, ...] = ()
+    layers: tuple[Layered, ...] = ()
     finish: Finish | None = None
     source: str = field(default="", compare=False)
 
@@ -219,7 +222,7 @@ class Resumed:
     dropped: tuple[tuple[int, Case], ...]
 
 
-RunEvent = Started | Measured | CeilingsFound | Profiled | Resumed | Finish
+RunEvent = Started | Measured | CeilingsFound | Profiled | Layered | Resumed | Finish
 """What happens in a run, in the order of its journal."""
 
 
@@ -236,9 +239,10 @@ class RunFold:
         self._started: list[tuple[int, Case]] = []
         self._ceilings: list[Ceiling] = []
         self._profiles: list[Profiled] = []
+        self._layers: list[Layered] = []
         self._finish: Finish | None = None
 
-    def add(self, event: RunEvent) -> None:
+    def add(self, event: RunEvent) -> None:  # noqa: C901  one for each event
         """Take one event.
 
         Raises:
@@ -257,6 +261,8 @@ class RunFold:
                 self._ceilings += event.ceilings
             case Profiled():
                 self._profiles.append(event)
+            case Layered():
+                self._layers.append(event)
             case Resumed():
                 self._finish = None
                 for key in event.dropped:
@@ -272,5 +278,6 @@ class RunFold:
             started=tuple(self._started),
             ceilings=tuple(self._ceilings),
             profiles=keep_latest(self._profiles),
+            layers=keep_latest_layers(self._layers),
             finish=self._finish,
         )

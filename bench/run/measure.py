@@ -113,6 +113,7 @@ def measure(
             interleaved="interleaved" not in request.unsteady,
             resumption=earlier.resumption if earlier else None,
             operators=question.operators,
+            layers=question.layers,
             traces=question.traces,
         )
         try:

@@ -19,6 +19,7 @@ from bench.record.case import Case, Group, compute_dtype
 from bench.record.conditions import Settings
 from bench.record.observations import Ceiling, Limit, Preparation
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, RunEvent, Started
+from bench.run.layers import time_layers
 from bench.run.measurement_builder import MeasurementBuilder
 from bench.run.pace import WARM_COMPILE_SECONDS, Pace
 from bench.run.profiles import profile_cases
@@ -54,6 +55,7 @@ class Schedule:
         interleaved: whether the variants of a group take turns; otherwise each is timed in one go.
         resumption: what an earlier part left to do.
         operators: whether every case is profiled at the end.
+        layers: whether every network is timed layer by layer at the end.
         traces: a folder that takes what the profiler saw; None for none.
     """
 
@@ -69,6 +71,7 @@ class Schedule:
         interleaved: bool = True,
         resumption: Resumption | None = None,
         operators: bool = False,
+        layers: bool = False,
         traces: Path | None = None,
     ) -> None:
         self._settings = settings
@@ -79,6 +82,7 @@ class Schedule:
         self._pace = Pace(settings)
         self._resumption = resumption or Resumption()
         self._operators = operators
+        self._layers = layers
         self._traces = traces
         self._groups: dict[Group, list[Case]] = defaultdict(list)
         for case in cases:
@@ -102,6 +106,9 @@ class Schedule:
                 reason = yield from self._launches()
             if self._operators:
                 yield from self._profiles()
+            if self._layers:
+                self._supervisor.end()
+                yield from time_layers(self._list_live(), self._supervisor, self._settings.launches + 2)
         except StoppedError as asked:
             reason, stopped = str(asked), True
         finally:
@@ -178,8 +185,11 @@ class Schedule:
     def _profiles(self) -> Iterator[Event]:
         """Profile every live case, after all that is timed."""
         self._supervisor.end()
-        cases = [case for group in self._groups.values() for case in group]
-        yield from profile_cases(cases, self._supervisor, self._settings.launches + 1, self._traces)
+        yield from profile_cases(self._list_live(), self._supervisor, self._settings.launches + 1, self._traces)
+
+    def _list_live(self) -> list[Case]:
+        """Return the cases that did not break, in display order."""
+        return [case for group in self._groups.values() for case in group]
 
     def _launch(self, launch: int) -> Iterator[Event]:
         """Time every live case in fresh workers, one for each device."""

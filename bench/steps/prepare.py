@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -179,7 +180,14 @@ def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Nested, Tensor | No
     return result, clock() - begin
 
 
-def warm_up(step: Step) -> tuple[float, bool]:
+class Timeable(Protocol):
+    """Whatever runs n iterations and says what they took."""
+
+    def timed(self, iterations: int, lead: int = 1) -> float:
+        """Return the seconds of `iterations` iterations, after `lead` that are not timed."""
+
+
+def warm_up(step: Timeable) -> tuple[float, bool]:
     """Iterate until slice medians settle; return the seconds per iteration and whether they did."""
     begin = perf_counter()
     iterations = 1

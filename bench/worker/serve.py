@@ -37,6 +37,7 @@ from bench.protocol import (
     TellFacts,
     TellFootprint,
     TellModel,
+    TimeLayers,
     TimeSlice,
     Verify,
     decode_request,
@@ -145,6 +146,8 @@ def _carry_out(worker: Worker, request: Request[Any]) -> Reply:  # noqa: C901, P
             return worker.find_ceilings(request)
         case Count():
             return worker.count(request)
+        case TimeLayers():
+            return worker.time_layers(request)
         case TakeProfile():
             return worker.take_profile(request)
         case CompareAnswers():

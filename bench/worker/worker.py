@@ -38,6 +38,7 @@ from bench.protocol import (
     Probe,
     TakeProfile,
     TellModel,
+    TimeLayers,
     TimeSlice,
     Timing,
     Verified,
@@ -46,6 +47,7 @@ from bench.protocol import (
 )
 from bench.record.case import DEFAULT_LAYOUT, Case, Group
 from bench.record.conditions import Scalar
+from bench.record.layers import Layers
 from bench.record.observations import Preparation
 from bench.record.profile import Profile
 from bench.record.run import CeilingsFound
@@ -58,6 +60,7 @@ from bench.steps.counts import compiled_counts, eager_counts
 from bench.steps.find_step import find_step, know_steps
 from bench.steps.global_state import GlobalState, find_changes, find_displaced, find_outside, list_loaded
 from bench.steps.imported import Project
+from bench.steps.layers import time_layers
 from bench.steps.prepare import Prepared, prepare
 from bench.steps.profile import show_kernels, take_profile
 from bench.steps.references import Right, draw_eager, find_references
@@ -200,6 +203,14 @@ class Worker:
         trace = None if request.trace is None else Path(request.trace)
         with no_gc(enabled=self._gc_off):
             return take_profile(find_step(case.step)(subject, self._clock), trace=trace)
+
+    def time_layers(self, request: TimeLayers) -> Layers:
+        """Return what each layer of a case's network takes; the network is made for this and dropped again."""
+        case = request.case
+        model, feeds = self._catalogue.find(case.model), self._feeds(case)
+        subject = build(case, model, self._device, feeds, seed=self._seed, compiled=False)
+        with no_gc(enabled=self._gc_off):
+            return time_layers(subject, self._clock)
 
     def compare_answers(self, request: CompareAnswers) -> AnswersCompared:
         """Return how far the right answers of a case are from those that a file holds; write them if there is none."""

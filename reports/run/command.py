@@ -80,7 +80,7 @@ def run_plot(options: Namespace) -> int:
 
     if options.plot not in (None, *PLOTS):
         raise OptionError(f"unknown plot {options.plot!r}; known: {', '.join(PLOTS)}")
-    names = list(PLOTS) if options.plot is None else [options.plot]
+    names = None if options.plot is None else [options.plot]
     folder = options.out or out_folder(options.file)
     run = read_run(options.file)
     print_paths(write_plots(run, folder, names=names, reference=options.reference, say=say_not_drawn))

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bench.record.run import Run
 from reports.figures.reference import Reference
 from reports.run.curves import draw_latency, draw_throughput
+from reports.run.layer_bars import draw_layers
 from reports.run.speedup_map import draw_speedup_map
 from reports.run.spread import draw_spread
 from reports.show.files import NothingToDrawError, Output
@@ -20,8 +21,14 @@ PLOTS: dict[str, Callable[[Run, Reference], Figure]] = {
     "latency": draw_latency,
     "speedup": draw_speedup_map,
     "spread": draw_spread,
+    "layers": draw_layers,
 }
 """Every picture by name, in display order."""
+
+
+def list_drawn(run: Run) -> list[str]:
+    """Return the pictures of a run by name, without those of what nobody asked it to measure."""
+    return [name for name in PLOTS if name != "layers" or run.layers]
 
 
 def draw(name: str, run: Run, reference: Reference | None = None) -> Figure:

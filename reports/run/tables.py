@@ -12,6 +12,7 @@ from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.evidence import NO_FLOPS
 from reports.figures.reference import Reference
+from reports.run import layers
 from reports.run.operators import NOTHING, TITLE, list_operators, render_operators
 from reports.show.table import Column, Look, Row, Table, axis_column, label_number, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, text
@@ -24,13 +25,13 @@ class RunTable(Table):
     Attributes:
         rows: the numbers, in base units and full precision: what the CSV holds.
         timed: whether it has nothing to say of a run in which nothing was timed.
-        profiled: whether it has nothing to say of a run in which nothing was profiled.
+        made: whether a run holds what it tells of, which is not measured unless that is asked for.
         render: makes it where it is more than one grid; None for the usual way.
     """
 
     rows: Callable[[Run, Reference], DataFrame]
     timed: bool = True
-    profiled: bool = False
+    made: Callable[[Run], bool] = lambda _: True
     render: Callable[[Run, Look], str] | None = None
 
 
@@ -199,8 +200,16 @@ TABLES: dict[str, RunTable] = {
         rows=lambda run, _: list_operators(run),
         columns=(),
         empty=NOTHING,
-        profiled=True,
+        made=lambda run: bool(run.profiles),
         render=render_operators,
+    ),
+    "layers": RunTable(
+        title=layers.TITLE,
+        rows=lambda run, _: layers.list_layers(run),
+        columns=(),
+        empty=layers.NOTHING,
+        made=lambda run: bool(run.layers),
+        render=layers.render_layers,
     ),
     "holes": RunTable(
         title="Not measured",

@@ -28,7 +28,7 @@ def write_reports(
 ) -> list[Path]:
     """Write every table as CSV and Markdown and every picture as SVG and PNG; return the files.
 
-    Of a quick run there are tables only, and of operators a table only if they were profiled.
+    Of a quick run there are tables only, and of operators and layers only if they were asked for.
 
     Args:
         run: the run.
@@ -39,7 +39,7 @@ def write_reports(
     Raises:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
-    names = [name for name, table in TABLES.items() if run.profiles or not table.profiled]
+    names = [name for name, table in TABLES.items() if table.made(run)]
     tables = write_tables(run, folder, names, (Format.CSV, Format.MARKDOWN), reference=reference)
     return tables + write_plots(run, folder, reference=reference, say=say)
 
@@ -67,12 +67,12 @@ def write_plots(
     reference: Reference | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Path]:
-    """Write pictures by name, all if none are given; return the files.
+    """Write pictures by name, all that the run is asked for if none are given; return the files.
 
     Raises:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
-    from reports.run.plots import PLOTS, plot_output
+    from reports.run.plots import list_drawn, plot_output
 
-    outputs = [plot_output(name, run, reference) for name in (PLOTS if names is None else names)]
+    outputs = [plot_output(name, run, reference) for name in (list_drawn(run) if names is None else names)]
     return write_outputs(folder, outputs, say=say)

@@ -38,7 +38,7 @@ def permutation_p(before: Array, after: Array) -> list[float]:
     safe = np.where(scale > 0, scale, 1.0)
 
     def compute_statistic(first: Array) -> Array:
-        return np.asarray(((1 - first) @ both / (total - m) - first @ both / m) / safe)
+        return np.asarray((((1 - first) @ both / (total - m) - first @ both / m) / safe).T)
 
-    observed = compute_statistic(np.array([[1.0] * m + [0.0] * (total - m)]))[0]
+    observed = compute_statistic(np.array([[1.0] * m + [0.0] * (total - m)]))[:, 0]
     return step_down(compute_statistic(chosen), observed, exact=exact)

@@ -37,8 +37,8 @@ def adjusted_p(effects: Array) -> tuple[list[float], list[float]]:
     Raises:
         ValueError: if there is no block or no case, or an effect is not finite.
     """
-    observed = _statistic(effects, np.ones((1, len(effects))))[0]
     null, exact = _null(effects), len(effects) <= EXACT_BLOCKS
+    observed = _statistic(effects, np.ones((1, len(effects))))[:, 0]
     return step_down(null, observed, exact=exact), step_down(null, -observed, exact=exact)
 
 
@@ -46,35 +46,39 @@ def step_down(null: Array, observed: Array, *, exact: bool) -> list[float]:
     """Return for each case the p of its statistic against the maximum over it and all cases ranked below it.
 
     Args:
-        null: (patterns, C), every case's statistic under each pattern.
+        null: (C, patterns), every case's statistic under each pattern.
         observed: (C,).
         exact: whether the patterns are all there are, the observed one among them.
     """
-    p = np.ones(len(observed))
+    cases, patterns = null.shape
+    p, reached = np.ones(cases), np.zeros(cases)
     order = np.argsort(-observed, kind="stable")
-    largest = np.maximum.accumulate(null[:, order[::-1]], axis=1)[:, ::-1]  # of each case and those ranked below it
-    reached = np.count_nonzero(largest >= observed[order] - TIE, axis=0)
-    shares = reached / len(null) if exact else (1 + reached) / (1 + len(null))
+    largest = np.full(patterns, -np.inf)  # of a case and those ranked below it
+    for rank in reversed(range(cases)):
+        case = order[rank]
+        np.maximum(largest, null[case], out=largest)
+        reached[rank] = np.count_nonzero(largest >= observed[case] - TIE)
+    shares = reached / patterns if exact else (1 + reached) / (1 + patterns)
     p[order] = np.maximum.accumulate(shares)
     return [float(value) for value in p]
 
 
 def critical(effects: Array, alpha: float) -> float:
     """Return what the largest statistic of all cases exceeds with probability `alpha` when nothing changed."""
-    return float(np.quantile(_null(effects).max(axis=1), 1 - alpha, method="higher"))
+    return float(np.quantile(_null(effects).max(axis=0), 1 - alpha, method="higher"))
 
 
 def _null(effects: Array) -> Array:
-    """Return (flips, C): every case's statistic under each sign pattern of the blocks."""
+    """Return (C, patterns): every case's statistic under each sign pattern of the blocks."""
     if effects.ndim != 2 or not effects.size or not np.isfinite(effects).all():  # noqa: PLR2004  a table
         raise ValueError("the test needs a table of finite effects, blocks by cases")
     return _statistic(effects, signs(len(effects)))
 
 
 def _statistic(effects: Array, patterns: Array) -> Array:
-    """Return (patterns, C): the signed sum over its own length, which no scale of a case changes; 0 where all is 0."""
+    """Return (C, patterns): the signed sum over its own length, which no scale of a case changes; 0 where all is 0."""
     length = np.sqrt((effects**2).sum(axis=0))
-    return np.asarray((patterns @ effects) / np.where(length > 0, length, 1.0))
+    return np.asarray((effects / np.where(length > 0, length, 1.0)).T @ patterns.T)
 
 
 @cache

@@ -42,6 +42,7 @@ from bench.protocol import (
     TellFacts,
     TellFootprint,
     TellModel,
+    TimeLayers,
     TimeSlice,
     Timing,
     Verified,
@@ -59,6 +60,7 @@ from bench.record.observations import Ceiling, Limit, Slices
 from bench.record.run import CeilingsFound, Outcome
 from bench.run.measurement_builder import STORED
 from reports.figures.frame import SLICE_COLUMNS
+from tests.makers.layers import made_layers
 from tests.makers.profiles import made_profile
 from tests.makers.runs import TWO, preparation
 
@@ -101,6 +103,7 @@ EXCHANGES: list[tuple[Request[Any], Reply]] = [
     (Count(case=CASE), Counted(counts={"flops": 7})),
     (Count(case=CASE), Counted(counts={"aten::gru": 7}, flops_reason="no formula")),
     (TakeProfile(case=CASE, trace="/a.json"), made_profile()),
+    (TimeLayers(case=CASE), made_layers()),
     (CompareAnswers(case=CASE, path="/a"), AnswersCompared(apart={"logits": 0.5})),
     (ListModels(), ModelsListed(names=("mlp",))),
     (TellModel(name="make"), FactsTold(facts={"model.make.spec": "net.py:make"})),

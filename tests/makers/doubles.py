@@ -32,6 +32,7 @@ from bench.protocol import (
     TakeProfile,
     TellFacts,
     TellFootprint,
+    TimeLayers,
     TimeSlice,
     Timing,
     Verified,
@@ -44,6 +45,7 @@ from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.observations import Ceiling, Limit, Preparation
 from bench.record.run import CeilingsFound, Outcome
+from tests.makers.layers import made_layers
 from tests.makers.profiles import made_profile
 from tests.makers.runs import preparation
 
@@ -135,6 +137,8 @@ class FakeWorker:
                         for limit, dtype, rate, size in [*limits, (Limit.COPIES, None, 1e10, 1 << 20)]
                     )
                 )
+            case TimeLayers():
+                return made_layers()
             case TakeProfile():
                 return made_profile(self.pool.profiled_operators(self))
             case Count():

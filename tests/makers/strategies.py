@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bench.record.case import BUILTIN_STEPS, COMPILE_MODES, DTYPES, LAYOUTS, Case
 from bench.record.conditions import Environment, Settings
+from bench.record.layers import Layer, Layered, Layers, Pass
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, Ceiling, Limit, Preparation, Slices
 from bench.record.profile import OperatorTime, Place, Profile, Profiled
 from bench.record.run import Finish, Measurement, Outcome, Run
@@ -147,6 +148,56 @@ def profiled(case: st.SearchStrategy[Case]) -> st.SearchStrategy[Profiled]:
     )
 
 
+passes = st.builds(
+    lambda seconds, flops, reason, least_bytes: Pass(
+        seconds=seconds, flops=flops, flops_reason=reason if flops is None else None, least_bytes=least_bytes
+    ),
+    sane,
+    st.none() | counts,
+    texts,
+    counts,
+)
+layers = st.builds(
+    lambda layers, forward, backward, reason, remarks: Layers(
+        layers=layers,
+        forward_seconds=forward,
+        backward_seconds=backward,
+        backward_reason=reason if backward is None else None,
+        remarks=remarks,
+    ),
+    st.lists(
+        st.builds(
+            Layer,
+            name=texts,
+            kind=texts,
+            inputs=texts,
+            output=texts,
+            parameters=counts,
+            forward=st.none() | passes,
+            backward=st.none() | passes,
+        ),
+        max_size=3,
+    ).map(tuple),
+    sane,
+    st.none() | sane,
+    texts,
+    st.lists(texts, max_size=2).map(tuple),
+)
+
+
+def layered(case: st.SearchStrategy[Case]) -> st.SearchStrategy[Layered]:
+    """Return networks that were timed layer by layer, or could not be."""
+    return st.builds(
+        lambda case, replicate, seen, reason: Layered(
+            case=case, replicate=replicate, layers=seen, reason=None if seen else reason
+        ),
+        case=case,
+        replicate=st.integers(1, 6),
+        seen=st.none() | layers,
+        reason=texts,
+    )
+
+
 settings = st.builds(
     Settings,
     launches=st.integers(1, 1000),
@@ -187,5 +238,6 @@ def runs(draw: st.DrawFn) -> Run:
         started=tuple(draw(st.lists(st.tuples(counts, one_of), max_size=3))),
         ceilings=tuple(draw(st.lists(ceilings(), max_size=3))),
         profiles=tuple(draw(st.lists(profiled(one_of), max_size=2, unique_by=lambda one: one.case))),
+        layers=tuple(draw(st.lists(layered(one_of), max_size=2, unique_by=lambda one: (one.case, one.replicate)))),
         finish=draw(st.none() | finishes),
     )

@@ -16,7 +16,7 @@ from bench.steps.prepare import Prepared, prepare
 from bench.steps.references import compute_references
 from bench.steps.standard import DerivedStandard
 from bench.steps.step import Step
-from bench.steps.subject import Definition, Fed, build, feed_twice
+from bench.steps.subject import Definition, Fed, Subject, build, feed_twice
 from bench.steps.verify import Answer
 from models import MODELS, images
 
@@ -60,6 +60,12 @@ def step_of(
     return STEPS[case.step](
         build(case, broken_model(break_it), CPU, feeds_of(case, seed=seed), seed=seed, compiled=False), clock
     )
+
+
+def subject_of(case: Case, network: nn.Module | None = None) -> Subject:
+    """Return the tutorial's network, or another one that is fed the same, on random images."""
+    model = PERCEPTRON if network is None else replace(PERCEPTRON, build=lambda: network)
+    return build(case, model, CPU, feeds_of(case), seed=0, compiled=False)
 
 
 def feeds_of(case: Case, *, seed: int = 0) -> tuple[Fed, Fed]:

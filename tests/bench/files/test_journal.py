@@ -65,6 +65,8 @@ def write_journal(path: Path, run: Run) -> bytes:
         for measurement in run.measurements:
             log.add(Measured(measurements=(measurement,)))
         log.add(CeilingsFound(ceilings=run.ceilings))
+        for layered in run.layers:
+            log.add(layered)
         for profiled in run.profiles:
             log.add(profiled)
         if run.finish is not None:
@@ -74,7 +76,7 @@ def write_journal(path: Path, run: Run) -> bytes:
 
 def begun(run: Run) -> Run:
     """Return a run before anything of it was seen."""
-    return replace(run, measurements=(), started=(), ceilings=(), profiles=(), finish=None)
+    return replace(run, measurements=(), started=(), ceilings=(), profiles=(), layers=(), finish=None)
 
 
 def resume(journal: Journal, *events: RunEvent) -> None:

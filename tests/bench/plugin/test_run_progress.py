@@ -12,8 +12,10 @@ from _pytest.terminal import TerminalReporter
 from bench.plugin import run_progress as progress_module
 from bench.plugin.run_progress import REDRAW_SECONDS, Progress
 from bench.record.conditions import Settings
+from bench.record.layers import Layered
 from bench.record.profile import Profiled
 from bench.record.run import Measured, Outcome, Started
+from bench.run.layers import REPLICATES
 from bench.run.schedule import Sliced
 from tests.makers.runs import FINISH, TWO, hole, measured, slices
 
@@ -150,3 +152,17 @@ def test_profiles_are_announced_once_and_a_failed_one_is_named(pytestconfig: pyt
     lines = stream.getvalue().splitlines()
     assert lines[0] == "operators: every case once more under a profiler, in processes that nothing is timed in"
     assert [line.split() for line in lines[1:]] == [[case.id, "not", "profiled:", "no", "profiler"] for case in TWO]
+
+
+def test_layers_are_announced_for_each_process_and_a_failed_one_is_named(pytestconfig: pytest.Config) -> None:
+    """They take longer than profiles, so each process is told."""
+    stream = Terminal(live=False)
+    shown = progress(pytestconfig, stream)
+    for replicate in (1, 2):
+        for case in TWO:
+            shown.show(Layered(case=case, replicate=replicate, layers=None, reason="no layer"))
+    lines = stream.getvalue().splitlines()
+    assert [line for line in lines if line.startswith("layers")] == [
+        f"layers, process {replicate} of {REPLICATES}: each network layer by layer" for replicate in (1, 2)
+    ]
+    assert lines[1].split() == [CASE.id, "not", "timed", "layer", "by", "layer:", "no", "layer"]

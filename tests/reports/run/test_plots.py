@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from bench.record.conditions import Environment
+from bench.record.layers import Layered
 from bench.record.run import Outcome, Run
 from reports.figures.reference import Reference
 from reports.run import spread as spread_module
 from reports.run.plots import PLOTS, draw, plot_output
 from reports.show.files import NothingToDrawError
+from tests.makers.layers import layered, made_layers
 from tests.makers.runs import FACTS, TWO, hole, made_run, matrix, measured, realistic_run, slices, steady_run
 
 FLOAT, BFLOAT = TWO
@@ -21,7 +23,10 @@ FLOAT, BFLOAT = TWO
 def tiny() -> Run:
     """Return a small run with holes, quick to draw."""
     cases = matrix(steps=("forward",), batches=(64, 1024), compiles=("off", "on"))
-    return realistic_run(cases=cases, launches=2, sets=4)
+    run = realistic_run(cases=cases, launches=2, sets=4)
+    several = [made_layers(forward=40e-6 + 1e-6 * number) for number in range(6)]
+    wrong = Layered(case=replace(cases[0], batch=1024), replicate=1, layers=None, reason="logits differ by 3.1e-02: wrong")
+    return replace(run, layers=(*layered(cases[0], *several), wrong))
 
 
 def words(run: Run, name: str) -> str:
