@@ -18,13 +18,14 @@ from bench.record.conditions import Settings
 from bench.record.gate import Block, Contest, Fault, Footprint, Pairing, Plan, Share, quad_effects
 
 PILOT_QUADS = 6
-MEAN_QUADS, LEAST_QUADS, MOST_QUADS = 5, 3, 8
+MEAN_QUADS, LEAST_QUADS, MOST_QUADS = 4, 3, 6
 """A case has so many quads in a block: noisy cases get more, and none has so few that one disturbed quad decides its
 median."""
 
-LEAD = 2
-"""A slice whose process was suspended a moment ago is preceded by half as many iterations that are not timed: without
-them quads of small batches scatter two to four times as much. One that follows another in its process goes on."""
+LEAD = 4
+"""A slice whose process was suspended a moment ago is preceded by a quarter of its iterations, which are not timed:
+without them quads of small batches scatter two to four times as much. One that follows another in its process goes
+on."""
 
 LEAST_SLOWDOWN, MOST_SLOWDOWN = 0.10, 1.0
 """The control that must be caught is slowed by a share between these."""
