@@ -49,6 +49,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from bench.record.case import Case
+from bench.record.compiling import Compiling
 from bench.record.conditions import Scalar
 from bench.record.layers import Layers
 from bench.record.observations import Preparation, positive
@@ -300,6 +301,14 @@ class TimeLayers(CaseRequest[Layers]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchCompiling(CaseRequest[Compiling]):
+    """Compile a case, and tell what that takes and what the compiler did; it must be the first thing that is asked.
+
+    The case is made for this and dropped again. The worker is no longer one to time in.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswersCompared:
     """How far the right answers of two arms are apart.
 
@@ -452,6 +461,7 @@ REQUESTS: Mapping[str, type[Request[Any]]] = {
     "counts": Count,
     "profile": TakeProfile,
     "layers": TimeLayers,
+    "compiling": WatchCompiling,
     "answers": CompareAnswers,
     "models": ListModels,
     "facts": TellFacts,
@@ -480,6 +490,7 @@ ANSWERS: Mapping[type[Request[Any]], type] = {
     Count: Counted,
     TakeProfile: Profile,
     TimeLayers: Layers,
+    WatchCompiling: Compiling,
     CompareAnswers: AnswersCompared,
     ListModels: ModelsListed,
     TellFacts: FactsTold,
@@ -505,6 +516,7 @@ Reply = (
     | Counted
     | Profile
     | Layers
+    | Compiling
     | AnswersCompared
     | ModelsListed
     | FactsTold

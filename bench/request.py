@@ -44,6 +44,7 @@ class RunQuestion:
         retry: whether cases with a fault are then tried again.
         operators: whether to find out at the end where the time of each case goes.
         layers: whether to time each network layer by layer at the end.
+        compiling: whether to compile each case from empty caches at the end.
         traces: a folder that takes everything that the profiler saw of it; None for none.
     """
 
@@ -51,6 +52,7 @@ class RunQuestion:
     retry: bool
     operators: bool = False
     layers: bool = False
+    compiling: bool = False
     traces: Path | None = None
 
 

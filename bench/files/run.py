@@ -11,6 +11,7 @@ from bench.files.decode_fields import DecodeError, decode
 from bench.files.log import Format, Line, Log, read_log
 from bench.files.parse_json import GATE_SECTION, SECTION, UnreadableError, entries
 from bench.record.case import Case
+from bench.record.compiling import Compiled
 from bench.record.conditions import Environment, Settings
 from bench.record.layers import Layered
 from bench.record.observations import Ceiling
@@ -28,7 +29,12 @@ from bench.record.run import (
     Started,
 )
 
-RECORDS: Mapping[str, type[Any]] = {"profiled": Profiled, "layered": Layered, "finish": Finish}
+RECORDS: Mapping[str, type[Any]] = {
+    "profiled": Profiled,
+    "layered": Layered,
+    "compiled": Compiled,
+    "finish": Finish,
+}
 """Events that are one record, by the word that they and it have in a journal."""
 
 WORDS = {kind: word for word, kind in RECORDS.items()}
@@ -48,6 +54,7 @@ def make_run_section(run: Run) -> Line:
         "ceilings": [asdict(ceiling) for ceiling in run.ceilings],
         "profiles": [asdict(profiled) for profiled in run.profiles],
         "layers": [asdict(layered) for layered in run.layers],
+        "compiled": [asdict(compiled) for compiled in run.compiled],
         "finish": None if run.finish is None else asdict(run.finish),
     }
 
@@ -87,7 +94,7 @@ def _write_event(event: RunEvent) -> tuple[str, Line]:
             return "ceilings", asdict(event)
         case Resumed():
             return "resumed", {"dropped": [{"launch": launch, "case": asdict(case)} for launch, case in event.dropped]}
-        case Profiled() | Layered() | Finish():
+        case Profiled() | Layered() | Compiled() | Finish():
             word = WORDS[type(event)]
             return word, {word: asdict(event)}
 
@@ -104,8 +111,7 @@ def _read_event(line: object, where: str) -> RunEvent:
             dropped = (_read_dropped(mark, f"{where}: dropped[{index}]") for index, mark in enumerate(marks))
             return Resumed(dropped=tuple(dropped))
         case {"event": str(word), **held} if word in RECORDS and held.keys() == {word}:
-            event: RunEvent = decode(RECORDS[word], held[word], f"{where}: {word}")
-            return event
+            return _decode_one(RECORDS[word], held[word], f"{where}: {word}")
         case _:
             raise DecodeError(f"{where}: not an event of a journal")
 
@@ -140,13 +146,17 @@ def _read_section(section: Line) -> tuple[Run, Sequence[RunEvent]]:
     events: list[RunEvent] = [_read_started(mark, f"started[{index}]") for index, mark in marks]
     events.append(_read_measured(entries(section, "measurements"), ""))
     events.append(_read_ceilings(entries(section, "ceilings"), ""))
-    profiles = entries(section, "profiles") if "profiles" in section else ()  # files of earlier versions have none
-    events += [decode(Profiled, profiled, f"profiles[{index}]") for index, profiled in enumerate(profiles)]
-    layers = entries(section, "layers") if "layers" in section else ()  # likewise
-    events += [decode(Layered, layered, f"layers[{index}]") for index, layered in enumerate(layers)]
+    for name, kind in (("profiles", Profiled), ("layers", Layered), ("compiled", Compiled)):
+        listed = entries(section, name) if name in section else ()  # files of earlier versions have none
+        events += [_decode_one(kind, one, f"{name}[{index}]") for index, one in enumerate(listed)]
     if section.get("finish") is not None:
         events.append(decode(Finish, section["finish"], "finish"))
     return _read_head(section, ""), events
+
+
+def _decode_one(kind: type[Any], one: object, where: str) -> RunEvent:
+    event: RunEvent = decode(kind, one, where)
+    return event
 
 
 def _read_measured(measurements: Sequence[object], where: str) -> Measured:

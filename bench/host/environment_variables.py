@@ -21,6 +21,11 @@ def importing() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
 
 
+def cache_variables(folder: Path) -> dict[str, str]:
+    """Return the environment variables by which compilers keep their caches in a folder."""
+    return {"TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"), "TRITON_CACHE_DIR": str(folder / "triton")}
+
+
 def worker_variables(scratch: Path, left_out: Collection[str]) -> dict[str, str]:
     """Return the environment variables with which a worker's program, or the launcher of it, is executed.
 
@@ -29,8 +34,7 @@ def worker_variables(scratch: Path, left_out: Collection[str]) -> dict[str, str]
         left_out: names in `steadiness.MEASURES` that are switched off.
     """
     chosen = {
-        "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
-        "TRITON_CACHE_DIR": str(scratch / "triton"),
+        **cache_variables(scratch),
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     }

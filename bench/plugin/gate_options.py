@@ -163,6 +163,9 @@ def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
         bool(get("operators")),
         "--operators with --against: a gate profiles the cases that changed by itself, and all of them by --explain",
     )
+    for name in ("layers", "compile_account"):
+        option = f"--{name.replace('_', '-')}"
+        yield bool(get(name)), f"{option} with --against: it is about one side; run it without --against"
     yield (
         "interleaved" in str(get("unsteady")).split(","),
         "--unsteady interleaved: taking turns is what a gate is",

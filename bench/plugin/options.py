@@ -214,6 +214,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="when all is timed, time each network layer by layer, forward and backward, beside the whole of it",
     )
     add(
+        "--compile-account",
+        action="store_true",
+        help="when all is timed, compile each case from empty and from full caches: phases, graphs, when it pays off",
+    )
+    add(
         "--trace-dir",
         metavar="DIR",
         type=Path,
@@ -346,12 +351,15 @@ def _choose_question(config: pytest.Config, gate: GateQuestion | None, *, quick:
         raise pytest.UsageError("--resume with --quick: a quick pass has nothing to go on with")
     traces = config.getoption("trace_dir")
     operators, layers = bool(config.getoption("operators")) or traces is not None, bool(config.getoption("layers"))
-    for asked, option in ((operators, "--operators"), (layers, "--layers")):
+    compiling = bool(config.getoption("compile_account"))
+    for asked, option in ((operators, "--operators"), (layers, "--layers"), (compiling, "--compile-account")):
         if asked and quick:
             raise pytest.UsageError(f"{option} with --quick: a quick pass is not about time; leave one of them out")
     if config.getoption("plan"):
         return PlanQuestion(gate=gate)
-    return gate or RunQuestion(resume=resume, retry=retry, operators=operators, layers=layers, traces=traces)
+    return gate or RunQuestion(
+        resume=resume, retry=retry, operators=operators, layers=layers, compiling=compiling, traces=traces
+    )
 
 
 def _list(option: str, text: str) -> tuple[str, ...]:

@@ -163,7 +163,8 @@ def summary(run: Run) -> list[str]:
     from reports.show.table import Format
 
     counts = Counter(outcome for outcome, _ in run.outcomes().values())
-    asked = [name for name, made in (("operators", run.profiles), ("layers", run.layers)) if made]
+    passes = {"operators": run.profiles, "layers": run.layers, "compile_account": run.compiled}
+    asked = [name for name, made in passes.items() if made]
     table = render(run, ["summary", *asked], Format.TEXT, Reference())
     words = {Outcome.MEASURED: "right, not timed"} if run.settings.quick else {}
     said = ", ".join(f"{count} {words.get(outcome, outcome)}" for outcome, count in counts.items())

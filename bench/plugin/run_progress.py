@@ -14,12 +14,13 @@ from time import monotonic
 from bench.plugin.busy import tell_busy
 from bench.plugin.terminal import Terminal
 from bench.record.case import Case
+from bench.record.compiling import Compiled
 from bench.record.conditions import Settings
 from bench.record.how_many import how_many
 from bench.record.layers import Layered
 from bench.record.profile import Profiled
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, Resumed, Started
-from bench.run.layers import REPLICATES
+from bench.run import compiling, layers
 from bench.run.schedule import Event, Sliced
 from reports.show.units import duration
 
@@ -61,7 +62,7 @@ class Progress:
         self._begin = self._drawn = self._timed_since = monotonic()
         self._live = bool(terminal.isatty)
         self._profiling = False
-        self._replicate = 0
+        self._replicate = self._pair = 0
 
     def begin(self) -> None:
         """Say what is done before the first event, which takes the time of importing torch and of a first compile."""
@@ -87,6 +88,8 @@ class Progress:
                 self._profiled(event)
             case Layered():
                 self._layered(event)
+            case Compiled():
+                self._compiled(event)
             case CeilingsFound() | Resumed():
                 pass
             case Finish():
@@ -131,9 +134,17 @@ class Progress:
     def _layered(self, event: Layered) -> None:
         if event.replicate != self._replicate:
             self._replicate = event.replicate
-            self._line(f"layers, process {event.replicate} of {REPLICATES}: each network layer by layer")
+            self._line(f"layers, process {event.replicate} of {layers.REPLICATES}: each network layer by layer")
         if event.reason is not None:
             self._line(f"{event.case.id:<{self._width}}  not timed layer by layer: {event.reason}")
+
+    def _compiled(self, event: Compiled) -> None:
+        if event.replicate != self._pair:
+            self._pair = event.replicate
+            pair = f"{event.replicate} of {compiling.REPLICATES}"
+            self._line(f"compiling, pair of processes {pair}: each case from empty caches, then from full ones")
+        if event.reason is not None:
+            self._line(f"{event.case.id:<{self._width}}  not compiled: {event.reason}")
 
     def _redraw(self, case: Case, medians: Sequence[float]) -> None:
         now = monotonic()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
-from bench.host.environment_variables import worker_variables
+from bench.host.environment_variables import cache_variables, worker_variables
 from bench.processes.local import Launcher, WorkerProcess
+from bench.processes.supervisor import Opener, OpenerWithCaches
 from bench.protocol import Failure, Open
 from bench.record.case import on_cpu
 from bench.record.run import Outcome
@@ -81,10 +85,12 @@ class Program:
     Attributes:
         python: the interpreter.
         variables: names and values of environment variables, added to what holds workers steady.
+        warmed: whether its launcher compiles first, if any case does.
     """
 
     python: str = sys.executable
     variables: tuple[tuple[str, str], ...] = ()
+    warmed: bool = True
 
     @classmethod
     def make(cls, python: str | None, variables: Mapping[str, str]) -> Program:
@@ -164,6 +170,22 @@ class WorkerPool:
         worker = launcher.start(fork=may_fork and not refused, root=models_root)
         return self.setup.open(worker, device, launch=launch, project=project, arm=arm)
 
+    @contextmanager
+    def own_caches(self) -> Iterator[OpenerWithCaches]:
+        """Give what makes workers whose compilers keep their caches in a folder of their own; see `Workers`."""
+        with TemporaryDirectory(prefix="caches-", dir=self.scratch) as folder:
+            variables = tuple(sorted(cache_variables(Path(folder)).items()))
+            yield partial(self._fresh, Program(variables=variables, warmed=False))
+
+    @contextmanager
+    def _fresh(self, program: Program) -> Iterator[Opener]:
+        """Give what makes workers from a launcher that is executed for them, and end it with the block."""
+        try:
+            yield partial(self.open, program=program)
+        finally:
+            if (launcher := self._launchers.pop(program, None)) is not None:
+                launcher.close()
+
     def executions(self, done: int, launches: int) -> int:
         """Return how many launchers of a program will be executed for the launches after `done`, up to `launches`."""
         return self._generation_of(launches) - self._generation_of(done)
@@ -190,7 +212,7 @@ class WorkerPool:
         launcher = self._launchers[program] = Launcher(
             root=self.root,
             variables={**worker_variables(self.scratch, self.setup.left_out), **dict(program.variables)},
-            compiled=self.compiled,
+            compiled=self.compiled and program.warmed,
             log=self.scratch / WORKERS_LOG,
             python=program.python,
             wake=self.wake,

@@ -6,7 +6,7 @@ A worker that died or hung costs its case an outcome and the run nothing: the ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerTimeoutError
@@ -32,8 +32,10 @@ from bench.protocol import (
     Timing,
     Verified,
     Verify,
+    WatchCompiling,
 )
 from bench.record.case import Case, on_cpu
+from bench.record.compiling import Compiling
 from bench.record.conditions import Settings
 from bench.record.layers import Layers
 from bench.record.observations import Preparation
@@ -63,6 +65,9 @@ Opener = Callable[[str, int], WorkerHandle | Failure]
 """An opener returns a fresh worker for a launch with its device opened, or why there is none; a device that cannot be
 used in launch 0 is skipped, which is no fault and not tried again."""
 
+OpenerWithCaches = Callable[[], AbstractContextManager[Opener]]
+"""It gives openers one after the other, whose workers share the compilers' caches."""
+
 
 class Workers(Protocol):
     """Makes the workers of a run and says what that costs; see `pool.WorkerPool`."""
@@ -80,6 +85,12 @@ class Workers(Protocol):
 
     def executions(self, done: int, launches: int) -> int:
         """Return how many launchers will be executed for the launches after `done`, up to `launches`."""
+
+    def own_caches(self) -> AbstractContextManager[OpenerWithCaches]:
+        """Give what makes workers whose compilers keep their caches in a folder of their own, which is empty at first.
+
+        Each call of it gives an opener of workers that come from a launcher which has compiled nothing.
+        """
 
 
 class StoppedError(Exception):
@@ -174,6 +185,10 @@ class Supervisor:
     def time_layers(self, case: Case, launch: int) -> Layers | Failure:
         """Return what each layer of a case's network takes; see `TimeLayers`."""
         return self._ask(case.device, launch, TimeLayers(case=case))
+
+    def watch_compiling(self, case: Case, launch: int) -> Compiling | Failure:
+        """Return what compiling a case takes; see `WatchCompiling`."""
+        return self._ask(case.device, launch, WatchCompiling(case=case))
 
     def compare_answers(self, case: Case, path: str) -> AnswersCompared | Failure:
         """Return how far a case's right answers are from those that a file holds; the first to ask writes it."""

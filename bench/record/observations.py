@@ -131,6 +131,9 @@ class Preparation:
         copy_seconds: per iteration, of the copies alone between the host's memory and the device's, both ways, found in
             the pilot only; None where the step copies nothing.
         copy_reason: why it is None; None in launches that do not ask.
+        graph_breaks: places where the compiler gave up and went on with another graph; None for eager cases, and in
+            files from before it was recorded.
+        recompiles: graphs that iterations after the first needed before anything was timed; likewise.
     """
 
     first_call_seconds: float
@@ -153,12 +156,14 @@ class Preparation:
     remarks: tuple[str, ...] = field(default=(), metadata=ADDED_LATER)
     copy_seconds: float | None = field(default=None, metadata=ADDED_LATER)
     copy_reason: str | None = field(default=None, metadata=ADDED_LATER)
+    graph_breaks: int | None = field(default=None, metadata=ADDED_LATER)
+    recompiles: int | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         positive(self, "estimate_seconds", "minimal_bytes", "peak_bytes", "copy_seconds")
         if not LEAST_SECONDS <= self.estimate_seconds <= MOST_SECONDS:
             raise ValueError("estimate_seconds is not of sane size")
-        not_negative(self, *PREPARATION_AMOUNTS)
+        not_negative(self, *PREPARATION_AMOUNTS, "graph_breaks", "recompiles")
         if self.flops is not None and self.flops_reason is not None:
             raise ValueError("a preparation has its operations, or the reason why they are not counted")
         if self.copy_seconds is not None and self.copy_reason is not None:

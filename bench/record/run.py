@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bench.record.case import Case
+from bench.record.compiling import Compiled, keep_latest_compiled
 from bench.record.conditions import Environment, Settings
 from bench.record.layers import Layered, keep_latest_layers
 from bench.record.observations import Ceiling, Preparation, Slices, not_negative
@@ -124,6 +125,7 @@ class Run:
         ceilings: what each device did at best, in the launches that tried.
         profiles: where the time of an iteration goes; none unless that was asked for.
         layers: what each layer of each network takes; likewise.
+        compiled: what compiling each case takes, from empty and from full caches; likewise.
         finish: None if the run died before it could say how it ended.
     """
 
@@ -135,6 +137,7 @@ class Run:
     ceilings: tuple[Ceiling, ...] = ()
     profiles: tuple[Profiled, ...] = ()
     layers: tuple[Layered, ...] = ()
+    compiled: tuple[Compiled, ...] = ()
     finish: Finish | None = None
     source: str = field(default="", compare=False)
 
@@ -153,8 +156,12 @@ class Run:
             if (measurement.launch, measurement.case) in measured:
                 raise ValueError(f"{measurement.case.id} stands twice in launch {measurement.launch}")
             measured.add((measurement.launch, measurement.case))
-        if strangers := {profiled.case for profiled in self.profiles} - planned:
-            raise ValueError(f"{min(case.id for case in strangers)} was profiled but not planned")
+        for what, cases in (
+            ("profiled", {profiled.case for profiled in self.profiles}),
+            ("compiled", {compiled.case for compiled in self.compiled}),
+        ):
+            if strangers := cases - planned:
+                raise ValueError(f"{min(case.id for case in strangers)} was {what} but not planned")
 
     def by_case(self) -> dict[Case, list[Measurement]]:
         """Return the measurements of every planned case, in launch order; an empty list where there are none."""
@@ -222,7 +229,7 @@ class Resumed:
     dropped: tuple[tuple[int, Case], ...]
 
 
-RunEvent = Started | Measured | CeilingsFound | Profiled | Layered | Resumed | Finish
+RunEvent = Started | Measured | CeilingsFound | Profiled | Layered | Compiled | Resumed | Finish
 """What happens in a run, in the order of its journal."""
 
 
@@ -240,6 +247,7 @@ class RunFold:
         self._ceilings: list[Ceiling] = []
         self._profiles: list[Profiled] = []
         self._layers: list[Layered] = []
+        self._compiled: list[Compiled] = []
         self._finish: Finish | None = None
 
     def add(self, event: RunEvent) -> None:  # noqa: C901  one for each event
@@ -263,6 +271,8 @@ class RunFold:
                 self._profiles.append(event)
             case Layered():
                 self._layers.append(event)
+            case Compiled():
+                self._compiled.append(event)
             case Resumed():
                 self._finish = None
                 for key in event.dropped:
@@ -279,5 +289,6 @@ class RunFold:
             ceilings=tuple(self._ceilings),
             profiles=keep_latest(self._profiles),
             layers=keep_latest_layers(self._layers),
+            compiled=keep_latest_compiled(self._compiled),
             finish=self._finish,
         )

@@ -114,6 +114,7 @@ def measure(
             resumption=earlier.resumption if earlier else None,
             operators=question.operators,
             layers=question.layers,
+            compiling=question.compiling,
             traces=question.traces,
         )
         try:

@@ -19,6 +19,7 @@ from bench.record.case import Case, Group, compute_dtype
 from bench.record.conditions import Settings
 from bench.record.observations import Ceiling, Limit, Preparation
 from bench.record.run import CeilingsFound, Finish, Measured, Measurement, Outcome, RunEvent, Started
+from bench.run.compiling import watch_compiling
 from bench.run.layers import time_layers
 from bench.run.measurement_builder import MeasurementBuilder
 from bench.run.pace import WARM_COMPILE_SECONDS, Pace
@@ -56,6 +57,7 @@ class Schedule:
         resumption: what an earlier part left to do.
         operators: whether every case is profiled at the end.
         layers: whether every network is timed layer by layer at the end.
+        compiling: whether every case that compiles is compiled from empty caches at the end.
         traces: a folder that takes what the profiler saw; None for none.
     """
 
@@ -72,6 +74,7 @@ class Schedule:
         resumption: Resumption | None = None,
         operators: bool = False,
         layers: bool = False,
+        compiling: bool = False,
         traces: Path | None = None,
     ) -> None:
         self._settings = settings
@@ -83,6 +86,8 @@ class Schedule:
         self._resumption = resumption or Resumption()
         self._operators = operators
         self._layers = layers
+        self._compiling = compiling
+        self._stop = stop
         self._traces = traces
         self._groups: dict[Group, list[Case]] = defaultdict(list)
         for case in cases:
@@ -104,11 +109,7 @@ class Schedule:
             yield from self._pilot()
             if not self._settings.quick:
                 reason = yield from self._launches()
-            if self._operators:
-                yield from self._profiles()
-            if self._layers:
-                self._supervisor.end()
-                yield from time_layers(self._list_live(), self._supervisor, self._settings.launches + 2)
+            yield from self._explain()
         except StoppedError as asked:
             reason, stopped = str(asked), True
         finally:
@@ -182,14 +183,17 @@ class Schedule:
             )
         return None
 
-    def _profiles(self) -> Iterator[Event]:
-        """Profile every live case, after all that is timed."""
+    def _explain(self) -> Iterator[Event]:
+        """Look at every case that did not break in passes of their own, after all that is timed."""
+        live = [case for group in self._groups.values() for case in group]
+        launch = self._settings.launches + 1
         self._supervisor.end()
-        yield from profile_cases(self._list_live(), self._supervisor, self._settings.launches + 1, self._traces)
-
-    def _list_live(self) -> list[Case]:
-        """Return the cases that did not break, in display order."""
-        return [case for group in self._groups.values() for case in group]
+        if self._operators:
+            yield from profile_cases(live, self._supervisor, launch, self._traces)
+        if self._layers:
+            yield from time_layers(live, self._supervisor, launch + 1)
+        if self._compiling:
+            yield from watch_compiling(live, self._workers, self._settings, self._stop, launch)
 
     def _launch(self, launch: int) -> Iterator[Event]:
         """Time every live case in fresh workers, one for each device."""

@@ -58,11 +58,13 @@ class CompileCounts:
         graphs: graphs that were compiled.
         hits: of them, taken from a disk cache.
         misses: of them, compiled from nothing.
+        breaks: places where the compiler gave up and went on with another graph.
     """
 
     graphs: int
     hits: int
     misses: int
+    breaks: int = 0
 
     @classmethod
     def now(cls) -> CompileCounts:
@@ -75,12 +77,16 @@ class CompileCounts:
             graphs=counters["stats"]["unique_graphs"],
             hits=counters["inductor"]["fxgraph_cache_hit"] + counters["aot_autograd"]["autograd_cache_hit"],
             misses=counters["inductor"]["fxgraph_cache_miss"] + counters["aot_autograd"]["autograd_cache_miss"],
+            breaks=sum(counters["graph_break"].values()),
         )
 
     def since(self, before: CompileCounts) -> CompileCounts:
         """Return what was added since `before`."""
         return CompileCounts(
-            graphs=self.graphs - before.graphs, hits=self.hits - before.hits, misses=self.misses - before.misses
+            graphs=self.graphs - before.graphs,
+            hits=self.hits - before.hits,
+            misses=self.misses - before.misses,
+            breaks=self.breaks - before.breaks,
         )
 
     @property

@@ -57,6 +57,7 @@ class Backward(Step):
     """Gradients of the loss; each backward has a fresh graph, built untimed, and no gradient before it."""
 
     queued = False
+    differentiates = True
     clock_pairs_per_iteration = 1
 
     def iterate(self) -> tuple[Nested, Tensor]:
@@ -114,6 +115,7 @@ class Train(Step):
     """One step of training: clear gradients, forward, loss, backward, SGD; every slice starts from the same weights."""
 
     moves_weights = True
+    differentiates = True
 
     def __init__(self, subject: Subject, clock: Clock) -> None:
         super().__init__(subject, clock)

@@ -114,6 +114,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         (output, loss), first_seconds = _time_iteration(step, clock)
     check_output(output, device, on_host=step.answers_on_host)
     answer = None if right.first is None else step.answer(output, loss)
+    graphs = CompileCounts.now().since(before).graphs
     _, second_seconds = _time_iteration(step, clock)
     counts = CompileCounts.now().since(before)
     if case.compiled and counts.graphs == 0:
@@ -132,6 +133,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     if counted:  # where no slices follow, whose last answer would be verified
         errors = keep_worse(errors, standard.check_last(last_answer(step), right.last, CALLS))
     verify_end = perf_counter()
+    compiled = CompileCounts.now().since(before)
     flops = minimal = peak = copies = why_no_flops = why_no_peak = why_no_copies = None
     if counted:
         copies, why_no_copies = step.time_copies(max(1, round(WARM_SLICE_SECONDS / estimate)))
@@ -165,6 +167,8 @@ def prepare(  # noqa: PLR0913  everything that makes a case
             remarks=_remarks(step) if counted else (),
             copy_seconds=copies,
             copy_reason=why_no_copies,
+            graph_breaks=compiled.breaks if case.compiled else None,
+            recompiles=compiled.graphs - graphs if case.compiled else None,
         ),
     )
 

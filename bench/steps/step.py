@@ -47,6 +47,7 @@ class Step(ABC):
         starts_over: whether its second right answer takes its first iteration once more, in the same network, since an
             iteration may leave more than weights and buffers.
         answers_on_host: whether its answer may lie in the host's memory instead of the device's.
+        differentiates: whether an iteration is a forward, a loss and a backward, and what may follow.
         clock_pairs_per_iteration: pairs of clock reads in each iteration; 0 where one pair stands around all of them.
     """
 
@@ -55,6 +56,7 @@ class Step(ABC):
     trains: ClassVar[bool] = True
     starts_over: ClassVar[bool] = False
     answers_on_host: ClassVar[bool] = False
+    differentiates: ClassVar[bool] = False
     clock_pairs_per_iteration: ClassVar[int] = 0
 
     def __init__(self, subject: Subject, clock: Clock) -> None:

@@ -40,6 +40,7 @@ from bench.protocol import (
     TimeLayers,
     TimeSlice,
     Verify,
+    WatchCompiling,
     decode_request,
     encode_reply,
 )
@@ -148,6 +149,8 @@ def _carry_out(worker: Worker, request: Request[Any]) -> Reply:  # noqa: C901, P
             return worker.count(request)
         case TimeLayers():
             return worker.time_layers(request)
+        case WatchCompiling():
+            return worker.watch_compiling(request)
         case TakeProfile():
             return worker.take_profile(request)
         case CompareAnswers():

@@ -43,9 +43,11 @@ from bench.protocol import (
     Timing,
     Verified,
     Verify,
+    WatchCompiling,
     YardstickRead,
 )
 from bench.record.case import DEFAULT_LAYOUT, Case, Group
+from bench.record.compiling import Compiling
 from bench.record.conditions import Scalar
 from bench.record.layers import Layers
 from bench.record.observations import Preparation
@@ -55,6 +57,7 @@ from bench.record.spec import read_spec
 from bench.record.step_spec import split_target
 from bench.steps.apart import measure_apart
 from bench.steps.catalogue import Catalogue
+from bench.steps.compile_account import account_compiling, import_compiler
 from bench.steps.compiling import CompileCounts, SilentEagerError, allow_variants
 from bench.steps.counts import compiled_counts, eager_counts
 from bench.steps.find_step import find_step, know_steps
@@ -211,6 +214,16 @@ class Worker:
         subject = build(case, model, self._device, feeds, seed=self._seed, compiled=False)
         with no_gc(enabled=self._gc_off):
             return time_layers(subject, self._clock)
+
+    def watch_compiling(self, request: WatchCompiling) -> Compiling:
+        """Return what compiling a case takes; it is made for this and dropped again."""
+        case = request.case
+        model, feeds = self._catalogue.find(case.model), self._feeds(case)
+        seconds = import_compiler()
+        allow_variants()
+        subject = build(case, model, self._device, feeds, seed=self._seed, compiled=True)
+        with no_gc(enabled=self._gc_off):
+            return account_compiling(find_step(case.step)(subject, self._clock), seconds)
 
     def compare_answers(self, request: CompareAnswers) -> AnswersCompared:
         """Return how far the right answers of a case are from those that a file holds; write them if there is none."""

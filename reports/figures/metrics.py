@@ -83,6 +83,17 @@ def _minimal_bytes(evidence: Evidence) -> Summary | None:
     return _count(evidence, "minimal_bytes")
 
 
+def _compile_count(name: str) -> Callable[[Evidence], Summary | None]:
+    """Return how to derive a count of the compiler's, the most over launches; None where nothing was compiled."""
+
+    def derive(evidence: Evidence) -> Summary | None:
+        preparations = (measurement.preparation for measurement in evidence.measurements if measurement.preparation)
+        counts = [count for preparation in preparations if (count := getattr(preparation, name)) is not None]
+        return Summary(centre=max(counts), n=len(counts)) if counts else None
+
+    return derive
+
+
 def _peak_bytes(evidence: Evidence) -> Summary | None:
     """Device memory that the case needed at most."""
     return _count(evidence, "peak_bytes")
@@ -208,6 +219,14 @@ METRICS: Mapping[str, Metric] = {
         Metric(name="flops", unit=Unit.FLOPS, direction=_NONE, exact=True, derive=_flops),
         Metric(name="minimal_bytes", unit=Unit.BYTES, direction=_NONE, exact=True, derive=_minimal_bytes),
         Metric(name="peak_bytes", unit=Unit.BYTES, direction=_LOWER, exact=True, derive=_peak_bytes),
+        Metric(
+            name="graph_breaks",
+            unit=Unit.COUNT,
+            direction=_LOWER,
+            exact=True,
+            derive=_compile_count("graph_breaks"),
+        ),
+        Metric(name="recompiles", unit=Unit.COUNT, direction=_LOWER, exact=True, derive=_compile_count("recompiles")),
         Metric(name="intensity", unit=Unit.INTENSITY, direction=_NONE, exact=True, derive=_intensity),
         Metric(
             name="flops_per_second",

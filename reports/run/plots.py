@@ -11,6 +11,7 @@ from bench.record.run import Run
 from reports.figures.reference import Reference
 from reports.run.curves import draw_latency, draw_throughput
 from reports.run.layer_bars import draw_layers
+from reports.run.payoff import draw_payoff
 from reports.run.speedup_map import draw_speedup_map
 from reports.run.spread import draw_spread
 from reports.show.files import NothingToDrawError, Output
@@ -22,13 +23,15 @@ PLOTS: dict[str, Callable[[Run, Reference], Figure]] = {
     "speedup": draw_speedup_map,
     "spread": draw_spread,
     "layers": draw_layers,
+    "payoff": draw_payoff,
 }
 """Every picture by name, in display order."""
 
 
 def list_drawn(run: Run) -> list[str]:
     """Return the pictures of a run by name, without those of what nobody asked it to measure."""
-    return [name for name in PLOTS if name != "layers" or run.layers]
+    asked = {"layers": bool(run.layers), "payoff": bool(run.compiled)}
+    return [name for name in PLOTS if asked.get(name, True)]
 
 
 def draw(name: str, run: Run, reference: Reference | None = None) -> Figure:

@@ -12,7 +12,7 @@ from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.evidence import NO_FLOPS
 from reports.figures.reference import Reference
-from reports.run import layers
+from reports.run import compile_accounts, layers
 from reports.run.operators import NOTHING, TITLE, list_operators, render_operators
 from reports.show.table import Column, Look, Row, Table, axis_column, label_number, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, text
@@ -39,6 +39,11 @@ def _yardstick(row: Row) -> str:
     if not present(row["yardstick_seconds"]):
         return ABSENT
     return f"{text(Unit.SECONDS, row['yardstick_seconds'])}, {percent(row['yardstick_spread'])}"
+
+
+def _count(name: str) -> Callable[[Row], str]:
+    """Return how to read a number that is worth a column where it is not 0."""
+    return lambda row: f"{row[name]:.0f}" if present(row[name]) and row[name] else ABSENT
 
 
 def _share(row: Row) -> str:
@@ -93,7 +98,8 @@ def _holes(run: Run, _: Reference) -> DataFrame:
 def _compile(run: Run, _: Reference) -> DataFrame:
     """Cold and warm compile and the first call, which are never inside a slice."""
     cases = frame.cases(run)
-    figures = ["compile_cold_seconds", "compile_warm_seconds", "first_call_seconds", "seconds"]
+    times = ["compile_cold_seconds", "compile_warm_seconds", "first_call_seconds", "seconds"]
+    figures = [*times, "graph_breaks", "recompiles"]
     return cases.loc[cases["first_call_seconds"].notna(), [*frame.CASE_COLUMNS, *figures]]
 
 
@@ -192,6 +198,8 @@ TABLES: dict[str, RunTable] = {
             Column(header="warm compile", read=read_figure("compile_warm_seconds", Unit.SECONDS)),
             Column(header="first call", read=read_figure("first_call_seconds", Unit.SECONDS)),
             Column(header="then", read=read_figure("seconds", Unit.SECONDS)),
+            Column(header="graph breaks", read=_count("graph_breaks"), optional=True),
+            Column(header="recompiles", read=_count("recompiles"), optional=True),
         ),
         empty="No case was prepared.",
     ),
@@ -210,6 +218,14 @@ TABLES: dict[str, RunTable] = {
         empty=layers.NOTHING,
         made=lambda run: bool(run.layers),
         render=layers.render_layers,
+    ),
+    "compile_account": RunTable(
+        title=compile_accounts.TITLE,
+        rows=lambda run, _: compile_accounts.list_rows(run),
+        columns=(),
+        empty=compile_accounts.NOTHING,
+        made=lambda run: bool(run.compiled),
+        render=compile_accounts.render_compile_accounts,
     ),
     "holes": RunTable(
         title="Not measured",

@@ -36,6 +36,7 @@ class Unit(StrEnum):
     BYTES = "B"
     BYTES_PER_SECOND = "B/s"
     INTENSITY = "FLOP/B"
+    COUNT = "count"
     SHARE = "share"
     RATIO = "ratio"
 
@@ -48,6 +49,7 @@ STEPS: dict[Unit, Steps] = {
     Unit.BYTES: BYTE_STEPS,
     Unit.BYTES_PER_SECOND: BANDWIDTH_STEPS,
     Unit.INTENSITY: INTENSITY_STEPS,
+    Unit.COUNT: COUNT_STEPS,
     Unit.SHARE: PERCENT_STEPS,
     Unit.RATIO: RATIO_STEPS,
 }

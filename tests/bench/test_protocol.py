@@ -49,6 +49,7 @@ from bench.protocol import (
     Verify,
     Warm,
     Warmed,
+    WatchCompiling,
     WorkerStarted,
     YardstickRead,
     decode_request,
@@ -60,6 +61,7 @@ from bench.record.observations import Ceiling, Limit, Slices
 from bench.record.run import CeilingsFound, Outcome
 from bench.run.measurement_builder import STORED
 from reports.figures.frame import SLICE_COLUMNS
+from tests.makers.compiling import BREAK, made_compiling
 from tests.makers.layers import made_layers
 from tests.makers.profiles import made_profile
 from tests.makers.runs import TWO, preparation
@@ -104,6 +106,7 @@ EXCHANGES: list[tuple[Request[Any], Reply]] = [
     (Count(case=CASE), Counted(counts={"aten::gru": 7}, flops_reason="no formula")),
     (TakeProfile(case=CASE, trace="/a.json"), made_profile()),
     (TimeLayers(case=CASE), made_layers()),
+    (WatchCompiling(case=CASE), made_compiling(backward=3.0, breaks=[BREAK])),
     (CompareAnswers(case=CASE, path="/a"), AnswersCompared(apart={"logits": 0.5})),
     (ListModels(), ModelsListed(names=("mlp",))),
     (TellModel(name="make"), FactsTold(facts={"model.make.spec": "net.py:make"})),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any, TypeVar, cast
 
 from bench.processes.local import WorkerDiedError, WorkerTimeoutError
-from bench.processes.supervisor import Opener
+from bench.processes.supervisor import Opener, OpenerWithCaches
 from bench.protocol import (
     ANSWERS,
     AnswersCompared,
@@ -37,6 +38,7 @@ from bench.protocol import (
     Timing,
     Verified,
     Verify,
+    WatchCompiling,
     YardstickRead,
     decode_request,
     encode_request,
@@ -45,6 +47,7 @@ from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.observations import Ceiling, Limit, Preparation
 from bench.record.run import CeilingsFound, Outcome
+from tests.makers.compiling import made_compiling
 from tests.makers.layers import made_layers
 from tests.makers.profiles import made_profile
 from tests.makers.runs import preparation
@@ -71,6 +74,7 @@ class FakeWorker:
     ready: set[Case] = field(default_factory=set)
     side: Side = Side.BASE
     first: bool = True
+    caches: int = 0
 
     def ask(self, request: Request[R], timeout_seconds: float) -> R | Failure:
         assert self.alive, "a worker that is gone was asked"
@@ -137,6 +141,8 @@ class FakeWorker:
                         for limit, dtype, rate, size in [*limits, (Limit.COPIES, None, 1e10, 1 << 20)]
                     )
                 )
+            case WatchCompiling():
+                return made_compiling()
             case TimeLayers():
                 return made_layers()
             case TakeProfile():
@@ -190,6 +196,7 @@ class FakePool:
         seconds: what each request takes on the pool's own clock, `now`.
         execution: what executing a launcher takes on it: for the pilot, and every four launches.
         models: that each arm has.
+        folders: of the compilers' caches that were made so far, each for one case.
     """
 
     script: Script = as_planned
@@ -205,6 +212,23 @@ class FakePool:
     opened: list[FakeWorker] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     asked: list[tuple[FakeWorker, Request[Any]]] = field(default_factory=list)
+    folders: int = 0
+
+    @contextmanager
+    def own_caches(self) -> Iterator[OpenerWithCaches]:
+        self.folders += 1
+
+        @contextmanager
+        def fresh() -> Iterator[Opener]:
+            yield self.open_in_caches
+
+        yield fresh
+
+    def open_in_caches(self, device: str, launch: int) -> FakeWorker | Failure:
+        worker = self.open(device, launch)
+        if isinstance(worker, FakeWorker):
+            worker.caches = self.folders
+        return worker
 
     def open(self, device: str, launch: int) -> FakeWorker | Failure:
         assert not any(worker.alive for worker in self.opened), "two workers at a time"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from bench.record.case import BUILTIN_STEPS, COMPILE_MODES, DTYPES, LAYOUTS, Case
+from bench.record.compiling import Compiled, Compiling, Frame, GraphBreak
 from bench.record.conditions import Environment, Settings
 from bench.record.layers import Layer, Layered, Layers, Pass
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, Ceiling, Limit, Preparation, Slices
@@ -75,6 +76,8 @@ preparations = st.builds(
     minimal_bytes=st.none() | above_zero,
     peak_bytes=st.none() | above_zero,
     peak_bytes_reason=st.none() | texts,
+    graph_breaks=st.none() | counts,
+    recompiles=st.none() | counts,
     copy_seconds=st.none() | sane,
 )
 
@@ -198,6 +201,46 @@ def layered(case: st.SearchStrategy[Case]) -> st.SearchStrategy[Layered]:
     )
 
 
+frames = st.builds(
+    Frame,
+    forward=st.none() | st.booleans(),
+    dynamo_seconds=st.none() | lengths,
+    aot_seconds=st.none() | lengths,
+    inductor_seconds=st.none() | lengths,
+    code_gen_seconds=st.none() | lengths,
+    guards=st.none() | counts,
+    recompile_reason=st.none() | texts,
+)
+compilings = st.builds(
+    lambda frames, reason, **fields: Compiling(frames=frames, frames_reason=None if frames else reason, **fields),
+    frames=st.lists(frames, max_size=2).map(tuple),
+    reason=texts,
+    import_seconds=lengths,
+    forward_seconds=lengths,
+    backward_seconds=st.none() | lengths,
+    graphs=counts,
+    recompiles=counts,
+    kernels=counts,
+    cache_hits=counts,
+    cache_misses=counts,
+    breaks=st.lists(st.builds(GraphBreak, reason=texts, place=st.none() | texts), max_size=2).map(tuple),
+)
+
+
+def compiled(case: st.SearchStrategy[Case]) -> st.SearchStrategy[Compiled]:
+    """Return cases that were compiled in a fresh process, or could not be."""
+    return st.builds(
+        lambda case, replicate, cold, seen, reason: Compiled(
+            case=case, replicate=replicate, cold=cold, compiling=seen, reason=None if seen else reason
+        ),
+        case=case,
+        replicate=st.integers(1, 3),
+        cold=st.booleans(),
+        seen=st.none() | compilings,
+        reason=texts,
+    )
+
+
 settings = st.builds(
     Settings,
     launches=st.integers(1, 1000),
@@ -238,6 +281,9 @@ def runs(draw: st.DrawFn) -> Run:
         started=tuple(draw(st.lists(st.tuples(counts, one_of), max_size=3))),
         ceilings=tuple(draw(st.lists(ceilings(), max_size=3))),
         profiles=tuple(draw(st.lists(profiled(one_of), max_size=2, unique_by=lambda one: one.case))),
+        compiled=tuple(
+            draw(st.lists(compiled(one_of), max_size=2, unique_by=lambda one: (one.case, one.replicate, one.cold)))
+        ),
         layers=tuple(draw(st.lists(layered(one_of), max_size=2, unique_by=lambda one: (one.case, one.replicate)))),
         finish=draw(st.none() | finishes),
     )

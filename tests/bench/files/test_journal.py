@@ -65,6 +65,8 @@ def write_journal(path: Path, run: Run) -> bytes:
         for measurement in run.measurements:
             log.add(Measured(measurements=(measurement,)))
         log.add(CeilingsFound(ceilings=run.ceilings))
+        for compiled in run.compiled:
+            log.add(compiled)
         for layered in run.layers:
             log.add(layered)
         for profiled in run.profiles:
@@ -76,7 +78,7 @@ def write_journal(path: Path, run: Run) -> bytes:
 
 def begun(run: Run) -> Run:
     """Return a run before anything of it was seen."""
-    return replace(run, measurements=(), started=(), ceilings=(), profiles=(), layers=(), finish=None)
+    return replace(run, measurements=(), started=(), ceilings=(), profiles=(), layers=(), compiled=(), finish=None)
 
 
 def resume(journal: Journal, *events: RunEvent) -> None:

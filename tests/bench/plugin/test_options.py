@@ -368,6 +368,7 @@ def test_grouping_that_pytest_benchmark_would_break_on_is_refused(label: str) ->
         ([], RunQuestion(resume=False, retry=False)),
         (["--resume", "--retry", "--benchmark-json", "out.json"], RunQuestion(resume=True, retry=True)),
         (["--operators"], RunQuestion(resume=False, retry=False, operators=True)),
+        (["--compile-account"], RunQuestion(resume=False, retry=False, compiling=True)),
         (["--layers"], RunQuestion(resume=False, retry=False, layers=True)),
         (["--trace-dir", "t"], RunQuestion(resume=False, retry=False, operators=True, traces=Path("t"))),
         (["--plan"], PlanQuestion(gate=None)),
@@ -416,6 +417,7 @@ def test_gate_has_defaults_of_its_own(read: Read) -> None:
     [
         (("--operators", "--quick"), "--operators with --quick: a quick pass is not about time"),
         (("--trace-dir", "t", "--quick"), "--operators with --quick"),
+        (("--compile-account", "--quick"), "--compile-account with --quick: a quick pass is not about time"),
         (("--layers", "--quick"), "--layers with --quick: a quick pass is not about time"),
         (("--operators", "--against", "main"), "--operators with --against: a gate profiles the cases that changed"),
         (("--explain",), "--explain goes with --against or --arm"),

@@ -11,11 +11,12 @@ from _pytest.terminal import TerminalReporter
 
 from bench.plugin import run_progress as progress_module
 from bench.plugin.run_progress import REDRAW_SECONDS, Progress
+from bench.record.compiling import Compiled
 from bench.record.conditions import Settings
 from bench.record.layers import Layered
 from bench.record.profile import Profiled
 from bench.record.run import Measured, Outcome, Started
-from bench.run.layers import REPLICATES
+from bench.run import compiling, layers
 from bench.run.schedule import Sliced
 from tests.makers.runs import FINISH, TWO, hole, measured, slices
 
@@ -163,6 +164,20 @@ def test_layers_are_announced_for_each_process_and_a_failed_one_is_named(pytestc
             shown.show(Layered(case=case, replicate=replicate, layers=None, reason="no layer"))
     lines = stream.getvalue().splitlines()
     assert [line for line in lines if line.startswith("layers")] == [
-        f"layers, process {replicate} of {REPLICATES}: each network layer by layer" for replicate in (1, 2)
+        f"layers, process {replicate} of {layers.REPLICATES}: each network layer by layer" for replicate in (1, 2)
     ]
     assert lines[1].split() == [CASE.id, "not", "timed", "layer", "by", "layer:", "no", "layer"]
+
+
+def test_compiles_are_announced_for_each_pair_and_a_failed_one_is_named(pytestconfig: pytest.Config) -> None:
+    """Each of them takes seconds."""
+    stream = Terminal(live=False)
+    shown = progress(pytestconfig, stream)
+    for replicate in (1, 2):
+        for cold in (True, False):
+            shown.show(Compiled(case=CASE, replicate=replicate, cold=cold, compiling=None, reason="no compiler"))
+    lines = stream.getvalue().splitlines()
+    assert [line.partition(":")[0] for line in lines if line.startswith("compiling")] == [
+        f"compiling, pair of processes {replicate} of {compiling.REPLICATES}" for replicate in (1, 2)
+    ]
+    assert lines[1].split() == [CASE.id, "not", "compiled:", "no", "compiler"]

@@ -235,3 +235,26 @@ def test_caches_are_the_scratch_folder_s(machine: Machine) -> None:
     given = machine.launchers[0].arguments["variables"]
     assert given["TORCHINDUCTOR_CACHE_DIR"].startswith("scratch")
     assert given["OMP_PROC_BIND"] == "true"
+
+
+def test_caches_of_their_own_are_shared_by_launchers_that_have_compiled_nothing(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """The second process finds what the first one left; both folder and launchers are gone afterwards."""
+    pool = WorkerPool(root=Path("root"), scratch=tmp_path, setup=SETUP, compiled=True, launches_per_launcher=4)
+    pool.open("cpu", 1)
+    with pool.own_caches() as fresh:
+        for _ in range(2):
+            with fresh() as opener:
+                opener("cpu", 1)
+                assert machine.launchers[-1].alive
+            assert not machine.launchers[-1].alive
+        first, second = (launcher.arguments for launcher in machine.launchers[1:])
+        folder = Path(first["variables"]["TORCHINDUCTOR_CACHE_DIR"]).parent
+        assert folder.is_dir()
+    assert not folder.exists()
+    assert first == second
+    assert first["compiled"] is False
+    assert machine.launchers[0].arguments["compiled"] is True
+    assert folder.parent == tmp_path
+    assert machine.launchers[0].alive, "that of the run goes on"

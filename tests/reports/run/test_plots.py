@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.record.compiling import Compiled
 from bench.record.conditions import Environment
 from bench.record.layers import Layered
 from bench.record.run import Outcome, Run
@@ -14,6 +15,7 @@ from reports.figures.reference import Reference
 from reports.run import spread as spread_module
 from reports.run.plots import PLOTS, draw, plot_output
 from reports.show.files import NothingToDrawError
+from tests.makers.compiling import compiled, made_compiling
 from tests.makers.layers import layered, made_layers
 from tests.makers.runs import FACTS, TWO, hole, made_run, matrix, measured, realistic_run, slices, steady_run
 
@@ -25,8 +27,13 @@ def tiny() -> Run:
     cases = matrix(steps=("forward",), batches=(64, 1024), compiles=("off", "on"))
     run = realistic_run(cases=cases, launches=2, sets=4)
     several = [made_layers(forward=40e-6 + 1e-6 * number) for number in range(6)]
-    wrong = Layered(case=replace(cases[0], batch=1024), replicate=1, layers=None, reason="logits differ by 3.1e-02: wrong")
-    return replace(run, layers=(*layered(cases[0], *several), wrong))
+    wrong = Layered(
+        case=replace(cases[0], batch=1024), replicate=1, layers=None, reason="logits differ by 3.1e-02: wrong"
+    )
+    failed = Compiled(case=cases[2], replicate=1, cold=True, compiling=None, reason="logits differ by 3.1e-02: wrong")
+    return replace(
+        run, layers=(*layered(cases[0], *several), wrong), compiled=(*compiled(cases[1], made_compiling()), failed)
+    )
 
 
 def words(run: Run, name: str) -> str:
