@@ -186,6 +186,7 @@ class TimeSlice(CaseRequest[Timing]):
         lead: iterations right before that are not timed: one at least, but for a slice that follows another of the same
             case in a process that did nothing else since; more for a process that has just been suspended.
         slowdown: share of its time by which it is slowed on purpose, inside the clock reads.
+        moved: whether the case's weights and inputs are put into other memory before; see `steps.placement`.
         singles: iterations right after it that are each waited for, where slices are queued: their mean is the
             latency. Device events are recorded with the slice then.
     """
@@ -193,6 +194,7 @@ class TimeSlice(CaseRequest[Timing]):
     iterations: int
     lead: int = 1
     slowdown: float = 0.0
+    moved: bool = False
     singles: int = 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from random import Random
 from statistics import median
 from time import monotonic
@@ -17,10 +18,16 @@ from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Contest, Fault, Footprint, Pairing, Plan, Share, quad_effects
 
-PILOT_QUADS = 6
-MEAN_QUADS, LEAST_QUADS, MOST_QUADS = 4, 3, 6
-"""A case has so many quads in a block: noisy cases get more, and none has so few that one disturbed quad decides its
-median."""
+PILOT_QUADS = 8
+
+QUADS_SECONDS = 0.1
+"""The slices of a case are so long in all, in a block: noisy cases get more."""
+
+LEAST_QUADS, MOST_QUADS = 3, 16
+"""None has so few quads that one disturbed quad decides its median, nor so many that a block has no end."""
+
+SLICES_PER_QUAD = 4
+"""Two of either side."""
 
 LEAD = 4
 """A slice whose process was suspended a moment ago is preceded by a quarter of its iterations, which are not timed:
@@ -215,17 +222,22 @@ class BlockTimer:
             raise AbandonedError(fault_of(reader.side, share.case, index, yardstick))
         outside = [self.random.random() < 0.5 for _ in range(share.quads)]  # noqa: PLR2004
         timings: dict[bool, list[Timing]] = {True: [], False: []}
-        turns = [is_base for first in outside for is_base in (first, not first, not first, first)]
-        for is_base, slices in groupby(turns):
+        turns = [
+            (is_base, place < SLICES_PER_QUAD // 2)
+            for first in outside
+            for place, is_base in enumerate((first, not first, not first, first))
+        ]
+        for is_base, slices in groupby(turns, key=itemgetter(0)):
             process = base if is_base else other
             with process.supervisor.awake():
-                for number, _ in enumerate(slices):
+                for number, (_, moved) in enumerate(slices):
                     timing = process.supervisor.time_slice(
                         process.arm.case(share.case),
                         index,
                         share.iterations,
-                        lead=0 if number else max(1, share.iterations // LEAD),
+                        lead=0 if number and not moved else max(1, share.iterations // LEAD),
                         slowdown=0.0 if is_base else slowdown,
+                        moved=moved,
                     )
                     if isinstance(timing, Failure):
                         raise AbandonedError(fault_of(process.side, share.case, index, timing))
@@ -270,18 +282,29 @@ def plan_of(pilot: Block, control: Case, floor: float) -> Plan:
         pairing.case: _spread(quad_effects(pairing)) for pairing in pilot.pairings if pairing.contest is Contest.ARMS
     }
     iterations = {pairing.case: pairing.iterations for pairing in pilot.pairings}
-    mean = sum(scatter.values()) / len(scatter)
+    seconds = {
+        pairing.case: pairing.iterations * median(pairing.base_seconds)
+        for pairing in pilot.pairings
+        if pairing.contest is Contest.ARMS
+    }
+    by_time = {case: value * seconds[case] ** 0.5 for case, value in scatter.items()}  # of slices of equal length
+    mean = sum(by_time.values()) / len(by_time)
     shares = tuple(
         Share(
             case=case,
             iterations=iterations[case],
-            quads=min(MOST_QUADS, max(LEAST_QUADS, round(MEAN_QUADS * value / mean))) if mean else MEAN_QUADS,
+            quads=min(MOST_QUADS, max(LEAST_QUADS, round(_aim(seconds[case]) * (value / mean if mean else 1.0)))),
         )
-        for case, value in scatter.items()
+        for case, value in by_time.items()
     )
     visible = min(MOST_SLOWDOWN, SLOWDOWN_PER_SCATTER * scatter[control] / PILOT_QUADS**0.5)
     slowdown = max(LEAST_SLOWDOWN, visible, 2 * floor)
     return Plan(shares=shares, control=control, slowdown=slowdown)
+
+
+def _aim(slice_seconds: float) -> float:
+    """Return how many quads of such slices a case of ordinary scatter has."""
+    return QUADS_SECONDS / (SLICES_PER_QUAD * slice_seconds)
 
 
 def _spread(effects: Sequence[float]) -> float:

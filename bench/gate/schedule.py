@@ -34,6 +34,10 @@ from bench.record.looks import LEAST_BLOCKS, is_look
 
 Event = Turn | GateEvent
 
+SLICE_SECONDS = 0.004
+"""A slice of a gate is about so long, where a case allows it: of longer ones the machine disturbs each by itself, and
+neither a quad's order nor its median takes that out. The figures are in METHODOLOGY.md."""
+
 FIRST_LOOK_SLACK = 1.25
 """A budget may be exceeded by a quarter where that brings a gate to its first look: seven blocks are worth nothing, and
 the eighth a verdict. Which blocks are judged does not depend on what was seen."""
@@ -202,7 +206,7 @@ class Blocks:
         if isinstance(preparation, Failure):
             return fault_of(side, case, 0, preparation)
         if side is Side.BASE:
-            self._iterations[case] = self._settings.iterations_for(preparation)
+            self._iterations[case] = replace(self._settings, slice_seconds=SLICE_SECONDS).iterations_for(preparation)
         supervisor.forget()
         counts = supervisor.count(arm.case(case))
         apart = self._compare_answers(side, arm, supervisor, case)

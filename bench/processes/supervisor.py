@@ -151,10 +151,20 @@ class Supervisor:
         return reply if isinstance(reply, Failure) else None
 
     def time_slice(
-        self, case: Case, launch: int, iterations: int, *, lead: int = 1, slowdown: float = 0.0, singles: int = 0
+        self,
+        case: Case,
+        launch: int,
+        iterations: int,
+        *,
+        lead: int = 1,
+        slowdown: float = 0.0,
+        moved: bool = False,
+        singles: int = 0,
     ) -> Timing | Failure:
         """Return one timed slice; see `TimeSlice`."""
-        request = TimeSlice(case=case, iterations=iterations, lead=lead, slowdown=slowdown, singles=singles)
+        request = TimeSlice(
+            case=case, iterations=iterations, lead=lead, slowdown=slowdown, moved=moved, singles=singles
+        )
         return self._ask(case.device, launch, request)
 
     def verify(self, case: Case, launch: int) -> Verified | Failure:

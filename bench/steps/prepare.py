@@ -16,6 +16,7 @@ from bench.record.case import Case
 from bench.record.observations import Preparation
 from bench.steps.compiling import CompileCounts, SilentEagerError, why_nothing_compiles
 from bench.steps.find_step import find_step
+from bench.steps.placement import Placement
 from bench.steps.recheck import CALLS, drops, last_answer, without_dropout
 from bench.steps.standard import Standard
 from bench.steps.step import References, Step
@@ -52,12 +53,14 @@ class Prepared:
         right: what the last iteration of a slice must answer; see `recheck`.
         standard: how far it may be off.
         preparation: what making it ready showed.
+        placement: moves what its network reads.
     """
 
     step: Step
     right: Answer
     standard: Standard
     preparation: Preparation
+    placement: Placement
 
     def recheck(self) -> dict[str, float]:
         """Return the relative errors of the last answer of one more slice.
@@ -146,6 +149,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         step=step,
         right=right.last,
         standard=standard,
+        placement=Placement(step.subject),
         preparation=Preparation(
             first_call_seconds=first_seconds,
             compile_seconds=max(0.0, first_seconds - second_seconds) if case.compiled else None,

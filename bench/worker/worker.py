@@ -242,6 +242,8 @@ class Worker:
         iterations, singles = request.iterations, request.singles
         step = self._ready[request.case].step
         step.clock = self._clock
+        if request.moved:
+            self._ready[request.case].placement.move()
         step.swap()
         events = EventClock(self._clock, self._make_event) if singles and self._make_event else None
         if events:

@@ -212,8 +212,8 @@ MUTANTS = (
     ),
     Mutant(
         path="reports/stats/signflip.py",
-        line="largest >= observed[order] - TIE",
-        broken="largest > observed[order] + TIE",
+        line="largest >= observed[case] - TIE",
+        broken="largest > observed[case] + TIE",
         tests="tests/reports/stats",
     ),
     Mutant(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise, permutations
+from math import exp
 from random import Random
 from typing import Any
 
@@ -13,14 +14,14 @@ import pytest
 
 from bench.gate import block as quads_module
 from bench.gate import schedule as blocks_module
-from bench.gate.block import LEAD, LEAST_QUADS, MOST_QUADS, Turn
+from bench.gate.block import LEAD, LEAST_QUADS, MOST_QUADS, Turn, plan_of
 from bench.gate.schedule import Blocks, Event
 from bench.processes.local import WorkerDiedError
 from bench.protocol import Count, Failure, FootprintTold, Prepare, Request, TellFootprint, TimeSlice, Verify
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
-from bench.record.gate import Block, Contest, Counts, Ending, Fault, Footprint, Looked, Opened, Plan, Share
+from bench.record.gate import Block, Contest, Counts, Ending, Fault, Footprint, Looked, Opened, Pairing, Plan, Share
 from bench.record.looks import LEAST_BLOCKS, LOOKS
 from bench.record.run import Outcome
 from tests.makers.doubles import FakeArms, FakeWorker, Script, case_of
@@ -151,8 +152,8 @@ def test_workers_are_fresh_in_every_block(monkeypatch: pytest.MonkeyPatch) -> No
     assert all(by_launch[launch, Side.HEAD] == 1 and by_launch[launch, Side.BASE] == 3 for launch in range(2, 9))
 
 
-def test_slice_has_a_lead_where_its_process_was_suspended_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of slices that follow each other in one process, only the first has one: nothing is signalled between them."""
+def test_slice_has_a_lead_where_its_process_was_suspended_or_its_network_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of slices that follow each other in one process and place, only the first has one."""
     times: list[tuple[FakeWorker, int, TimeSlice]] = []
 
     def note(worker: FakeWorker, request: Request[Any]) -> None:
@@ -166,8 +167,65 @@ def test_slice_has_a_lead_where_its_process_was_suspended_before(monkeypatch: py
         (worker.number, suspended, request.case) == (before.number, suspended_before, request_before.case)
         for (before, suspended_before, request_before), (worker, suspended, request) in pairwise(times)
     ]
-    assert leads == [whole, *(0 if on else whole for on in goes_on)]
     assert 0.3 < sum(goes_on) / len(times) < 0.45  # one in each quad, and at half of the borders of quads
+    moved = [request.moved for _, _, request in times[1:]]
+    assert leads == [whole, *(0 if on and not away else whole for on, away in zip(goes_on, moved, strict=True))]
+
+
+def test_network_moves_in_each_process_before_each_quad(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both slices of a side in a quad are of one place, and no two quads are."""
+    times: list[tuple[int, TimeSlice]] = []
+
+    def note(worker: FakeWorker, request: Request[Any]) -> None:
+        if isinstance(request, TimeSlice):
+            times.append((worker.number, request))
+
+    carry_out(FakeArms(script=note), monkeypatch, settings=replace(SETTINGS, launches=8))
+    assert len(times) % 4 == 0
+    for first in range(0, len(times), 4):
+        quad = times[first : first + 4]
+        numbers = [number for number, _ in quad]
+        assert numbers[0] == numbers[3] != numbers[1] == numbers[2]
+        assert [request.moved for _, request in quad] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(("slice_seconds", "quads"), [(0.001, 16), (0.0025, 10), (0.006, 4), (0.5, 3)])
+def test_case_has_so_many_quads_that_its_slices_take_a_tenth_of_a_second(slice_seconds: float, quads: int) -> None:
+    """Short slices are many; of slow cases there are three quads all the same."""
+    pilot = made_pilot({CASES[0]: slice_seconds})
+    (share,) = plan_of(pilot, CASES[0], 0.02).shares
+    assert share.quads == quads
+
+
+def test_noisier_case_has_more_quads_and_a_longer_slice_is_no_noise() -> None:
+    """Of two cases that scatter alike in equal times, each gets as much time."""
+    calm, wild = CASES[:2]
+    even = plan_of(made_pilot({calm: 0.0025, wild: 0.0025}, scatter={calm: 0.02, wild: 0.06}), calm, 0.02)
+    assert [share.quads for share in even.shares] == [5, 15]
+    shorter = plan_of(made_pilot({calm: 0.004, wild: 0.001}, scatter={calm: 0.02, wild: 0.04}), calm, 0.02)
+    assert [share.quads for share in shorter.shares] == [6, 16]
+
+
+def made_pilot(seconds: dict[Case, float], *, scatter: dict[Case, float] | None = None) -> Block:
+    """Return a pilot whose slices of ten iterations take so long, and whose quads scatter so much."""
+    pairings = []
+    for case, whole in seconds.items():
+        off = (scatter or {}).get(case, 0.02) / 1.4826
+        head = [whole / 10 * exp(off * (1 if quad % 2 else -1)) for quad in range(8) for _ in range(2)]
+        pairings.append(
+            Pairing(
+                case=case,
+                contest=Contest.ARMS,
+                iterations=10,
+                base_outside=(True,) * 8,
+                base_seconds=(whole / 10,) * 16,
+                head_seconds=tuple(head),
+                yardstick_seconds=1e-4,
+                involuntary_switches=0,
+                stolen_seconds=0.0,
+            )
+        )
+    return Block(index=0, base_first=True, wall_seconds=1.0, pairings=tuple(pairings))
 
 
 def test_case_in_a_block_is_warmed_up_by_one_slice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +281,7 @@ def test_budget_for_too_few_blocks_proves_nothing(monkeypatch: pytest.MonkeyPatc
     events = carry_out(pool, monkeypatch, settings=replace(SETTINGS, budget_seconds=60.0))
     assert not [event for event in events if isinstance(event, Looked)]
     assert ending_of(events).broken
-    assert "a verdict takes 8, here about 380 s in all: raise --budget" in ending_of(events).reason
+    assert "a verdict takes 8, here about 390 s in all: raise --budget" in ending_of(events).reason
 
 
 def test_budget_is_exceeded_a_little_for_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
