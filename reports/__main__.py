@@ -7,10 +7,18 @@ import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
+from bench.files.gate import read_gate
 from bench.files.parse_json import UnreadableError
+from bench.files.run import read_run
 from reports.compare.command import configure_compare, run_compare
+from reports.compare.contenders import load_contenders
+from reports.compare.rows import Match
+from reports.export.command import configure_export, run_export
+from reports.figures.reference import Reference
+from reports.gate.answer import conclude
 from reports.gate.command import configure_gate, run_gate
 from reports.run.command import (
     configure_plot,
@@ -20,8 +28,10 @@ from reports.run.command import (
     run_table,
     run_write,
 )
-from reports.show.command import OptionError
+from reports.run.write import out_folder
+from reports.show.command import OptionError, print_paths
 from reports.show.escape import plain
+from reports.show.files import Output, write_outputs
 
 UNUSABLE = 2
 """Exit code for a bad option, and for a file that cannot be read or written."""
@@ -35,6 +45,8 @@ EXAMPLES = """examples:
   python -m reports table out.jsonl --format csv > summary.csv
   python -m reports plot out.json --out pictures
   python -m reports write out.json
+  python -m reports page gate.json
+  python -m reports export --to bencher out.json > bmf.json
   python -m reports compare cpu.json h100.json mac.json --out page
   python -m reports compare out.json --price cuda=2.50 --reference cpu
   python -m reports gate gate.json --format markdown
@@ -49,6 +61,43 @@ class Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the line and end with exit code 2."""
         self.exit(UNUSABLE, f"{self.prog}: {plain(message)} (see --help)\n")
+
+
+def configure_page(parser: ArgumentParser) -> None:
+    """Add the arguments of the page."""
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a .json or .jsonl of `pytest bench`")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write report.html to")
+
+
+def run_page(options: Namespace) -> int:
+    """Write the page of a run, of a gate or of several runs side by side, and print its path.
+
+    Raises:
+        UnreadableError: if a file cannot be used.
+        OSError: if the folder cannot be written.
+    """
+    folder = options.out or out_folder(options.files[0])
+    print_paths(write_outputs(folder, [_choose_page(options.files)]))
+    return 0
+
+
+def _choose_page(files: Sequence[Path]) -> Output:
+    """Return the page of one file, whatever it holds, or of several runs."""
+    from reports.compare import html
+    from reports.gate import page as gate_page
+    from reports.run import page as run_page
+
+    if len(files) > 1:
+        contenders = load_contenders(files)
+        return html.page_output(Match(contenders=contenders, reference=contenders[0], prices={}))
+    try:
+        return run_page.page_output(read_run(files[0]), Reference())
+    except UnreadableError as no_run:
+        try:
+            gate = read_gate(files[0])
+        except UnreadableError:
+            raise no_run from None
+        return gate_page.page_output(conclude(gate))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +125,20 @@ COMMANDS: dict[str, Command] = {
         configure=configure_write,
         run=run_write,
     ),
+    "page": Command(
+        help="write the page of a run, a gate or several runs into --out or reports/out/<name of FILE>/",
+        configure=configure_page,
+        run=run_page,
+    ),
     "compare": Command(
         help="put results of several machines or devices side by side",
         configure=configure_compare,
         run=run_compare,
+    ),
+    "export": Command(
+        help="print a run in the format of another tool, or write it to --out",
+        configure=configure_export,
+        run=run_export,
     ),
     "gate": Command(
         help="print the verdicts of a gate (--against), or what two stored runs can say",

@@ -138,7 +138,10 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "pytest bench --benchmark-json out.json": Executed(
         adds=(*SMALLEST, "--launches", "1", "--benchmark-max-time", "0.02"),
         shows=r"mlp-forward-b1-cpu-float32-eager(?s:.*)1 passed",
-        writes=("out.json", "out.jsonl", "reports/out/out/summary.csv", "reports/out/out/throughput.png"),
+        writes=(
+            *("out.json", "out.jsonl", "reports/out/out/summary.csv", "reports/out/out/throughput.png"),
+            "reports/out/out/report.html",
+        ),
     ),
     "pytest bench --batch 1,1024 --operators --benchmark-json why.json": Executed(
         adds=(*SMALLEST, "--launches", "1", "--benchmark-max-time", "0.02"),
@@ -146,6 +149,10 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
         writes=("why.json", "reports/out/why/operators.csv"),
     ),
     "python -m reports table why.json --table operators": Executed(shows=r"aten::addmm +3"),
+    "python -m reports page out.json": Executed(
+        shows=r"reports/out/out/report\.html$", writes=("reports/out/out/report.html",)
+    ),
+    "python -m reports export --to github-action-benchmark out.json": Executed(shows=r'"unit": "s/iteration"'),
     "python -m reports table out.json --table summary": Executed(shows=r"forward +1 +cpu +float32"),
     "python -m reports plot out.jsonl --out pictures": Executed(
         shows=r"pictures/throughput\.svg", writes=("pictures/throughput.svg", "pictures/throughput.png")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pandas import DataFrame
 
-from reports.compare.alike import warn_of_alike
-from reports.compare.rows import Match, make_headline, tell_unsteady
+from reports.compare.answer import list_warnings, make_answers
+from reports.compare.rows import Match, make_headline
 from reports.compare.tables import COMPARE_TABLES, CompareTable
-from reports.show.files import text_output, write_outputs
+from reports.show.files import text_output, whatever_happens, write_outputs
 from reports.show.table import LOOKS, MARKDOWN, Format, Look, as_csv, render_table, stack
 
 PAGE = "compare.md"
@@ -24,12 +24,13 @@ def render_compare(match: Match, names: Sequence[str], form: Format) -> str:
         return "\n".join(as_csv(DataFrame(COMPARE_TABLES[name].rows(match))) for name in names)
     look = LOOKS[form]
     tables = [_render_table(match, COMPARE_TABLES[name], look) for name in names]
-    return stack(look.say(make_headline(match)), *_warn(match, look), _list_contenders(match, look), *tables) + "\n"
+    answers = "\n".join(look.say(sentence) for sentence in make_answers(match))
+    said = [look.say(make_headline(match)), *_warn(match, look), answers, _list_contenders(match, look)]
+    return stack(*said, *tables) + "\n"
 
 
 def _warn(match: Match, look: Look) -> list[str]:
-    """Return what must be read before any number: contenders that are alike and differ, machines that were busy."""
-    return [look.stress(sentence) for sentence in (*warn_of_alike(match.contenders), *tell_unsteady(match))]
+    return [look.stress(sentence) for sentence in list_warnings(match)]
 
 
 def _list_contenders(match: Match, look: Look) -> str:
@@ -44,7 +45,7 @@ def _render_table(match: Match, table: CompareTable, look: Look) -> str:
 
 
 def write_compare(match: Match, folder: Path, *, say: Callable[[str], None] | None = None) -> list[Path]:
-    """Write the page, its pictures, and each table as CSV; return the files, the page first.
+    """Write the page as Markdown and as HTML, its pictures, and each table as CSV; return the files, the pages first.
 
     Args:
         match: what is compared with what.
@@ -54,19 +55,21 @@ def write_compare(match: Match, folder: Path, *, say: Callable[[str], None] | No
     Raises:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
+    from reports.compare.html import page_output
     from reports.compare.plots import PICTURES, plot_output
 
     pictures = write_outputs(folder, [plot_output(name, match) for name in PICTURES], say=say)
     drawn = dict.fromkeys(path.stem for path in pictures)
     tables = [text_output(f"{name}.csv", partial(render_compare, match, [name], Format.CSV)) for name in COMPARE_TABLES]
-    written = write_outputs(folder, [*tables, text_output(PAGE, partial(render_page, match, drawn))])
-    return [written[-1], *pictures, *written[:-1]]
+    pages = [text_output(PAGE, partial(render_page, match, drawn)), whatever_happens(page_output(match))]
+    written = write_outputs(folder, [*pages, *tables], say=say)
+    return [*written[: len(pages)], *pictures, *written[len(pages) :]]
 
 
 def render_page(match: Match, pictures: Iterable[str]) -> str:
     """Return the whole compare as one Markdown page, each table with what its figures mean."""
     parts = ["# Accelerators compared", MARKDOWN.escape(make_headline(match)), *_warn(match, MARKDOWN)]
-    parts.append(_list_contenders(match, MARKDOWN))
+    parts += [*map(MARKDOWN.escape, make_answers(match)), _list_contenders(match, MARKDOWN)]
     parts += [f"![{name}]({name}.svg)" for name in pictures]
     for table in COMPARE_TABLES.values():
         parts += [_render_table(match, table, MARKDOWN), table.meaning]

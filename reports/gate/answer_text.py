@@ -18,7 +18,7 @@ from bench.record.looks import next_look
 from reports.figures.unsteadiness import find_load
 from reports.gate.answer import WHOLE_PROJECT, Answer, find_pairings
 from reports.gate.planning import foresee_from_gate
-from reports.gate.why_text import render_why
+from reports.gate.why_text import list_causes, render_why
 from reports.show.table import (
     LOOKS,
     TERMINAL,
@@ -507,4 +507,5 @@ def render_answer(answer: Answer, form: Format) -> str:
     table = render_table(VERDICTS, list_rows(rows), look)
     trees = make_trees_line(answer.gate)
     said = [look.stress(make_headline(answer)), *([] if trees is None else [look.say(trees)])]
+    said += [look.say(sentence) for sentence in list_causes(answer)]
     return stack(*said, table, look.enumerate(list_remarks(answer)), render_why(answer, look)) + "\n"

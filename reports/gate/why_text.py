@@ -13,12 +13,14 @@ from bench.record.case import Case
 from bench.record.gate import Contest
 from bench.record.how_many import how_many
 from bench.record.profile import Place
-from reports.figures.why import LEAST_PAIRS, Difference, Explanation, explain
+from reports.figures.why import LEAST_PAIRS, Difference, Explanation, Kind, explain
 from reports.gate.answer import Answer, compute_effects, find_pairings
 from reports.show.table import Column, Look, Row, Table, read_figure, read_word, render_table, stack
 from reports.show.units import ABSENT, Unit, percent, present, seconds, signed_percent
+from reports.show.words import MOST_SENTENCES, name_some
 from reports.stats.intervals import CONFIDENCE
 from reports.stats.ratio import ENOUGH_ERRORS, Mean
+from reports.stats.verdict import Verdict
 
 MOST_DIFFERENCES = 10
 """So many operators are shown of a case; a CSV has all that differ."""
@@ -134,12 +136,17 @@ def render_why(answer: Answer, look: Look) -> str:
 
 def _render_case(answer: Answer, case: Case, explanation: Explanation | str, look: Look) -> str:
     head = look.head(f"Why {case.id}: {signed_percent(answer.rulings[case].change)}")
+    return stack(head, render_explanation(answer, case, explanation, look))
+
+
+def render_explanation(answer: Answer, case: Case, explanation: Explanation | str, look: Look) -> str:
+    """Return what changed in one case, without its name, or why that cannot be told."""
     if isinstance(explanation, str):
-        return stack(head, look.say(f"It cannot be told: {explanation}."))
+        return look.say(f"It cannot be told: {explanation}.")
     said = describe(explanation, answer.rulings[case].change, _find_timed(answer, case))
     sentences = "\n".join(look.say(sentence) for sentence in said)
     rows = [_row(difference) for difference in explanation.differences[:MOST_DIFFERENCES]]
-    return stack(head, render_table(DIFFERENCES, rows, look) if rows else "", sentences)
+    return stack(render_table(DIFFERENCES, rows, look) if rows else "", sentences)
 
 
 def describe(explanation: Explanation, change: float, base_and_head: tuple[float, float]) -> list[str]:
@@ -172,13 +179,47 @@ def describe(explanation: Explanation, change: float, base_and_head: tuple[float
     return [*sentences, *(f"{remark[0].upper()}{remark[1:]}." for remark in explanation.remarks)]
 
 
+def list_causes(answer: Answer) -> list[str]:
+    """Return what made the cases that changed slower or faster, each a sentence; only what its interval supports.
+
+    A share whose interval holds none explains nothing.
+    """
+    causes = []
+    for case, explanation in find_explanations(answer).items():
+        told = isinstance(explanation, Explanation) and present(explanation.low) and explanation.low > 0
+        if answer.rulings[case].verdict in {Verdict.REGRESSED, Verdict.IMPROVED} and told:
+            assert isinstance(explanation, Explanation), "a share has its explanation"
+            named = name_some(_describe_difference(difference) for difference in explanation.differences)
+            change = signed_percent(answer.rulings[case].change)
+            causes.append(f"Why {case.id} takes {change}: {named}, which explain {_say_interval(explanation)} of it.")
+    return causes[:MOST_SENTENCES]
+
+
+def _describe_difference(difference: Difference) -> str:
+    """Return in what an operator differs, and by how much its own time does."""
+    change = _signed(difference.change.value)
+    calls = f"{difference.head_calls:g} calls in place of {difference.base_calls:g}, "
+    more = calls if difference.kind is Kind.COUNT else f"{difference.kind.value}, " if difference.kind in ALONE else ""
+    return f"{difference.name} ({more}{change})"
+
+
+ALONE = (Kind.ONLY_BASE, Kind.ONLY_HEAD)
+"""Kinds of operators that one arm does not have."""
+
+
+def _say_interval(explanation: Explanation) -> str:
+    said = percent(explanation.share)
+    if present(explanation.low) and present(explanation.high):
+        said += f" [{100 * explanation.low:.1f}, {100 * explanation.high:.1f}]"
+    return said
+
+
 def _say_share(explanation: Explanation, change: float) -> str:
     """Return which share of the change is explained, with its interval or why there is none."""
     if explanation.share is None:
         return "The change that was timed is no larger than its standard error, so no share of it can be explained"
-    said = f"This explains {percent(explanation.share)}"
+    said = f"This explains {_say_interval(explanation)}"
     if present(explanation.low) and present(explanation.high):
-        said += f" [{100 * explanation.low:.1f}, {100 * explanation.high:.1f}]"
         return f"{said} of {signed_percent(change)} ({100 * CONFIDENCE:.0f} % interval)"
     if explanation.pairs < LEAST_PAIRS:
         why = f"there are fewer than {LEAST_PAIRS} pairs of processes"

@@ -8,16 +8,22 @@ from pathlib import Path
 from reports.gate.answer import Answer
 from reports.gate.answer_text import render_answer
 from reports.gate.why_text import list_differences
-from reports.show.files import text_output, write_outputs
+from reports.show.files import text_output, whatever_happens, write_outputs
 from reports.show.table import Format, as_csv
 
 
 def write_answer(answer: Answer, folder: Path) -> list[Path]:
-    """Write the answer as text, Markdown and CSV, and what changed as CSV if cases were profiled; return the files.
+    """Write the answer as text, Markdown and CSV, its pictures and its page; return the files.
+
+    What changed is a CSV of its own if cases were profiled. A picture or a page that cannot be made is left out.
 
     Raises:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
     outputs = [text_output("why.csv", lambda: as_csv(list_differences(answer)))] if answer.gate.profiles else []
     outputs += [text_output(f"gate{form.suffix}", partial(render_answer, answer, form)) for form in Format]
-    return write_outputs(folder, outputs)
+    from reports.gate.page import page_output
+    from reports.gate.plots import PICTURES, plot_output
+
+    drawn = [*(plot_output(name, answer) for name in PICTURES), page_output(answer)]
+    return write_outputs(folder, [*outputs, *map(whatever_happens, drawn)])

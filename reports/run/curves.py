@@ -1,15 +1,18 @@
-"""Throughput and latency against batch: one panel per model and step, one line per device and variant."""
+"""Throughput and latency against batch: small multiples, a panel for each step and dtype on a device.
+
+No panel holds more lines than a case has compile modes, layouts and numbers of threads; each line is named at its end.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from bench.record.how_many import how_many
 from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.reference import Reference
@@ -19,22 +22,30 @@ from reports.show.picture import (
     HOLE_MARKER,
     Mark,
     draw_curve,
+    label_ends,
     label_log_axis,
-    make_panels,
-    put_legend,
+    make_small_multiples,
     set_up_panel,
+    tell_points,
     write_title,
 )
-from reports.show.units import Unit, tick
+from reports.show.table import list_rows
+from reports.show.units import Unit, text, tick
 
-LEGEND_WIDTH = 1.7
-"""Inches that the longest name of a variant takes."""
+MEANING = (
+    "Points: median over launches of the median over slices. Bars: 95 % interval over launches. Colour: device; line: "
+    "dtype; marker: compile mode, hollow for eager."
+)
+"""A point and a bar cannot be read without these sentences, which stand below the panels."""
 
-MEANING = "Points: median over launches of the median over slices. Bars: 95 % interval over launches."
-"""A point and a bar cannot be read without this sentence, which stands below the panels."""
-
-HOLE_STEP = 0.035
+HOLE_STEP = 0.05
 """Holes of the same batch stand this share of a panel's height apart, so that each is seen."""
+
+MOST_PANELS = 60
+"""More panels would make a picture that nobody looks through."""
+
+Panel = tuple[str, str, str, str]
+"""Model, step, device and dtype."""
 
 
 def draw_throughput(run: Run, _: Reference) -> Figure:
@@ -44,7 +55,7 @@ def draw_throughput(run: Run, _: Reference) -> Figure:
 
 def draw_latency(run: Run, _: Reference) -> Figure:
     """Return seconds of an iteration that is waited for against batch."""
-    return _draw_curves(run, "latency_seconds", Unit.SECONDS, "Latency", "time of an iteration that is waited for")
+    return _draw_curves(run, "latency_seconds", Unit.SECONDS, "Latency", "time of an iteration")
 
 
 def _draw_curves(run: Run, column: str, unit: Unit, title: str, label: str) -> Figure:
@@ -54,28 +65,34 @@ def _draw_curves(run: Run, column: str, unit: Unit, title: str, label: str) -> F
     if not known.size:
         raise NothingToDrawError("no case was measured")
     low, high = _find_limits(cases, column)
-    panels = list(dict.fromkeys(zip(cases["model"], cases["step"], strict=True)))
-    models = list(dict.fromkeys(cases["model"]))
-    steps = list(dict.fromkeys(cases["step"]))
+    panels: dict[Panel, list[int]] = {}
+    for number, row in enumerate(list_rows(cases)):
+        panels.setdefault((row["model"], row["step"], row["device"], row["dtype"]), []).append(number)
+    every = list(dict.fromkeys(panel[:3] for panel in panels))
+    columns = list(dict.fromkeys(panel[3] for panel in panels))
+    rows = every[: max(1, MOST_PANELS // len(columns))]
     marks = assign_marks(cases)
-    figure, grid = make_panels(len(models), len(steps), legend_width=LEGEND_WIDTH, legend_lines=len(marks))
-    for (model, step), axes in zip(product(models, steps), grid.flat, strict=True):
-        if (model, step) not in panels:
-            axes.set_visible(False)
+    figure, grid = make_small_multiples(len(rows), len(columns))
+    for axes in grid.flat:
+        axes.set_visible(False)
+    for (model, step, device, dtype), numbers in panels.items():
+        if (model, step, device) not in rows:
             continue
-        _draw_panel(axes, cases[(cases["model"] == model) & (cases["step"] == step)], column, marks)
-        set_up_panel(axes, f"{model}, {step}", cases["batch"])
-        axes.set_ylim(low, high)
+        place = rows.index((model, step, device)), columns.index(dtype)
+        axes = grid[place]
+        axes.set_visible(True)
+        _draw_panel(axes, cases.iloc[numbers], column, unit, marks)
+        axes.set_ylim(low, high)  # before the scale, which would look for limits of its own
+        set_up_panel(axes, f"{model}, {step}, {device}, {dtype}", cases["batch"])
         label_log_axis(axes.yaxis, low, high, tick(unit))
-        if step == steps[0]:
+        if place[1] == 0:
             axes.set_ylabel(label)
     write_title(figure, f"{title} against batch")
     holes = cases[cases["outcome"] != Outcome.MEASURED.value]
-    keys = [mark.draw_key() for mark in marks.values()]
-    if not holes.empty:
-        keys.append(Mark(marker=HOLE_MARKER, line="none", label="not measured").draw_key())
-    put_legend(figure, keys)
-    write_below(figure, run, [MEANING, *note_holes(holes, what="not measured")])
+    crosses = ["A cross stands for a case that was not measured."] if not holes.empty else []
+    left = len(every) - len(rows)
+    more = [f"{how_many(left, 'more row')} of panels are not drawn: the table has their figures."] if left else []
+    write_below(figure, run, [MEANING, *more, *crosses, *note_holes(holes, what="not measured")])
     return figure
 
 
@@ -88,27 +105,33 @@ def _find_limits(cases: DataFrame, column: str) -> tuple[float, float]:
     return 10 ** (low - under), 10 ** (high + room)
 
 
-def _draw_panel(axes: Axes, cases: DataFrame, column: str, marks: Mapping[Curve, Mark]) -> None:
-    """Draw every variant's line; holes stand as crosses at the bottom, one above the other."""
+def _draw_panel(axes: Axes, cases: DataFrame, column: str, unit: Unit, marks: Mapping[Curve, Mark]) -> None:
+    """Draw every variant's line and name it at its end; holes stand as crosses at the bottom, one above the other."""
     holes: dict[int, int] = {}
     curves = list_curves(cases)
+    ends = []
     for curve in dict.fromkeys(curves):
         mark = marks[curve]
         line = cases[[other == curve for other in curves]].sort_values("batch")
         centre, low, high = (line[name].tolist() for name in (column, f"{column}_low", f"{column}_high"))
-        draw_curve(axes, line["batch"].tolist(), (centre, low, high), mark)
+        drawn = draw_curve(axes, line["batch"].tolist(), (centre, low, high), mark)
+        figures = zip(line["case"], centre, low, high, strict=True)
+        tell_points(drawn, [f"{case}: {text(unit, *values)}" for case, *values in figures])
+        last = [(batch, value) for batch, value in zip(line["batch"], centre, strict=True) if np.isfinite(value)]
+        ends += [(*last[-1], mark)] if last else []
         for batch in line.loc[line["outcome"] != Outcome.MEASURED.value, "batch"]:
-            height = 0.03 + HOLE_STEP * holes.get(batch, 0)
+            height = 0.04 + HOLE_STEP * holes.get(batch, 0)
             holes[batch] = holes.get(batch, 0) + 1
             axes.plot(
                 batch,
                 height,
                 marker=HOLE_MARKER,
                 color=mark.colour,
-                markersize=7,
+                markersize=6,
                 markeredgecolor="black",
                 markeredgewidth=0.6,
                 transform=axes.get_xaxis_transform(),
                 clip_on=False,
                 zorder=5,
             )
+    label_ends(axes, ends)

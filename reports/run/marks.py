@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from itertools import cycle
 
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from bench.record.case import Variant
+from bench.record.case import Variant, compile_label
 from bench.record.run import Run
 from reports.figures.frame import explain_hole, variant_of
 from reports.run.words import make_caption, make_headlines
-from reports.show.picture import Mark, assign_colours, assign_lines, group_holes, write_notes
+from reports.show.picture import MARKERS, Mark, assign_colours, assign_lines, group_holes, write_notes
 from reports.show.table import list_rows
 
 Curve = tuple[str, Variant]
@@ -27,23 +27,30 @@ def list_curves(cases: DataFrame) -> list[Curve]:
 def assign_marks(cases: DataFrame) -> dict[Curve, Mark]:
     """Return how each curve in a frame of cases is drawn, in display order.
 
-    Line and filling tell the compile mode, colour and marker everything else.
+    Colour is the device, line the dtype, marker the compile mode with layout and threads; eager is hollow.
     """
     curves = list(dict.fromkeys(list_curves(cases)))
-    looks = assign_colours((device, variant.without_compile) for device, variant in curves)
-    modes = {variant.compile for _, variant in curves}
-    lines: Mapping[str, Any] = assign_lines(sorted(modes, key=lambda mode: (mode != "off", mode != "on", mode)))
-    several = len({device for device, _ in curves}) > 1
+    colours = assign_colours(device for device, _ in curves)
+    lines = assign_lines(variant.dtype for _, variant in curves)
+    modes = sorted(
+        {name_mode(variant): variant for _, variant in curves}.items(), key=lambda item: item[1].compile != "off"
+    )
+    markers = dict(zip((name for name, _ in modes), cycle(MARKERS), strict=False))
     return {
         (device, variant): Mark(
-            colour=looks[device, variant.without_compile][0],
-            marker=looks[device, variant.without_compile][1],
-            line=lines[variant.compile],
-            filled=variant.compile == "off",
-            label=f"{device} {variant}" if several else str(variant),
+            colour=colours[device][0],
+            marker=markers[name_mode(variant)],
+            line=lines[variant.dtype],
+            filled=variant.compile != "off",
+            label=name_mode(variant),
         )
         for device, variant in curves
     }
+
+
+def name_mode(variant: Variant) -> str:
+    """Return what tells a variant from others of its dtype: ``eager``, ``compiled 2 threads``."""
+    return " ".join((compile_label(variant.compile), *variant.extras))
 
 
 def note_holes(holes: DataFrame, *, what: str) -> list[str]:

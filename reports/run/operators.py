@@ -112,10 +112,15 @@ def render_operators(run: Run, look: Look) -> str:
 
 def _render_case(case: Case, account: Account | str, look: Look) -> str:
     head = look.head(f"{TITLE}: {case.id}")
+    return stack(head, render_account(account, look))
+
+
+def render_account(account: Account | str, look: Look) -> str:
+    """Return where the time of one case goes, without its name, or why that is not known."""
     if isinstance(account, str):
-        return stack(head, look.say(f"It could not be profiled: {account}."))
+        return look.say(f"It could not be profiled: {account}.")
     said = "\n".join(look.say(sentence) for sentence in describe(account))
-    return stack(head, said, render_table(OPERATORS, _shown(account), look))
+    return stack(said, render_table(OPERATORS, _shown(account), look))
 
 
 def _shown(account: Account) -> list[Row]:

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from bench.record.run import Run
 from reports.figures.reference import Reference
+from reports.run.answer import make_answers
 from reports.run.tables import TABLES, RunTable
 from reports.run.words import make_footer, make_headlines
 from reports.show.table import LOOKS, Format, Look, as_csv, list_rows, render_table, stack
+
+OVERVIEW = "summary"
+"""The table that answers what was asked has the answer in words above it."""
 
 
 def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -> str:
@@ -21,6 +25,8 @@ def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -
         return "\n".join(as_csv(TABLES[name].rows(run, reference)) for name in names)
     look = LOOKS[form]
     lines = [look.stress(line) for line in make_headlines(run)]
+    if OVERVIEW in names:
+        lines += [look.say(sentence) for sentence in make_answers(run)]
     tables = [_render_table(run, TABLES[name], look, reference) for name in names]
     return stack(*lines, *tables, look.enumerate(make_footer(run))) + "\n"
 

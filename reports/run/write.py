@@ -1,4 +1,4 @@
-"""Writes a run's tables and pictures into a folder: each file whole, or the old one untouched."""
+"""Writes a run's tables, pictures and page into a folder: each file whole, or the old one untouched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.record.run import Run
 from reports.figures.reference import Reference
 from reports.run.tables import TABLES
 from reports.run.text import render
-from reports.show.files import text_output, write_outputs
+from reports.show.files import text_output, whatever_happens, write_outputs
 from reports.show.table import Format
 
 OUT = Path(__file__).resolve().parents[1] / "out"
@@ -26,7 +26,7 @@ def out_folder(file: Path) -> Path:
 def write_reports(
     run: Run, folder: Path, *, reference: Reference | None = None, say: Callable[[str], None] | None = None
 ) -> list[Path]:
-    """Write every table as CSV and Markdown and every picture as SVG and PNG; return the files.
+    """Write every table as CSV and Markdown, every picture as SVG and PNG, and the page; return the files.
 
     Of a quick run there are tables only, and of operators and layers only if they were asked for.
 
@@ -41,7 +41,21 @@ def write_reports(
     """
     names = [name for name, table in TABLES.items() if table.made(run)]
     tables = write_tables(run, folder, names, (Format.CSV, Format.MARKDOWN), reference=reference)
-    return tables + write_plots(run, folder, reference=reference, say=say)
+    pictures = write_plots(run, folder, reference=reference, say=say)
+    return tables + pictures + write_page(run, folder, reference=reference, say=say)
+
+
+def write_page(
+    run: Run, folder: Path, *, reference: Reference | None = None, say: Callable[[str], None] | None = None
+) -> list[Path]:
+    """Write the page of a run; return its path. A page that cannot be made is a sentence and keeps nothing else back.
+
+    Raises:
+        OSError: if the folder cannot be made or written, or the disk is full.
+    """
+    from reports.run.page import page_output
+
+    return write_outputs(folder, [whatever_happens(page_output(run, reference or Reference()))], say=say)
 
 
 def write_tables(

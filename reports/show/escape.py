@@ -1,7 +1,8 @@
-"""Text from a file is data: made harmless for the terminal, Markdown, CSV and pictures."""
+"""Text from a file is data: made harmless for the terminal, Markdown, CSV, pages and pictures."""
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -27,6 +28,11 @@ def plain(text: str) -> str:
 def markdown(text: str) -> str:
     """Return text for a Markdown cell: no pipe, HTML, code span, emphasis or link comes through."""
     return LINK.sub(r"\\]", plain(text).translate(MARKDOWN))
+
+
+def page(text: str) -> str:
+    """Return text for a page of HTML, in an element or in a quoted attribute."""
+    return html.escape(plain(text), quote=True)
 
 
 def csv_cell(text: str) -> str:

@@ -31,6 +31,23 @@ def text_output(name: str, make: Callable[[], str]) -> Output:
     return Output(names=(name,), make=lambda: [make().encode()])
 
 
+def whatever_happens(output: Output) -> Output:
+    """Return an output that has nothing to show where making it fails: it is never worth a result.
+
+    A full disk or a folder that cannot be written is no failure of making it.
+    """
+
+    def make() -> Sequence[bytes]:
+        try:
+            return output.make()
+        except NothingToDrawError:
+            raise
+        except Exception as error:
+            raise NothingToDrawError(f"it cannot be made: {type(error).__name__}: {error}") from error
+
+    return Output(names=output.names, make=make)
+
+
 def write_outputs(folder: Path, outputs: Iterable[Output], *, say: Callable[[str], None] | None = None) -> list[Path]:
     """Write outputs into a folder, one after the other; return the files.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import cycle
@@ -22,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from reports.show.escape import page as escape_page
 from reports.show.escape import picture as clean
 from reports.show.files import Output
 
@@ -51,6 +53,15 @@ LABELS_PER_DECADE = {1.5: (1.0, 2.0, 5.0), 3.0: (1.0, 3.0), inf: (1.0,)}
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.9, 3.3
 """Inches of a panel; two of them and a legend fit the width of a page."""
+
+SMALL_WIDTH, SMALL_HEIGHT = 3.3, 2.1
+"""Inches of one of many panels, in which three batches and two lines are still told apart."""
+
+LEAST_WIDTH = 5.0
+"""Inches that the title and the notes take."""
+
+LABEL_STEP = 9.0
+"""Points from one line's name to the next, where lines end near each other."""
 
 MARGIN = 0.9
 """Inches that the title and the notes of a figure take."""
@@ -140,8 +151,36 @@ def make_panels(rows: int, columns: int, *, legend_width: float, legend_lines: i
     return figure, figure.subplots(rows, columns, squeeze=False, sharey="row")
 
 
-def draw_curve(axes: Axes, batches: Sequence[int], ends: Ends, mark: Mark) -> None:
-    """Draw a figure against batch, with a bar for its interval.
+def make_small_multiples(rows: int, columns: int) -> tuple[Figure, Any]:
+    """Return a figure of small panels that share both axes, and the panels."""
+    figure = Figure(figsize=(max(SMALL_WIDTH * columns, LEAST_WIDTH), SMALL_HEIGHT * rows + MARGIN))
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[float, float, Mark]]) -> None:
+    """Name lines where they end, the names far enough from each other to be read; the y axis must be logarithmic.
+
+    Args:
+        axes: where; its limits may still change, so that distances are in points.
+        ends: of each line its last point and how it is drawn.
+    """
+    ordered = sorted(ends, key=lambda end: end[1])
+    for place, (x, y, mark) in enumerate(ordered):
+        shift = LABEL_STEP * (place - (len(ordered) - 1) / 2)
+        axes.annotate(
+            clean(mark.label),
+            (x, y),
+            (6, shift),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            color=mark.colour,
+            annotation_clip=False,
+        )
+
+
+def draw_curve(axes: Axes, batches: Sequence[int], ends: Ends, mark: Mark) -> Line2D:
+    """Draw a figure against batch, with a bar for its interval; return the line.
 
     Args:
         axes: where.
@@ -150,7 +189,7 @@ def draw_curve(axes: Axes, batches: Sequence[int], ends: Ends, mark: Mark) -> No
         mark: how it is drawn.
     """
     centre, low, high = (np.asarray(values, dtype=float) for values in ends)
-    axes.errorbar(
+    drawn: Line2D = axes.errorbar(
         batches,
         centre,
         yerr=np.nan_to_num(np.asarray([centre - low, high - centre])),
@@ -159,7 +198,8 @@ def draw_curve(axes: Axes, batches: Sequence[int], ends: Ends, mark: Mark) -> No
         linestyle=mark.line,
         markerfacecolor=mark.face,
         capsize=3,
-    )
+    ).lines[0]
+    return drawn
 
 
 def set_up_panel(axes: Axes, title: str, batches: Iterable[int]) -> None:
@@ -231,6 +271,61 @@ def picture_output(name: str, draw: Callable[[], Figure]) -> Output:
     The same figure gives the same bytes.
     """
     return Output(names=tuple(f"{name}{suffix}" for suffix in SUFFIXES), make=lambda: _encode(draw()))
+
+
+def make_inline(draw: Callable[[], Figure], name: str, title: str) -> str:
+    """Return a picture as SVG for a page, in which every point that has something to say says it.
+
+    Args:
+        draw: makes the figure; raises NothingToDrawError where it has nothing to show.
+        name: unique in the page: what its parts are called begins so.
+        title: for whoever does not see it.
+    """
+    content = BytesIO()
+    with style.context([STYLE, {"svg.fonttype": "none", "svg.hashsalt": name}], after_reset=True):
+        figure = draw()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing")
+            print_svg: Any = FigureCanvasSVG(figure).print_svg
+            print_svg(content, metadata=METADATA[".svg"])
+        points = "".join(_list_points(figure))
+    svg = content.getvalue().decode()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\1{name}-", svg)
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # it would be the whole page's
+    label = f'role="img" aria-label="{escape_page(title)}" stroke-linejoin="round" stroke-linecap="butt"'
+    return svg.replace("<svg", f"<svg {label}", 1).replace("</svg>", f"{points}</svg>").strip()
+
+
+def tell_points(line: Line2D, sayings: Sequence[str]) -> None:
+    """Have the points of a line say something where a page shows them."""
+    setattr(line, SAYINGS, list(sayings))
+
+
+SAYINGS = "accelbench_sayings"
+"""The attribute of a line that holds what its points say."""
+
+
+def _list_points(figure: Figure) -> Iterator[str]:
+    """Yield a circle that cannot be seen for every point that says something, in the coordinates of the SVG."""
+    height = figure.get_figheight() * POINTS_PER_INCH
+    for axes in figure.axes:
+        for line in axes.lines:
+            points = np.asarray(line.get_xydata(), dtype=float)
+            for point, saying in zip(points, getattr(line, SAYINGS, ()), strict=False):
+                if not np.isfinite(point).all():
+                    continue
+                across, up = POINTS_PER_INCH * line.get_transform().transform(point) / figure.dpi
+                said = escape_page(saying)
+                yield (
+                    f'<circle cx="{across:.1f}" cy="{height - up:.1f}" r="7" fill="transparent" data-point="{said}">'
+                    f"<title>{said}</title></circle>"
+                )
+
+
+POINTS_PER_INCH = 72.0
+"""What an SVG of matplotlib counts in."""
 
 
 def _encode(figure: Figure) -> list[bytes]:

@@ -125,6 +125,17 @@ TERMINAL = Look(escape=escape.plain, grid="simple", item="  {}")
 MARKDOWN = Look(escape=escape.markdown, grid="pipe", heading="## {}", strong="**{}**", item="- {}")
 """Markdown as GitHub reads it."""
 
+PAGE = Look(
+    escape=escape.page,
+    grid="unsafehtml",
+    heading="<h3>{}</h3>",
+    strong="<p><strong>{}</strong></p>",
+    sentence="<p>{}</p>",
+    item="<li>{}</li>",
+    items="<ul>{}</ul>",
+)
+"""A part of a page of HTML; every text in it went through `escape`."""
+
 LOOKS: Mapping[Format, Look] = {Format.TEXT: TERMINAL, Format.MARKDOWN: MARKDOWN}
 """The look of each format that is read by people; a CSV has none, it holds numbers."""
 

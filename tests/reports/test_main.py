@@ -18,6 +18,8 @@ from reports.run import write
 from reports.run.plots import PLOTS
 from reports.run.tables import TABLES
 from reports.run.write import out_folder, write_reports
+from tests.makers.contenders import on_card, on_cpu, run_on, stored
+from tests.makers.gates import made_gate, stored_gate
 from tests.makers.runs import TWO, made_run, matrix, measured, realistic_run, slices
 
 ROOT = Path(reports.__file__).parent.parent
@@ -69,6 +71,7 @@ def test_plot_and_write_go_to_the_folder_of_the_file(
     asked_for = {"operators", "layers", "compile_account", "payoff"}
     expected = {f"{name}{suffix}" for name in TABLES.keys() - asked_for for suffix in (".csv", ".md")}
     expected |= {f"{name}{suffix}" for name in PLOTS.keys() - asked_for for suffix in (".svg", ".png")}
+    expected.add("report.html")
     assert {path.name for path in folder.iterdir()} == expected
     assert len(capsys.readouterr().out.split()) == len(expected)
 
@@ -87,10 +90,10 @@ def test_picture_with_nothing_to_draw_is_said_and_its_old_file_removed(
     assert not stale.exists()
 
 
-def test_quick_run_writes_tables_only(tmp_path: Path) -> None:
+def test_quick_run_writes_tables_and_a_page_only(tmp_path: Path) -> None:
     """It has nothing to draw."""
     run = made_run(TWO, [measured(case, 1, slices([1.0])) for case in TWO], quick=True)
-    assert {path.suffix for path in write_reports(run, tmp_path)} == {".csv", ".md"}
+    assert {path.suffix for path in write_reports(run, tmp_path)} == {".csv", ".md", ".html"}
 
 
 @pytest.mark.parametrize(
@@ -241,3 +244,24 @@ def test_reading_takes_nothing_but_its_requirements(result: Path, tmp_path: Path
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "out").glob("*.csv"))
+
+
+def test_page_is_of_whatever_a_file_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run, a gate, or several runs side by side."""
+    run = stored(run_on("cpu", on_cpu), tmp_path / "run.json")
+    other = stored(run_on("cuda", on_card), tmp_path / "other.json")
+    (tmp_path / "gate").mkdir()
+    gate = stored_gate(tmp_path / "gate", made_gate())
+    for files, title in (((run,), "mlp on cpu"), ((gate,), "against main"), ((run, other), "run, other")):
+        assert main(["page", *map(str, files), "--out", str(tmp_path / "out")]) == 0
+        (path,) = capsys.readouterr().out.split()
+        assert title in Path(path).read_text()
+
+
+def test_page_of_what_is_no_result_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing is written."""
+    (tmp_path / "odd.json").write_text("{}")
+    assert main(["page", str(tmp_path / "odd.json"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ from bench.record.gate import Gate
 from bench.record.profile import Profiled
 from reports.gate.answer import conclude
 from reports.gate.answer_text import render_answer
-from reports.gate.why_text import render_why
+from reports.gate.why_text import list_causes, render_why
 from reports.gate.write import write_answer
 from reports.show.table import MARKDOWN, TERMINAL, Format
 from tests.makers.gates import CASES, made_gate
@@ -56,6 +56,19 @@ def test_answer_ends_with_the_reasons() -> None:
         assert render_answer(answer, form).endswith(f"\n\n{render_why(answer, look)}\n")
     plain = conclude(made_gate())
     assert "Why " not in render_answer(plain, Format.TEXT)
+
+
+def test_answer_names_the_cause_above_the_verdicts() -> None:
+    """Where its interval supports it: not from two pairs, and not of a case that did not change."""
+    (cause,) = list_causes(conclude(slower()))
+    assert cause == (
+        "Why mlp-forward-b1-cpu-float32-eager takes +6.0 %: aten::copy_ (4 calls in place of 3, +42.00 µs) and "
+        "aten::clone (only in head, +8.000 µs), which explain 83.5 % [82.1, 84.9] of it."
+    )
+    said = render_answer(conclude(slower()), Format.TEXT)
+    assert said.index(cause) < said.index("verdict")
+    assert list_causes(conclude(slower(pairs=2))) == []
+    assert list_causes(conclude(replace(made_gate(seed=1), profiles=paired(SLOW, BASE, BASE)))) == []
 
 
 def test_few_pairs_give_a_share_and_no_interval() -> None:

@@ -110,8 +110,8 @@ def test_reference_changes_the_heat_map() -> None:
 
 
 def test_models_without_a_step_leave_their_panel_empty() -> None:
-    """Two models that were planned with different steps share one grid."""
-    wide = replace(FLOAT, model="mlp-wide", step="train")
+    """Two models that were planned with different steps and dtypes share one grid."""
+    wide = replace(BFLOAT, model="mlp-wide", step="train")
     run = made_run([FLOAT, wide], [measured(case, 1, slices([0.001])) for case in (FLOAT, wide)])
     figure = draw("latency", run)
     assert [axes.get_visible() for axes in figure.axes] == [True, False, False, True]

@@ -1,0 +1,101 @@
+"""The page of a compare: who is fastest where, every case of all contenders, and in what they differ, in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from reports.compare.answer import list_warnings, make_answers
+from reports.compare.plots import PICTURES
+from reports.compare.rows import Match, make_headline, matched_rows
+from reports.compare.tables import COMPARE_TABLES
+from reports.show.escape import page as escape
+from reports.show.files import NothingToDrawError, Output, text_output
+from reports.show.page import Filterable, PageText, Section, render_figure, render_filterable, render_page
+from reports.show.picture import make_inline
+from reports.show.table import PAGE, Row, render_table
+
+NAME = "report.html"
+"""What the page of every question is called."""
+
+MATCHED = "matched"
+"""The table of every case of all contenders: the one that is sorted and filtered."""
+
+TITLES = {
+    "best": "The best variant of each",
+    "crossover": "From which batch on",
+    "ceilings": "What the devices allow",
+    "yardstick": "The machines meanwhile",
+    "environment": "Where they differ",
+}
+"""The titles of the sections, by table."""
+
+CAPTIONS = {
+    "throughput": "Throughput against batch of all contenders; stars mark crossings.",
+    "roofline": "FLOP rate against arithmetic intensity, with what each device allows.",
+}
+"""What a picture shows, for whoever reads the page aloud."""
+
+
+def page_output(match: Match) -> Output:
+    """Return the page as what is to be written."""
+    return text_output(NAME, partial(render_compare_page, match))
+
+
+def render_compare_page(match: Match) -> str:
+    """Return the page of a compare."""
+    names = [contender.name for contender in match.contenders]
+    text = PageText(
+        title=f"accelbench: {', '.join(names)}",
+        about=make_headline(match),
+        warnings=list_warnings(match),
+        answers=make_answers(match),
+        foot=[
+            f"{contender.name}: {contender.description} ({contender.source}, {contender.device})"
+            for contender in match.contenders
+        ],
+    )
+    return render_page(text, _list_sections(match))
+
+
+def _list_sections(match: Match) -> Iterator[Section]:
+    yield Section(name="pictures", title="Against batch", body="".join(_draw(match, name) for name in PICTURES))
+    yield Section(name="best", title=TITLES["best"], body=_render_table(match, "best"))
+    yield Section(name="cases", title="Every case", body=_render_matched(match))
+    for name, title in TITLES.items():
+        if name != "best":
+            yield Section(name=name, title=title, body=_render_table(match, name))
+
+
+def _draw(match: Match, name: str) -> str:
+    """Return a picture as a part of the page; empty where it has nothing to show."""
+    try:
+        return render_figure(make_inline(partial(PICTURES[name], match), name, CAPTIONS[name]), CAPTIONS[name])
+    except NothingToDrawError:
+        return ""
+
+
+def _render_table(match: Match, name: str) -> str:
+    """Return a table with what its figures mean; empty where it has no row."""
+    table = COMPARE_TABLES[name]
+    rows = table.rows(match)
+    if not rows:
+        return ""
+    return f"{render_table(table, rows, PAGE, reference=match.reference.name)}<p>{escape(table.meaning)}</p>"
+
+
+def _render_matched(match: Match) -> str:
+    """Return the table of every case of all contenders."""
+    table = COMPARE_TABLES[MATCHED]
+    made = Filterable(
+        table=table,
+        caption="Every case that two or more contenders have.",
+        values={"time": lambda row: row["seconds"], "images/s": lambda row: row["images_per_second"]},
+        details={},
+        name=_name_row,
+    )
+    return f"{render_filterable(made, matched_rows(match))}<p>{escape(table.meaning)}</p>"
+
+
+def _name_row(row: Row) -> str:
+    return f"{row['contender']} {row['model']}-{row['step']}-b{row['batch']}"

@@ -1,0 +1,165 @@
+"""The answer in words: what a run says, in at most five sentences by plain rules, each naming the cases it rests on.
+
+A sentence stands only where intervals support it: what they leave open is said to be open, or is not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from bench.record.case import Case, Group
+from bench.record.run import Run
+from reports.figures.accounts import Account, Bound, list_accounts
+from reports.figures.compile_accounts import CompileAccount, Payoff, list_compile_accounts
+from reports.figures.evidence import Evidence, examine
+from reports.figures.metrics import METRICS
+from reports.show.units import Unit, percent, seconds, text
+from reports.show.words import MOST_SENTENCES, join_words, name_some
+from reports.stats.intervals import Summary, speedup
+
+NEAR, FAR = 0.5, 0.1
+"""A case whose whole interval is above the first share of what its device allows is bound by that; one whose interval
+is below the second is bound by neither products nor copies."""
+
+BOUNDS: Mapping[Bound, str] = {
+    Bound.AROUND: "dispatch (calling operators takes longer than computing)",
+    Bound.PRODUCTS: "products of matrices",
+    Bound.OTHERS: "operators that mostly read and write memory",
+    Bound.DEVICE: "the device's kernels",
+    Bound.HOST: "the host, for which the device waits",
+}
+"""How it reads what bounds a case."""
+
+
+def make_answers(run: Run) -> list[str]:
+    """Return what a run says, each a sentence; none where nothing was timed."""
+    if run.settings.quick:
+        return []
+    evidence = examine(run)
+    sentences = [
+        *_tell_fastest(evidence),
+        *_tell_compiling(evidence),
+        *_tell_payoff(run),
+        *_tell_bounds(run, evidence),
+    ]
+    return sentences[:MOST_SENTENCES]
+
+
+def _tell_fastest(evidence: Mapping[Case, Evidence]) -> Iterator[str]:
+    """Yield for each model and device which variant is fastest at which batch, where intervals tell it."""
+    groups: dict[Group, list[Evidence]] = {}
+    for case, one in evidence.items():
+        if one.seconds is not None:
+            groups.setdefault(case.group, []).append(one)
+    several = {group: some for group, some in groups.items() if len(some) > 1}
+    for model, device in dict.fromkeys((group.model, group.device) for group in several):
+        own = {group: some for group, some in several.items() if (group.model, group.device) == (model, device)}
+        parts = []
+        for step in dict.fromkeys(group.step for group in own):
+            winners: dict[str, list[str]] = {}
+            for group, some in own.items():
+                if group.step == step and (fastest := _find_fastest(some)) is not None:
+                    winners.setdefault(str(fastest.variant), []).append(str(group.batch))
+            parts += [f"{name} in {step} at batch {join_words(batches)}" for name, batches in winners.items()]
+        if parts:
+            yield f"Fastest of {model} on {device}: {'; '.join(parts)}."
+
+
+def _find_fastest(some: Sequence[Evidence]) -> Case | None:
+    """Return the fastest case of a group; None where it cannot be told from another one."""
+    best = min(some, key=lambda one: one.seconds.centre if one.seconds else float("inf"))
+    return best.case if all(_is_above(_compare(one, best)) for one in some if one is not best) else None
+
+
+def _compare(slower: Evidence, faster: Evidence) -> Summary | None:
+    """Return how many times faster one case is than another of its group."""
+    return speedup(slower.kept.seconds, faster.kept.seconds)
+
+
+def _is_above(ratio: Summary | None) -> bool:
+    return ratio is not None and ratio.low is not None and ratio.low > 1
+
+
+def _is_below(ratio: Summary | None) -> bool:
+    return ratio is not None and ratio.high is not None and ratio.high < 1
+
+
+def _tell_compiling(evidence: Mapping[Case, Evidence]) -> Iterator[str]:
+    """Yield how many cases compiling makes faster and slower, with the most extreme of each."""
+    ratios: dict[Case, Summary] = {}
+    for case, one in evidence.items():
+        eager = evidence.get(replace(case, compile="off"))
+        if case.compiled and eager is not None and (ratio := _compare(eager, one)) is not None:
+            ratios[case] = ratio
+    faster = {case: ratio for case, ratio in ratios.items() if _is_above(ratio)}
+    slower = {case: ratio for case, ratio in ratios.items() if _is_below(ratio)}
+    if not faster and not slower:
+        return
+    parts = []
+    if faster:
+        most = max(faster, key=lambda case: faster[case].centre)
+        parts.append(f"{len(faster)} faster (at most {_show(most, faster[most])})")
+    if slower:
+        most = min(slower, key=lambda case: slower[case].centre)
+        parts.append(f"{len(slower)} slower (at most {_show(most, slower[most])})")
+    if left := len(ratios) - len(faster) - len(slower):
+        parts.append(f"{left} neither that could be told")
+    yield f"Of {len(ratios)} cases compiling makes {', '.join(parts)}."
+
+
+def _show(case: Case, ratio: Summary) -> str:
+    return f"{text(Unit.RATIO, ratio.centre, ratio.low, ratio.high)} as fast as eager, {case.id}"
+
+
+def _tell_payoff(run: Run) -> Iterator[str]:
+    """Yield after how many iterations compiling pays off, and where it never does."""
+    accounts = [one for one in list_compile_accounts(run).values() if isinstance(one, CompileAccount)]
+    paid = sorted(
+        (account for account in accounts if account.payoff is Payoff.AFTER),
+        key=lambda account: account.iterations or 0,
+    )
+    never = [account.case for account in accounts if account.payoff is Payoff.NEVER]
+    if paid:
+        first, last = paid[0], paid[-1]
+        said = f"A compile from empty caches ({seconds(first.cost)}) is paid back after {first.iterations:,} iterations"
+        said += f" of {first.case.id}"
+        if last is not first:
+            said += f", and after {last.iterations:,} of {last.case.id}"
+        yield f"{said}{f'; never in {_name_cases(never)}' if never else ''}."
+    elif never:
+        yield f"A compile is never paid back in {_name_cases(never)}: compiled code is slower there."
+
+
+def _tell_bounds(run: Run, evidence: Mapping[Case, Evidence]) -> Iterator[str]:
+    """Yield what bounds the cases: by a profile where there is one, else by what their device allows."""
+    accounts = {case: one for case, one in list_accounts(run).items() if isinstance(one, Account)}
+    if accounts:
+        bounds: dict[Bound, list[Case]] = {}
+        for case, account in accounts.items():
+            bounds.setdefault(account.bound, []).append(case)
+        parts = [f"{_name_cases(cases)} by {BOUNDS[bound]}" for bound, cases in bounds.items()]
+        yield f"By their profiles, bound are {'; '.join(parts)}."
+        return
+    near: dict[str, list[Case]] = {}
+    far: list[Case] = []
+    for case, one in evidence.items():
+        share = METRICS["share_of_attainable"].derive(one) if one.seconds else None
+        if share is None or share.low is None or share.high is None:
+            continue
+        if share.low > NEAR:
+            products = METRICS["compute_bound"].derive(one)
+            near.setdefault("products of matrices" if products and products.centre else "copies", []).append(case)
+        elif share.high < FAR:
+            far.append(case)
+    for limit, cases in near.items():
+        yield f"At more than {percent(NEAR)} of what the device allows, {_name_cases(cases)} are bound by {limit}."
+    if far:
+        yield (
+            f"At less than {percent(FAR)} of what the device allows, {_name_cases(far)} are bound by something else: "
+            "--operators says by what."
+        )
+
+
+def _name_cases(cases: Iterable[Case]) -> str:
+    return name_some(case.id for case in cases)

@@ -1,0 +1,44 @@
+"""The answer of a compare in words: who is fastest where, and who overtakes whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reports.compare.answer import make_answers
+from reports.compare.contenders import load_contenders
+from reports.compare.page import render_compare, render_page
+from reports.compare.rows import Match
+from reports.show.table import Format
+from tests.makers.contenders import on_card, on_cpu, run_on, stored
+
+
+def match_of(folder: Path, *, launches: int = 8) -> Match:
+    """Return a processor and a card that has no bfloat16, in three batches."""
+    paths = [
+        stored(run_on("cpu", on_cpu, launches=launches), folder / "laptop.json"),
+        stored(run_on("cuda", on_card, missing=["bfloat16"], launches=launches), folder / "card.json"),
+    ]
+    found = load_contenders(paths)
+    return Match(contenders=found, reference=found[0], prices={})
+
+
+def test_fastest_contender_and_crossing_are_named(tmp_path: Path) -> None:
+    """At batch 1 the card's way is longer than the processor's work."""
+    fastest, course = make_answers(match_of(tmp_path))
+    assert fastest.startswith("Fastest in mlp: laptop (bfloat16 eager) in forward at batch 1; card (float32 eager)")
+    assert fastest.endswith(" in forward at batch 64 and 1024.")
+    assert course.startswith("card overtakes laptop in mlp forward float32 eager at batch ")
+
+
+def test_nothing_is_said_without_intervals(tmp_path: Path) -> None:
+    """Five launches have none."""
+    assert make_answers(match_of(tmp_path, launches=5)) == []
+
+
+def test_page_and_terminal_begin_with_the_answer(tmp_path: Path) -> None:
+    """Above the contenders and their tables."""
+    match = match_of(tmp_path)
+    for said in (render_compare(match, ["matched"], Format.TEXT), render_page(match, [])):
+        assert "Fastest in mlp" in said
+        assert said.index("Fastest in mlp") < said.index("Imaginary cuda")
+    assert "Fastest" not in render_compare(match, ["matched"], Format.CSV)

@@ -1,0 +1,91 @@
+"""The page of a gate: every effect, its blocks and its reasons, and the machine's state meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.record.arm import Arm, Side
+from bench.record.gate import Ending
+from reports.gate.answer import conclude
+from reports.gate.answer_text import CONTROLS, make_headline
+from reports.gate.page import render_gate_page
+from reports.gate.plots import PICTURES, plot_output
+from reports.gate.reproduce import make_command
+from reports.gate.write import write_answer
+from reports.show.files import NothingToDrawError
+from tests.makers.gates import CASES, made_gate
+from tests.makers.profiles import paired
+from tests.reports.show.test_page import NASTY, parsed
+
+SLOW = CASES[0]
+BASE = {"aten::addmm": (3.0, 800e-6)}
+HEAD = {**BASE, "aten::clone": (1.0, 60e-6)}
+
+
+def test_page_holds_verdicts_effects_blocks_and_reasons() -> None:
+    """From the answer down to each block."""
+    gate = replace(made_gate(slower={SLOW: 0.06}, scatter=0.001), profiles=paired(SLOW, BASE, HEAD, scatter=0.0))
+    answer = conclude(gate)
+    page = render_gate_page(answer)
+    balance = parsed(page)
+    said = " ".join(balance.said)
+    assert make_headline(answer) in said
+    assert {"verdicts", "why", "machine", "again", "environment"} <= set(balance.ids)
+    assert all(case.id in said for case in CASES)
+    assert all(name in said for name in CONTROLS.values())
+    assert "aten::clone (only in head, +60.00 µs)" in said
+    assert page.count("Blocks of ") >= 2 * len(CASES)
+
+
+def test_gate_that_proves_nothing_begins_with_that() -> None:
+    """Its page is one all the same, with what there is."""
+    broken = made_gate(blocks=3, looks=(), ending=Ending(reason=NASTY, broken=True, stopped=False, wall_seconds=1.0))
+    page = render_gate_page(conclude(broken))
+    parsed(page)
+    assert "Nothing is proved: &lt;script&gt;" in page
+    assert "forest" not in page
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_of_a_gate_are_the_same_each_time(name: str) -> None:
+    """A picture in a repository changes only if its numbers do."""
+    answer = conclude(made_gate(slower={SLOW: 0.06}))
+    assert plot_output(name, answer).make() == plot_output(name, answer).make()
+
+
+def test_pictures_of_nothing_are_none() -> None:
+    """And no exception of matplotlib."""
+    empty = conclude(made_gate(blocks=0, looks=()))
+    for name in PICTURES:
+        with pytest.raises(NothingToDrawError):
+            plot_output(name, empty).make()
+
+
+def test_answer_is_written_with_its_page(tmp_path: Path) -> None:
+    """Beside text, Markdown, CSV and pictures."""
+    names = {path.name for path in write_answer(conclude(made_gate()), tmp_path)}
+    assert {"report.html", "forest.svg", "forest.png", "disturbance.svg", "gate.md", "gate.csv", "gate.txt"} <= names
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "arms"),
+    [
+        (Arm(ref="main"), Arm(), "--against main"),
+        (Arm(ref="my branch"), Arm(ref="x"), "--arm 'base=ref=my branch' --arm head=ref=x"),
+        (Arm(), Arm(dtype="bfloat16"), "--arm head=dtype=bfloat16"),
+        (
+            Arm(python="/opt/python"),
+            Arm(variables={"OMP_NUM_THREADS": "1"}),
+            "--arm base=python=/opt/python --arm head=OMP_NUM_THREADS=1",
+        ),
+    ],
+)
+def test_command_compares_the_same_arms(base: Arm, head: Arm, arms: str) -> None:
+    """In the same cases and the same budget."""
+    gate = made_gate(arms={Side.BASE: base, Side.HEAD: head})
+    command = make_command(gate)
+    assert f" {arms} --budget 300s --benchmark-json again.json" in command
+    assert command.startswith("pytest bench --model mlp --step ")
