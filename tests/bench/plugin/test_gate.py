@@ -154,7 +154,11 @@ def test_answer_becomes_the_exit_code(
     assert json.loads((tmp_path / "out.json").read_text()) == {"benchmarks": []}
     folder = tmp_path / "reports" / "out"
     shown = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    assert shown == ["gate.csv", "gate.md", "gate.txt"]
+    tables, pictures = {"gate.csv", "gate.md", "gate.txt"}, {"disturbance.png", "disturbance.svg"}
+    assert {*tables, *pictures, "report.html"} <= set(shown)
+    assert set(shown) <= {*tables, *pictures, "report.html", "forest.png", "forest.svg"}, (
+        "none of a gate without a verdict"
+    )
 
 
 @pytest.mark.parametrize(
