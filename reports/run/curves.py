@@ -84,6 +84,8 @@ def _draw_curves(run: Run, column: str, unit: Unit, title: str, label: str) -> F
         _draw_panel(axes, cases.iloc[numbers], column, unit, marks)
         axes.set_ylim(low, high)  # before the scale, which would look for limits of its own
         set_up_panel(axes, f"{model}, {step}, {device}, {dtype}", cases["batch"])
+        if any((*row, dtype) in panels for row in rows[place[0] + 1 :]):
+            axes.set_xlabel("")  # that of a panel below is enough
         label_log_axis(axes.yaxis, low, high, tick(unit))
         if place[1] == 0:
             axes.set_ylabel(label)
