@@ -11,12 +11,9 @@ from reports.compare.rows import Match, make_headline, matched_rows
 from reports.compare.tables import COMPARE_TABLES
 from reports.show.escape import page as escape
 from reports.show.files import NothingToDrawError, Output, text_output
-from reports.show.page import Filterable, PageText, Section, render_figure, render_filterable, render_page
+from reports.show.page import NAME, Filterable, PageText, Section, render_figure, render_filterable, render_page
 from reports.show.picture import make_inline
 from reports.show.table import PAGE, Row, render_table
-
-NAME = "report.html"
-"""What the page of every question is called."""
 
 MATCHED = "matched"
 """The table of every case of all contenders: the one that is sorted and filtered."""

@@ -27,30 +27,28 @@ from reports.gate.reproduce import make_command
 from reports.gate.why_text import find_explanations, list_causes, render_explanation
 from reports.show.escape import page as escape
 from reports.show.files import NothingToDrawError, Output, text_output
-from reports.show.page import Filterable, PageText, Section, render_code, render_figure, render_filterable, render_page
+from reports.show.page import (
+    FACTS,
+    MOST_DRAWN,
+    NAME,
+    Filterable,
+    PageText,
+    Section,
+    render_code,
+    render_figure,
+    render_filterable,
+    render_page,
+)
 from reports.show.picture import make_inline
 from reports.show.strip import Strip, draw_strip
-from reports.show.table import PAGE, Column, Table, list_rows, read_word, render_table, stack
+from reports.show.table import PAGE, Column, Table, list_rows, render_table, stack
 from reports.show.units import ABSENT
-
-NAME = "report.html"
-"""What the page of every question is called."""
-
-MOST_DRAWN = 250
-"""Of more cases no picture is drawn."""
 
 CAPTIONS = {
     "forest": "The change of every case with its interval; right of 0 head is slower, the band is the floor.",
     "disturbance": "The yardstick and the time that the hypervisor took, over the blocks.",
 }
 """What a picture shows, for whoever reads the page aloud."""
-
-FACTS = Table(
-    columns=(
-        Column(header="fact", read=read_word("fact"), right=False),
-        Column(header="value", read=read_word("value"), right=False),
-    )
-)
 
 
 def page_output(answer: Answer) -> Output:

@@ -23,17 +23,22 @@ from reports.run.tables import TABLES
 from reports.run.words import make_footer, make_headlines
 from reports.show.escape import page as escape
 from reports.show.files import NothingToDrawError, Output, text_output
-from reports.show.page import Filterable, PageText, Section, render_code, render_figure, render_filterable, render_page
+from reports.show.page import (
+    FACTS,
+    MOST_DRAWN,
+    NAME,
+    Filterable,
+    PageText,
+    Section,
+    render_code,
+    render_figure,
+    render_filterable,
+    render_page,
+)
 from reports.show.picture import make_inline
 from reports.show.strip import Strip, draw_strip
-from reports.show.table import PAGE, Column, Table, list_rows, read_word, render_table, stack
+from reports.show.table import PAGE, Column, Table, list_rows, render_table, stack
 from reports.show.units import ABSENT, Unit, data_size, duration, percent, seconds, text
-
-NAME = "report.html"
-"""What the page of every question is called."""
-
-MOST_DRAWN = 250
-"""Of more cases no picture is drawn: a panel for each would be more than anybody looks through."""
 
 CAPTIONS = {
     "throughput": "Throughput against batch; point at a figure for its interval.",
@@ -43,14 +48,6 @@ CAPTIONS = {
     "payoff": "Total time against iterations, eager and compiled, and where they cross.",
 }
 """What a picture shows, for whoever reads the page aloud."""
-
-FACTS = Table(
-    columns=(
-        Column(header="fact", read=read_word("fact"), right=False),
-        Column(header="value", read=read_word("value"), right=False),
-    )
-)
-"""How the facts of an environment read."""
 
 SECTIONS = {
     "speedup": ("speedups", "Speed-ups"),

@@ -16,13 +16,27 @@ from markupsafe import Markup
 
 from reports.show.escape import page as escape
 from reports.show.escape import plain
-from reports.show.table import PAGE, Column, Row, Table, render_table
+from reports.show.table import PAGE, Column, Row, Table, read_word, render_table
 from reports.show.units import ABSENT
 
 HERE = Path(__file__).resolve().parent
 
 TEMPLATE, STYLE, SCRIPT = "page.html.jinja", "page.css", "page.js"
 """The three files that a page is made of; it holds all of them itself."""
+
+NAME = "report.html"
+"""What the page of every question is called."""
+
+MOST_DRAWN = 250
+"""Of more cases no picture is drawn: nobody would look through it."""
+
+FACTS = Table(
+    columns=(
+        Column(header="fact", read=read_word("fact"), right=False),
+        Column(header="value", read=read_word("value"), right=False),
+    )
+)
+"""How the facts of an environment read."""
 
 NO_ANSWER = "No sentence is supported by its interval: the tables say what was measured."
 """Stands where a run allows no answer in words."""
