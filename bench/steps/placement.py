@@ -57,14 +57,15 @@ class Placement:
             *(tensor for part in fed for tensor in list_tensors(part)),
         ]
         for tensor in {id(tensor): tensor for tensor in tensors}.values():
-            if tensor.layout is torch.strided and tensor.numel() and count_owners(tensor) == ALONE:
+            if tensor.layout is torch.strided and tensor.numel() and count_owners(tensor) == ALONE > 0:
                 yield tensor
 
 
 def count_owners(tensor: Tensor) -> int:
-    """Return how many tensors hold a tensor's memory, whoever asks included."""
-    return int(torch._C._storage_Use_Count(tensor.untyped_storage()._cdata))  # noqa: SLF001  torch has no other word
+    """Return how many tensors hold a tensor's memory, whoever asks included; 0 where this torch does not tell."""
+    count = getattr(torch._C, "_storage_Use_Count", None)  # noqa: SLF001  torch has no other word
+    return 0 if count is None else int(count(tensor.untyped_storage()._cdata))  # noqa: SLF001  likewise
 
 
 ALONE = count_owners(torch.empty(1))
-"""So many hold the memory of a tensor that nobody shares."""
+"""So many hold the memory of a tensor that nobody shares; 0 where this torch does not tell, and then nothing moves."""

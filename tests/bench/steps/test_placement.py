@@ -94,3 +94,13 @@ def test_worker_moves_only_where_it_is_asked_to() -> None:
     assert places(step) == before
     worker.time_slice(TimeSlice(case=case, iterations=1, moved=True))
     assert not set(places(step)) & set(before)
+
+
+def test_nothing_moves_where_torch_does_not_tell_who_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts owners is private to torch, and an arm may have any."""
+    monkeypatch.delattr(torch._C, "_storage_Use_Count")
+    monkeypatch.setattr(placement_module, "ALONE", placement_module.count_owners(torch.empty(1)))
+    step = step_of(case_of())
+    before = places(step)
+    Placement(step.subject).move()
+    assert places(step) == before
