@@ -10,9 +10,8 @@ from reports.compare.plots import PICTURES
 from reports.compare.rows import Match, make_headline, matched_rows
 from reports.compare.tables import COMPARE_TABLES
 from reports.show.escape import page as escape
-from reports.show.files import NothingToDrawError, Output, text_output
-from reports.show.page import NAME, Filterable, PageText, Section, render_figure, render_filterable, render_page
-from reports.show.picture import make_inline
+from reports.show.files import Output, text_output
+from reports.show.page import NAME, Filterable, PageText, Section, render_filterable, render_page, render_picture
 from reports.show.table import PAGE, Row, render_table
 
 MATCHED = "matched"
@@ -66,10 +65,7 @@ def _list_sections(match: Match) -> Iterator[Section]:
 
 def _draw(match: Match, name: str) -> str:
     """Return a picture as a part of the page; empty where it has nothing to show."""
-    try:
-        return render_figure(make_inline(partial(PICTURES[name], match), name, CAPTIONS[name]), CAPTIONS[name])
-    except NothingToDrawError:
-        return ""
+    return render_picture(partial(PICTURES[name], match), name, CAPTIONS[name])
 
 
 def _render_table(match: Match, name: str) -> str:

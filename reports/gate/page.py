@@ -26,7 +26,7 @@ from reports.gate.plots import PICTURES
 from reports.gate.reproduce import make_command
 from reports.gate.why_text import find_explanations, list_causes, render_explanation
 from reports.show.escape import page as escape
-from reports.show.files import NothingToDrawError, Output, text_output
+from reports.show.files import Output, text_output
 from reports.show.page import (
     FACTS,
     MOST_DRAWN,
@@ -35,11 +35,10 @@ from reports.show.page import (
     PageText,
     Section,
     render_code,
-    render_figure,
     render_filterable,
     render_page,
+    render_picture,
 )
-from reports.show.picture import make_inline
 from reports.show.strip import Strip, draw_strip
 from reports.show.table import PAGE, Column, Table, list_rows, render_table, stack
 from reports.show.units import ABSENT
@@ -86,10 +85,7 @@ def _draw(answer: Answer, name: str) -> str:
     """Return a picture as a part of the page; empty where it has nothing to show, or too much."""
     if len(answer.rulings) > MOST_DRAWN:
         return ""
-    try:
-        return render_figure(make_inline(partial(PICTURES[name], answer), name, CAPTIONS[name]), CAPTIONS[name])
-    except NothingToDrawError:
-        return ""
+    return render_picture(partial(PICTURES[name], answer), name, CAPTIONS[name])
 
 
 def _render_verdicts(answer: Answer) -> str:

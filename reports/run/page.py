@@ -22,7 +22,7 @@ from reports.run.reproduce import make_command
 from reports.run.tables import TABLES
 from reports.run.words import make_footer, make_headlines
 from reports.show.escape import page as escape
-from reports.show.files import NothingToDrawError, Output, text_output
+from reports.show.files import Output, text_output
 from reports.show.page import (
     FACTS,
     MOST_DRAWN,
@@ -31,11 +31,10 @@ from reports.show.page import (
     PageText,
     Section,
     render_code,
-    render_figure,
     render_filterable,
     render_page,
+    render_picture,
 )
-from reports.show.picture import make_inline
 from reports.show.strip import Strip, draw_strip
 from reports.show.table import PAGE, Column, Table, list_rows, render_table, stack
 from reports.show.units import ABSENT, Unit, data_size, duration, percent, seconds, text
@@ -116,11 +115,7 @@ def _draw(run: Run, reference: Reference, name: str) -> str:
     """Return a picture as a part of the page; empty where it has nothing to show, or too much."""
     if run.settings.quick or len(run.cases) > MOST_DRAWN:
         return ""
-    try:
-        svg = make_inline(partial(PLOTS[name], run, reference), name, CAPTIONS[name])
-    except NothingToDrawError:
-        return ""
-    return render_figure(svg, CAPTIONS[name])
+    return render_picture(partial(PLOTS[name], run, reference), name, CAPTIONS[name])
 
 
 def _render_summary(run: Run) -> str:

@@ -13,9 +13,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from reports.show.escape import page as escape
 from reports.show.escape import plain
+from reports.show.files import NothingToDrawError
+from reports.show.picture import make_inline
 from reports.show.table import PAGE, Column, Row, Table, read_word, render_table
 from reports.show.units import ABSENT
 
@@ -220,11 +223,16 @@ def render_part(table: Table, rows: Sequence[Row]) -> str:
     return render_table(table, rows, PAGE)
 
 
-def render_figure(svg: str, caption: str) -> str:
-    """Return a picture as a part of a page.
+def render_picture(draw: Callable[[], Figure], name: str, caption: str) -> str:
+    """Return a picture as a part of a page; empty where it has nothing to show.
 
     Args:
-        svg: as `picture.make_inline` makes it.
-        caption: what it shows; escaped here.
+        draw: makes the figure; raises NothingToDrawError where it has nothing to show.
+        name: unique in the page.
+        caption: what it shows; also for whoever does not see it.
     """
-    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>" if svg else ""
+    try:
+        svg = make_inline(draw, name, caption)
+    except NothingToDrawError:
+        return ""
+    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
