@@ -159,13 +159,13 @@ OTHER_MEDIANS = (
 def summary(run: Run) -> list[str]:
     """Return how the cases ended and the table that answers what was asked, as lines of text."""
     from reports.figures.reference import Reference
+    from reports.run.tables import TABLES
     from reports.run.text import render
     from reports.show.table import Format
 
     counts = Counter(outcome for outcome, _ in run.outcomes().values())
-    passes = {"operators": run.profiles, "layers": run.layers, "compile_account": run.compiled}
-    asked = [name for name, made in passes.items() if made]
-    table = render(run, ["summary", *asked], Format.TEXT, Reference())
+    passes = ("operators", "modules", "layers", "compile_account")
+    table = render(run, ["summary", *(name for name in passes if TABLES[name].made(run))], Format.TEXT, Reference())
     words = {Outcome.MEASURED: "right, not timed"} if run.settings.quick else {}
     said = ", ".join(f"{count} {words.get(outcome, outcome)}" for outcome, count in counts.items())
     return [said, *([] if run.settings.quick else [OTHER_MEDIANS]), "", *table.splitlines(), ""]

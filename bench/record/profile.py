@@ -44,6 +44,28 @@ class OperatorTime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleTime:
+    """The operators of one module of an eager network in an iteration, one way.
+
+    Attributes:
+        name: of the module in the network, or in parentheses what is in no module.
+        kind: its class; None for what is in no module.
+        backward: whether they are of the backward through it.
+        host_seconds: per iteration, own time of the operators that it called itself and not through another module.
+        device_seconds: likewise of the kernels that they started; 0 where no kernel was seen.
+    """
+
+    name: str
+    kind: str | None
+    backward: bool
+    host_seconds: float
+    device_seconds: float
+
+    def __post_init__(self) -> None:
+        not_negative(self, "host_seconds", "device_seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """Where the time of an iteration goes, the mean over the iterations that count.
 
@@ -54,6 +76,7 @@ class Profile:
         device_seconds: per iteration, in which an accelerator ran at least one kernel; None where no kernel was seen.
         operators: each name once for each place.
         remarks: what a reader must know, each a sentence without its full stop.
+        modules: of an eager network in the order of its forward, from iterations of their own; empty otherwise.
     """
 
     iterations: int
@@ -62,6 +85,7 @@ class Profile:
     device_seconds: float | None
     operators: tuple[OperatorTime, ...]
     remarks: tuple[str, ...] = ()
+    modules: tuple[ModuleTime, ...] = ()
 
     def __post_init__(self) -> None:
         positive(self, "iterations", "seconds")

@@ -1,30 +1,22 @@
-"""Observing where the time of an iteration goes: torch's profiler over single iterations, in a pass of its own.
-
-Each profiled iteration lies inside a mark, so that what a step does untimed between two of them, such as the forward
-before a backward, is told from what it times. The clock that ends an iteration waits for the device, so that kernels
-lie inside the mark, too.
-"""
+"""Observing where the time of an iteration goes: torch's profiler over single iterations, in a pass of its own."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from torch.profiler import ProfilerActivity, profile, record_function, supported_activities
+from torch.profiler import ProfilerActivity, profile, supported_activities
 
 from bench.devices.backend import first_line
-from bench.record.profile import OperatorTime, Place, Profile
+from bench.record.profile import ModuleTime, OperatorTime, Place, Profile
+from bench.steps.module_times import find_module_times
 from bench.steps.prepare import warm_up
+from bench.steps.profiler_events import LEADING, Span, is_on_host, keep_middle, list_iterations, record, span_of
 from bench.steps.step import Step
-
-MARK = "accelbench: one iteration"
-"""This is what the profiler is told to call the time of an iteration."""
 
 PROFILED_SECONDS = 0.1
 """The profiled iterations take about so long, if they were timed: enough for a mean, and little to keep in memory."""
@@ -32,18 +24,16 @@ PROFILED_SECONDS = 0.1
 LEAST_ITERATIONS, MOST_ITERATIONS = 12, 200
 """The middle half of fewer iterations is no mean; more of them take longer to be read than to be run."""
 
-LEADING = 3
-"""So many profiled iterations come first and do not count: a profiler that has just begun is slow."""
-
 MOST_NAME = 300
 """Kernels of a library are named by all their template arguments, at any length."""
 
 NO_KERNELS = "torch's profiler sees no kernels of {device} in this build: of it there is the host's time alone"
 
+NO_MODULES = "its time could not be told apart by module: {reason}"
+
 NO_TRACE = "its trace could not be written to {path}: {reason}"
 
 Key = tuple[Place, str]
-Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,22 +82,17 @@ def take_profile(step: Step, *, trace: Path | None = None) -> Profile:
     remarks = []
     if step.subject.device.type != "cpu" and activities <= {ProfilerActivity.CPU}:
         remarks.append(NO_KERNELS.format(device=step.subject.device))
-    with profile(activities=activities) as profiler:
-        for _ in range(LEADING + count):
-            step.isolated(_marked(step))
-    step.tidy()
+    profiler = record(step, count)
     if trace is not None:
         remarks += _write_trace(profiler, trace)
-    return _summarize(read_iterations(profiler.events())[LEADING:], remarks)
-
-
-@contextmanager
-def _marked(step: Step) -> Iterator[None]:
-    """Have the profiler mark what happens inside, until the device has finished it."""
-    with record_function(MARK):
-        yield
-        if step.subject.device.type != "cpu":
-            step.clock()
+    iterations = read_iterations(profiler.events())[LEADING:]  # type: ignore[no-untyped-call]
+    modules: tuple[ModuleTime, ...] = ()
+    if not step.subject.compiled:
+        try:
+            modules = find_module_times(step, count)
+        except Exception as error:  # noqa: BLE001  hooks are called inside the user's own modules
+            remarks.append(NO_MODULES.format(reason=first_line(error)))
+    return _summarize(iterations, modules, remarks)
 
 
 def _write_trace(profiler: profile, path: Path) -> list[str]:
@@ -128,15 +113,7 @@ def read_iterations(events: Iterable[Any]) -> list[_Iteration]:
     Args:
         events: torch's `FunctionEvent`, in any order; what lies in no mark is left out.
     """
-    listed = list(events)
-    marks = sorted(_span(event) for event in listed if event.name == MARK and _is_on_host(event))
-    begins = [begin for begin, _ in marks]
-    inside: list[list[Any]] = [[] for _ in marks]
-    for event in listed:
-        index = bisect_right(begins, event.time_range.start) - 1
-        if event.name != MARK and index >= 0 and event.time_range.start < marks[index][1]:
-            inside[index].append(event)
-    return [_read_iteration(span, own) for span, own in zip(marks, inside, strict=True)]
+    return [_read_iteration(span, inside) for span, inside in list_iterations(events)]
 
 
 def _read_iteration(span: Span, events: Sequence[Any]) -> _Iteration:
@@ -144,14 +121,14 @@ def _read_iteration(span: Span, events: Sequence[Any]) -> _Iteration:
     self_us: dict[Key, float] = defaultdict(float)
     busy: dict[Place, list[Span]] = {place: [] for place in Place}
     for event in events:
-        place = Place.HOST if _is_on_host(event) else Place.DEVICE
+        place = Place.HOST if is_on_host(event) else Place.DEVICE
         if place is Place.DEVICE and getattr(event, "is_user_annotation", False):
             continue  # a mark's shadow on the device, over all kernels in it
         key = place, str(event.name)[:MOST_NAME]
         calls[key] += 1
         whole = event.time_range.elapsed_us()
         self_us[key] += max(0.0, event.self_cpu_time_total) if place is Place.HOST else whole
-        busy[place].append(_span(event))
+        busy[place].append(span_of(event))
     host = _cover(busy[Place.HOST], span)
     return _Iteration(
         span=span,
@@ -160,14 +137,6 @@ def _read_iteration(span: Span, events: Sequence[Any]) -> _Iteration:
         outside_us=max(0.0, span[1] - span[0] - host),
         device_us=_cover(busy[Place.DEVICE], span),
     )
-
-
-def _span(event: Any) -> Span:
-    return event.time_range.start, event.time_range.end
-
-
-def _is_on_host(event: Any) -> bool:
-    return bool(event.device_type.name == "CPU")
 
 
 def _cover(spans: Iterable[Span], within: Span) -> float:
@@ -180,7 +149,7 @@ def _cover(spans: Iterable[Span], within: Span) -> float:
     return covered
 
 
-def _summarize(iterations: Sequence[_Iteration], remarks: Sequence[str]) -> Profile:
+def _summarize(iterations: Sequence[_Iteration], modules: tuple[ModuleTime, ...], remarks: Sequence[str]) -> Profile:
     """Return the mean over the middle half of the iterations: it adds up, as medians of parts do not.
 
     Raises:
@@ -188,9 +157,7 @@ def _summarize(iterations: Sequence[_Iteration], remarks: Sequence[str]) -> Prof
     """
     if not iterations:
         raise RuntimeError("torch's profiler recorded no iteration")
-    ordered = sorted(iterations, key=lambda iteration: iteration.wall_us)
-    cut = len(ordered) // 4
-    middle = ordered[cut : len(ordered) - cut]
+    middle = keep_middle(iterations, lambda iteration: iteration.wall_us)
     keys = dict.fromkeys(key for iteration in middle for key in iteration.calls)
     operators = [
         OperatorTime(
@@ -209,4 +176,5 @@ def _summarize(iterations: Sequence[_Iteration], remarks: Sequence[str]) -> Prof
         device_seconds=device or None,
         operators=tuple(sorted(operators, key=lambda operator: -operator.self_seconds)),
         remarks=tuple(remarks),
+        modules=modules,
     )

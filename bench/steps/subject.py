@@ -144,6 +144,11 @@ class Subject:
     feeds: tuple[Fed, Fed]
     device: torch.device
 
+    @property
+    def compiled(self) -> bool:
+        """Return whether a compiled form of the network is called."""
+        return self.module is not self.network
+
     def take(self, which: int) -> None:
         """Put one of the two feeds in place: other values in the same memory, which no version counter tells of."""
         inputs, target = self.feeds[which]

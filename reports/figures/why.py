@@ -6,15 +6,16 @@ are of means, so that the parts add up to the whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from math import log
 from statistics import fmean, median
 
 from bench.record.arm import Side
 from bench.record.case import Case
-from bench.record.profile import Place, Profile, Profiled
+from bench.record.profile import ModuleTime, Place, Profile, Profiled
 from reports.figures.accounts import HOST_WAITS, OUTSIDE, Work, sum_work
 from reports.stats.intervals import CONFIDENCE
 from reports.stats.ratio import Mean, find_ratio_interval, find_t
@@ -41,13 +42,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One operator in both arms, per iteration.
+    """One operator, or one module, in both arms, per iteration.
 
     Attributes:
-        name: what it computes.
+        name: what it computes, or which module it is.
         place: where it runs.
         kind: in what it differs.
-        base_calls, head_calls: the median over processes; 0 where it is not there, and for time in no operator.
+        base_calls, head_calls: the median over processes; 0 where it is not there, and of what is not called: a module,
+            and the time in no operator.
         base_seconds, head_seconds: its own time, the mean over processes; None where it is not there.
         change: of its time, head less base, over pairs of processes.
     """
@@ -77,6 +79,8 @@ class Explanation:
         share: of the timed change that is explained; None where that cannot be told from none.
         low, high: its interval; None where there is none.
         remarks: of the profiles, each a sentence without its full stop.
+        modules: of an eager network that differ, by the own times of their operators where they are bound; the largest
+            change first.
     """
 
     differences: tuple[Difference, ...]
@@ -91,6 +95,7 @@ class Explanation:
     low: float | None
     high: float | None
     remarks: tuple[str, ...]
+    modules: tuple[Difference, ...]
 
 
 def explain(profiles: Iterable[Profiled], case: Case, timed: Mean) -> Explanation | str | None:
@@ -123,7 +128,8 @@ def explain(profiles: Iterable[Profiled], case: Case, timed: Mean) -> Explanatio
 def _explain(base: Sequence[Profile], head: Sequence[Profile], timed: Mean) -> Explanation:
     """Return what differs between pairs of profiles."""
     place = _find_place([*base, *head])
-    joined = join(base, head)
+    joined = _join(base, head, _values)
+    modules = _join(base, head, partial(_module_values, place=place))
     differing = [difference for difference in joined if difference.kind is not Kind.SAME]
     added = [difference for difference in differing if difference.place is place]
     explained = _sum_changes(base, head, added)
@@ -134,7 +140,7 @@ def _explain(base: Sequence[Profile], head: Sequence[Profile], timed: Mean) -> E
         interval = find_ratio_interval(explained, timed, confidence=CONFIDENCE)
     low, high = interval or (None, None)
     return Explanation(
-        differences=tuple(sorted(differing, key=lambda difference: -abs(difference.change.value))),
+        differences=_order(differing),
         same_seconds=sum(difference.change.value for difference in same),
         explained=explained,
         pairs=len(base),
@@ -146,7 +152,13 @@ def _explain(base: Sequence[Profile], head: Sequence[Profile], timed: Mean) -> E
         low=low,
         high=high,
         remarks=tuple(dict.fromkeys(remark for profile in (*base, *head) for remark in profile.remarks)),
+        modules=_order(difference for difference in modules if difference.kind is not Kind.SAME),
     )
+
+
+def _order(differences: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Return differences, the largest change of time first."""
+    return tuple(sorted(differences, key=lambda difference: -abs(difference.change.value)))
 
 
 def _find_place(profiles: Sequence[Profile]) -> Place:
@@ -155,20 +167,36 @@ def _find_place(profiles: Sequence[Profile]) -> Place:
     return Place.DEVICE if busy >= HOST_WAITS else Place.HOST
 
 
-def join(base: Sequence[Profile], head: Sequence[Profile]) -> list[Difference]:
-    """Return every operator of either arm, and the time in no operator, with its change; pairs have the same index.
+def _join(base: Sequence[Profile], head: Sequence[Profile], read: Callable[[Profile], Values]) -> list[Difference]:
+    """Return every part of either arm's time with its change; pairs have the same index.
 
-    It has another time only if the ratio of its times is beyond chance for any of so many operators, at 5 % for all
+    It has another time only if the ratio of its times is beyond chance for any of so many parts, at 5 % for all
     together.
     """
-    befores, afters = ([_values(profile) for profile in side] for side in (base, head))
+    befores, afters = ([read(profile) for profile in side] for side in (base, head))
     works = list(dict.fromkeys(work for values in (*befores, *afters) for work in values))
+    if not works:
+        return []
     confidence = 1 - (1 - CONFIDENCE) / len(works)
     return [_compare(work, befores, afters, confidence) for work in works]
 
 
 def _values(profile: Profile) -> Values:
     return {**sum_work(profile), (Place.HOST, OUTSIDE): (0.0, profile.outside_seconds)}
+
+
+def _module_values(profile: Profile, *, place: Place) -> Values:
+    """Return the time of each module where the case is bound, its forward and its backward apart."""
+    return {
+        (place, name_way(module)): (0.0, module.device_seconds if place is Place.DEVICE else module.host_seconds)
+        for module in profile.modules
+    }
+
+
+def name_way(module: ModuleTime) -> str:
+    """Return what a module is called in one direction."""
+    kind = "" if module.kind is None else f" ({module.kind})"
+    return f"{module.name}{kind}, {'backward' if module.backward else 'forward'}"
 
 
 def _compare(work: Work, befores: Sequence[Values], afters: Sequence[Values], confidence: float) -> Difference:

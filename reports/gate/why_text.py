@@ -22,6 +22,9 @@ from reports.stats.intervals import CONFIDENCE
 from reports.stats.ratio import ENOUGH_ERRORS, Mean
 from reports.stats.verdict import Verdict
 
+MOST_MODULES = 3
+"""So many modules are named of a case; a CSV has all that differ."""
+
 MOST_DIFFERENCES = 10
 """So many operators are shown of a case; a CSV has all that differ."""
 
@@ -45,6 +48,19 @@ COLUMNS = (
 )
 """The columns of the CSV, in base units, per iteration; a case that could not be profiled has a reason alone."""
 
+MODULE_COLUMNS = (
+    "case",
+    "module",
+    "place",
+    "kind",
+    "base_seconds",
+    "head_seconds",
+    "change_seconds",
+    "change_error_seconds",
+    "pairs",
+)
+"""The columns of the CSV of modules, in base units, per iteration: own times of their operators."""
+
 
 def find_explanations(answer: Answer) -> Mapping[Case, Explanation | str]:
     """Return what changed in each case that was profiled, or why that cannot be told."""
@@ -67,6 +83,17 @@ def _find_timed(answer: Answer, case: Case) -> tuple[float, float]:
     return base, median(median(pairing.head_seconds) for pairing in timed)
 
 
+def list_module_differences(answer: Answer) -> DataFrame:
+    """Return one row for each module that differs, of each case that was profiled in eager."""
+    rows = [
+        {"case": case.id, "pairs": explanation.pairs, **_row(difference, "module")}
+        for case, explanation in find_explanations(answer).items()
+        if isinstance(explanation, Explanation)
+        for difference in explanation.modules
+    ]
+    return DataFrame(rows, columns=list(MODULE_COLUMNS))
+
+
 def list_differences(answer: Answer) -> DataFrame:
     """Return one row for each operator that differs, of each case that was profiled."""
     rows: list[dict[str, Any]] = []
@@ -86,9 +113,9 @@ def list_differences(answer: Answer) -> DataFrame:
     return DataFrame(rows, columns=list(COLUMNS))
 
 
-def _row(difference: Difference) -> dict[str, Any]:
+def _row(difference: Difference, part: str = "operator") -> dict[str, Any]:
     return {
-        "operator": difference.name,
+        part: difference.name,
         "place": difference.place.value,
         "kind": difference.kind.value,
         "base_calls": difference.base_calls,
@@ -176,6 +203,9 @@ def describe(explanation: Explanation, change: float, base_and_head: tuple[float
         f"A profiled iteration takes {seconds(base)} in base and {seconds(head)} in head, {ratios[0]:.2f}x and "
         f"{ratios[1]:.2f}x of what was timed."
     )
+    if explanation.modules:
+        parts = (f"{module.name} {_signed(module.change.value)}" for module in explanation.modules[:MOST_MODULES])
+        sentences.append(f"By module, operators of {'; of '.join(parts)}.")
     return [*sentences, *(f"{remark[0].upper()}{remark[1:]}." for remark in explanation.remarks)]
 
 

@@ -16,6 +16,7 @@ from reports.figures.evidence import Evidence, examine
 from reports.figures.reference import Reference
 from reports.figures.yardsticks import collect_yardsticks
 from reports.run.answer import make_answers
+from reports.run.modules import find_modules, render_case_modules
 from reports.run.operators import render_account
 from reports.run.plots import PLOTS
 from reports.run.reproduce import make_command
@@ -149,7 +150,7 @@ def _render_summary(run: Run) -> str:
 
 def _list_details(run: Run) -> Mapping[str, str]:
     """Return what the row of each case opens to."""
-    dropped, accounts = find_dropped_sets(run), list_accounts(run)
+    dropped, accounts, modules = find_dropped_sets(run), list_accounts(run), find_modules(run)
     return {
         case.id: "".join(
             filter(
@@ -158,6 +159,7 @@ def _list_details(run: Run) -> Mapping[str, str]:
                     _render_slices(case, evidence, dropped),
                     _render_notes(run, case, evidence),
                     render_account(accounts[case], PAGE) if case in accounts else "",
+                    render_case_modules(modules[case], PAGE) if case in modules else "",
                     "<p>Measure it again:</p>" + render_code(make_command(run, case)),
                 ),
             )

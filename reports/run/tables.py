@@ -12,7 +12,7 @@ from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.evidence import NO_FLOPS
 from reports.figures.reference import Reference
-from reports.run import compile_accounts, layers
+from reports.run import compile_accounts, layers, modules
 from reports.run.operators import NOTHING, TITLE, list_operators, render_operators
 from reports.show.table import Column, Look, Row, Table, axis_column, label_number, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, text
@@ -210,6 +210,14 @@ TABLES: dict[str, RunTable] = {
         empty=NOTHING,
         made=lambda run: bool(run.profiles),
         render=render_operators,
+    ),
+    "modules": RunTable(
+        title=modules.TITLE,
+        rows=lambda run, _: modules.list_modules(run),
+        columns=(),
+        empty=modules.NOTHING,
+        made=lambda run: bool(modules.find_modules(run)),
+        render=modules.render_modules,
     ),
     "layers": RunTable(
         title=layers.TITLE,

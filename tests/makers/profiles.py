@@ -7,7 +7,7 @@ from random import Random
 
 from bench.record.arm import Side
 from bench.record.case import Case
-from bench.record.profile import OperatorTime, Place, Profile, Profiled
+from bench.record.profile import ModuleTime, OperatorTime, Place, Profile, Profiled
 
 ADDMM = {"aten::addmm": (3.0, 30e-6)}
 """What the tutorial's network does most."""
@@ -20,6 +20,7 @@ def made_profile(
     kernels: Mapping[str, tuple[float, float]] | None = None,
     more: float = 0.0,
     remarks: tuple[str, ...] = (),
+    modules: Mapping[str, float] | None = None,
 ) -> Profile:
     """Return a profile.
 
@@ -29,6 +30,7 @@ def made_profile(
         kernels: of a device, likewise; None where there is no device.
         more: seconds in which the host waits and nothing of its own runs.
         remarks: on it.
+        modules: seconds per iteration of the forward of each, by name; None where they are not told apart.
     """
     times = [
         OperatorTime(name=name, place=place, calls=calls, self_seconds=seconds)
@@ -43,6 +45,10 @@ def made_profile(
         device_seconds=None if kernels is None else sum(seconds for _, seconds in kernels.values()),
         operators=tuple(times),
         remarks=remarks,
+        modules=tuple(
+            ModuleTime(name=name, kind="Linear", backward=False, host_seconds=seconds, device_seconds=0.0)
+            for name, seconds in (modules or {}).items()
+        ),
     )
 
 
@@ -59,6 +65,7 @@ def paired(
     pairs: int = 6,
     scatter: float = 0.01,
     outside: Sequence[float] = (20e-6, 20e-6),
+    modules: Sequence[Mapping[str, float]] = ({}, {}),
     seed: int = 0,
 ) -> tuple[Profiled, ...]:
     """Return profiles of both arms in pairs of processes, whose times scatter by a share."""
@@ -70,7 +77,16 @@ def paired(
         }
 
     return tuple(
-        profiled(case, made_profile(scattered(operators), outside=beside), side=side, replicate=replicate)
+        profiled(
+            case,
+            made_profile(
+                scattered(operators),
+                outside=beside,
+                modules={name: seconds * (1 + random.gauss(0.0, scatter)) for name, seconds in own.items()},
+            ),
+            side=side,
+            replicate=replicate,
+        )
         for replicate in range(1, pairs + 1)
-        for side, operators, beside in zip(Side, (base, head), outside, strict=True)
+        for side, operators, beside, own in zip(Side, (base, head), outside, modules, strict=True)
     )

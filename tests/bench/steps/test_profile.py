@@ -15,7 +15,8 @@ import torch
 from bench.devices.clock import clock
 from bench.protocol import Open, TakeProfile
 from bench.record.profile import Place, Profile
-from bench.steps.profile import LEADING, MARK, read_iterations, take_profile
+from bench.steps.profile import read_iterations, take_profile
+from bench.steps.profiler_events import LEADING, MARK
 from bench.worker.worker import Worker
 from tests.makers.subjects import CPU, case_of, step_of
 
@@ -72,6 +73,7 @@ def test_kernel_of_the_compiler_is_seen_by_name() -> None:
         finally:
             torch.compiler.reset()
     assert any("cpp_fused" in name and "relu" in name for name in seen(profile))
+    assert profile.modules == (), "a compiled network calls none"
 
 
 def test_trace_is_one_that_viewers_open(tmp_path: Path) -> None:

@@ -151,3 +151,21 @@ def test_case_that_could_not_be_profiled_has_the_reason() -> None:
     assert explain([fine, failed], CASE, TIMED) == "not profiled in head: no profiler here"
     assert explain([fine], CASE, TIMED) == "one arm alone was profiled before the gate ended"
     assert explain([], CASE, TIMED) is None
+
+
+def test_module_whose_operators_take_longer_is_named() -> None:
+    """Beside the operators: the other module scatters, and is not blamed."""
+    head = {**BASE, "aten::relu": (2.0, 9e-6)}
+    modules = {"stack.0": 200e-6, "stack.1": 5e-6}, {"stack.0": 200e-6, "stack.1": 9e-6, "stack.2": 1e-6}
+    explanation = explained(paired(CASE, BASE, head, modules=modules))
+    assert [(difference.name, difference.kind) for difference in explanation.modules] == [
+        ("stack.1 (Linear), forward", Kind.TIME),
+        ("stack.2 (Linear), forward", Kind.ONLY_HEAD),
+    ]
+    assert explanation.modules[0].change.value == pytest.approx(4e-6, rel=0.1)
+    assert kinds(explanation) == {"aten::relu": Kind.TIME}
+
+
+def test_profiles_of_earlier_versions_tell_no_modules_apart() -> None:
+    """Nor does a compiled network."""
+    assert explained(paired(CASE, BASE, BASE)).modules == ()

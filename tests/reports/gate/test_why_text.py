@@ -49,6 +49,18 @@ A profiled iteration takes 840.0 µs in base and 890.0 µs in head, 0.84x and 0.
     )
 
 
+def test_modules_that_differ_are_named_and_are_a_csv(tmp_path: Path) -> None:
+    """Operators say what, modules say where."""
+    modules = {"stack.0": 500e-6, "stack.2": 20e-6}, {"stack.0": 500e-6, "stack.2": 70e-6}
+    gate = replace(slower(), profiles=paired(SLOW, BASE, HEAD, scatter=0.0, modules=modules))
+    said = render_why(conclude(gate), TERMINAL)
+    assert said.endswith("\nBy module, operators of stack.2 (Linear), forward +50.00 µs.")
+    write_answer(conclude(gate), tmp_path)
+    (row,) = csv.DictReader((tmp_path / "why_modules.csv").read_text().splitlines())
+    assert (row["case"], row["module"], row["kind"]) == (SLOW.id, "stack.2 (Linear), forward", "other time")
+    assert float(row["change_seconds"]) == pytest.approx(50e-6)
+
+
 def test_answer_ends_with_the_reasons() -> None:
     """Exact counts and verdicts stay first."""
     answer = conclude(slower())
