@@ -13,7 +13,7 @@ is mathematically zero, so that any error of it is infinite relative to it. So r
   unit roundoffs of the dtype beside it.
 - Gradients are measured together, against the norm of all, and each parameter's by itself where its reference is
   larger than the roundoff of the whole: by `MULTIPLE_OF_PART` of what eager is off in it. A gradient that is missing,
-  or all zero, where the reference's is not, is wrong whatever its share.
+  or all zero, where the reference's is not, is wrong at any share that eager sees: it is off by less than half there.
 - Weights after a step may be off by what their gradients may, times the learning rate, and by the rounding of the dtype
   they are kept in. Buffers after it, such as running means, are measured together and each by itself, too.
 - Whole numbers are compared one by one: a class that rounding swaps is a share of the elements.
@@ -51,6 +51,12 @@ before an answer is called wrong."""
 
 FINE_ROUNDOFF = 2.0**-20
 """A dtype with a smaller roundoff is fine: flips are rare in it. In a coarse one every draw has many."""
+
+SEEN = 0.5
+"""Where eager is off by less than this share of a gradient, however small that is beside the others, it is not zero."""
+
+NOISE_OF_REFERENCE = ROUNDINGS_OF_SUM * 2.0**-24
+"""A gradient that is mathematically zero may be this share of all in the reference, which may be in float32."""
 
 FEW = 8
 """Of fewer numbers than that eager's error may be small by luck: its share of the whole counts if that is more."""
@@ -281,11 +287,13 @@ class _Judge:
         for name, tensor in actual.items():
             if name not in expected and _size(tensor) > floor:
                 raise WrongResultError(f"gradients of {name}: some, where the reference has none")
+        parts = _Parts.of("gradients of", actual, expected, draws)
+        noise = NOISE_OF_REFERENCE * parts.whole
         for name, size in sizes.items():
-            if size > floor and (name not in actual or not actual[name].any()):
+            seen = size > floor or (draws and size > noise and parts.eager[name] < SEEN * size)
+            if seen and (name not in actual or not actual[name].any()):
                 how = "all zero" if name in actual else "none"
                 raise WrongResultError(f"gradients of {name}: {how}, where the reference's is {size:.3g} in norm")
-        parts = _Parts.of("gradients of", actual, expected, draws)
         for name, size in sizes.items():
             if draws and size > floor:
                 rounding = self.roundings_of_sum * self.dtype.roundoff * size

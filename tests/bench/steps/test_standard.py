@@ -57,6 +57,33 @@ def test_gradient_that_is_summed_in_another_order_passes(dtype: str) -> None:
         check_measured(off_by(500 * kind.roundoff), right, [Errors.of(right, right)], kind)
 
 
+def lose_small(share: float, eager_off: float, dtype: str = "bfloat16") -> None:
+    """Judge an answer that lacks a gradient of a small share of all, in which eager is off by a share of it."""
+    right = Answer(
+        output=(torch.ones(2, dtype=torch.float64),),
+        loss=torch.ones((), dtype=torch.float64),
+        gradients={"large": torch.ones(100, dtype=torch.float64), "small": torch.full((100,), share).double()},
+    )
+    assert right.gradients is not None
+    eager = replace(right, gradients={**right.gradients, "small": right.gradients["small"] * (1 + eager_off)})
+    lost = replace(right, gradients={**right.gradients, "small": torch.zeros(100, dtype=torch.float64)})
+    check_measured(lost, right, [Errors.of(eager, right)], TORCH_DTYPES[dtype])
+
+
+def test_small_gradient_that_eager_sees_may_not_be_zero() -> None:
+    """As before a head that began at zero: smaller than bfloat16's roundoff of the whole, and yet no rounding."""
+    with pytest.raises(WrongResultError, match="gradients of small: all zero"):
+        lose_small(1e-3, eager_off=0.1)
+
+
+@pytest.mark.parametrize(
+    ("share", "eager_off", "dtype"), [(1e-3, 1.0, "bfloat16"), (1e-6, 0.1, "bfloat16"), (1e-9, 0.0, "float32")]
+)
+def test_gradient_that_only_rounding_made_may_be_zero(share: float, eager_off: float, dtype: str) -> None:
+    """Eager does not see it, or it is no more than what the reference itself is off."""
+    lose_small(share, eager_off, dtype)
+
+
 def first_weight(network: nn.Module) -> None:
     """Read one layer with a weight that is a little off."""
     with torch.no_grad():
