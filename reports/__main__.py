@@ -13,6 +13,8 @@ from typing import NoReturn
 from bench.files.gate import read_gate
 from bench.files.parse_json import UnreadableError
 from bench.files.run import read_run
+from bench.record.gate import Gate
+from bench.record.run import Run
 from reports.compare.command import configure_compare, run_compare
 from reports.compare.contenders import load_contenders
 from reports.compare.rows import Match
@@ -20,6 +22,8 @@ from reports.export.command import configure_export, run_export
 from reports.figures.reference import Reference
 from reports.gate.answer import conclude
 from reports.gate.command import configure_gate, run_gate
+from reports.history.command import configure_history, run_history
+from reports.history.entries import Entry, Judged, enter_gate, enter_run
 from reports.run.command import (
     configure_plot,
     configure_table,
@@ -46,6 +50,8 @@ EXAMPLES = """examples:
   python -m reports plot out.json --out pictures
   python -m reports write out.json
   python -m reports page gate.json
+  python -m reports history add out.json
+  python -m reports history page
   python -m reports export --to bencher out.json > bmf.json
   python -m reports compare cpu.json h100.json mac.json --out page
   python -m reports compare out.json --price cuda=2.50 --reference cpu
@@ -90,14 +96,43 @@ def _choose_page(files: Sequence[Path]) -> Output:
     if len(files) > 1:
         contenders = load_contenders(files)
         return html.page_output(Match(contenders=contenders, reference=contenders[0], prices={}))
+    measured = _read_either(files[0])
+    if isinstance(measured, Run):
+        return run_page.page_output(measured, Reference())
+    return gate_page.page_output(conclude(measured))
+
+
+def _read_either(path: Path) -> Run | Gate:
+    """Return what a file holds.
+
+    Raises:
+        UnreadableError: if it is neither a run nor a gate.
+    """
     try:
-        return run_page.page_output(read_run(files[0]), Reference())
+        return read_run(path)
     except UnreadableError as no_run:
         try:
-            gate = read_gate(files[0])
+            return read_gate(path)
         except UnreadableError:
             raise no_run from None
-        return gate_page.page_output(conclude(gate))
+
+
+def _read_entry(path: Path) -> Entry:
+    """Return a file as a history keeps it.
+
+    Raises:
+        UnreadableError: if it cannot be used.
+        OptionError: if it holds no figure.
+    """
+    measured = _read_either(path)
+    if isinstance(measured, Run):
+        return enter_run(measured)
+    rulings = conclude(measured).rulings.items()
+    judged = {
+        case: Judged(verdict=ruling.verdict.value, change=ruling.change, low=ruling.low, high=ruling.high)
+        for case, ruling in rulings
+    }
+    return enter_gate(measured, judged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +169,11 @@ COMMANDS: dict[str, Command] = {
         help="put results of several machines or devices side by side",
         configure=configure_compare,
         run=run_compare,
+    ),
+    "history": Command(
+        help="keep runs and gates over time, and show how each case went",
+        configure=configure_history,
+        run=lambda options: run_history(options, _read_entry),
     ),
     "export": Command(
         help="print a run in the format of another tool, or write it to --out",

@@ -47,6 +47,7 @@ ARROWS: Mapping[str, Sequence[str]] = {
     "reports.gate": SHOWN,
     "reports.compare": SHOWN,
     "reports.export": SHOWN,
+    "reports.history": SHOWN,
     "reports.__main__": ("reports", *RECORDS),
 }
 """Folder, or a file that is a floor of its own -> what it may import of ours beside itself."""
@@ -57,8 +58,14 @@ ROOMS: Mapping[str, Sequence[str]] = {
     "torchvulkan": ("bench.devices",),
     "pytest": ("bench.plugin", "bench.conftest", "bench.test_steps"),
     "psutil": ("bench.host",),
-    "numpy": ("reports.stats", "reports.show", "reports.run", "reports.gate", "reports.compare"),
-    "pandas": ("reports.figures", "reports.show", "reports.run", "reports.gate", "reports.compare", "reports"),
+    "numpy": ("reports.stats", "reports.show", "reports.run", "reports.gate", "reports.compare", "reports.history"),
+    "pandas": (
+        *("reports.figures", "reports.show", "reports.run", "reports.gate", "reports.compare", "reports.history"),
+        "reports",
+    ),
+    "pyarrow": ("reports.history",),
+    "fsspec": ("reports.history",),
+    "ruptures": ("reports.history",),
     "matplotlib": ("reports.show", "reports.run", "reports.gate", "reports.compare"),
     "tabulate": ("reports.show",),
     "jinja2": ("reports.show",),

@@ -5,6 +5,7 @@ Whatever comes from a file is escaped where it becomes a part; the template esca
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,10 +87,18 @@ def _template() -> Template:
     return environment.get_template(TEMPLATE)
 
 
-def render_page(text: PageText, sections: Iterable[Section]) -> str:
-    """Return a whole page."""
+def render_page(text: PageText, sections: Iterable[Section], *, data: object = None, script: str = "") -> str:
+    """Return a whole page.
+
+    Args:
+        text: what it says around its sections.
+        sections: its parts.
+        data: what a script of its own reads, as JSON; None for nothing.
+        script: that script, beside the one of every page.
+    """
     return (
         _template().render(
+            data="" if data is None else Markup(_embed(data)),  # noqa: S704  it holds nothing that ends an element
             title=plain(text.title),
             about=plain(text.about),
             warnings=[plain(sentence) for sentence in text.warnings],
@@ -102,10 +111,16 @@ def render_page(text: PageText, sections: Iterable[Section]) -> str:
             ],
             foot=[plain(line) for line in text.foot],
             css=Markup((HERE / STYLE).read_text(encoding="utf-8")),  # noqa: S704  our own file
-            script=Markup((HERE / SCRIPT).read_text(encoding="utf-8")),  # noqa: S704  our own file
+            script=Markup((HERE / SCRIPT).read_text(encoding="utf-8") + script),  # noqa: S704  our own files
         )
         + "\n"
     )
+
+
+def _embed(data: object) -> str:
+    """Return data as JSON that can stand inside an element of a page: no text in it begins or ends one."""
+    said = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return said.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def wrap_tables(body: str) -> str:
