@@ -25,6 +25,7 @@ from bench.record.conditions import Environment
 from bench.record.run import Run
 from tests.field.runs import copy_of_checkout
 from tests.makers.contenders import on_card, on_cpu, run_on, stored
+from tests.makers.gates import made_gate, stored_gate
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -202,6 +203,18 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     ),
     "pytest bench --against main --detect 2% --benchmark-json gate.json": Parsed(
         adds=("--collect-only", "-q"), shows=r"mlp-forward-b64-cpu-float32-eager", why="half an hour"
+    ),
+    "pip install '.[history]'": Elsewhere(where="the first steps of .ci/run, of which it is a part"),
+    "python -m reports history add out.json gate.json": Executed(
+        given={
+            "out.json": lambda path: stored(run_on("cpu", on_cpu), path),
+            "gate.json": lambda path: stored_gate(path.parent, made_gate()),
+        },
+        shows=r"reports/history\.parquet: 2 added",
+    ),
+    "python -m reports history show": Executed(shows=r"2 results, from"),
+    "python -m reports history page": Executed(
+        shows=r"reports/out/history\.html", writes=("reports/out/history.html",)
     ),
     "python -m reports gate gate.json": Executed(codes=(0, 4), shows=r"control: slowed on purpose"),
     "python -m reports gate base.json head.json": Executed(
