@@ -69,6 +69,7 @@ ROOMS: Mapping[str, Sequence[str]] = {
     "matplotlib": ("reports.show", "reports.run", "reports.gate", "reports.compare"),
     "tabulate": ("reports.show",),
     "jinja2": ("reports.show",),
+    "msgspec": ("bench.files",),
     "markupsafe": ("reports.show",),
 }
 """Library -> the folders that may import it; a library without a room may be imported nowhere."""

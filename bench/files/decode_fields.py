@@ -2,18 +2,23 @@
 
 One kind of field may be missing: what is marked as `ADDED_LATER` has its default in an older file.
 
-Standard library only. What a file says is data: nothing here opens, imports or evaluates any of it.
+Each record of `bench.record` has a twin here, made from its fields: a structure of msgspec, which reads strictly and
+fast, and refuses unknown fields. Records themselves stay dataclasses of the standard library, since workers import
+them, and are made from their twins, so that they check themselves.
+What a file says is data: nothing here opens, imports or evaluates any of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+import re
+import sys
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
-from enum import StrEnum
 from functools import cache
-from math import isfinite
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from types import GenericAlias, NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from bench.record.added_later import ADDED_LATER
 
@@ -24,6 +29,51 @@ MAX_TEXT = 10_000
 
 MAX_WHOLE = 2**53
 """Whole numbers up to here are exact as floats too; no count of ours comes near."""
+
+MAX_NAME = 80
+"""So much of a name or a value that a file holds is repeated in a message."""
+
+LIMITED: Mapping[type, Any] = {
+    str: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)],
+    int: Annotated[int, msgspec.Meta(ge=-MAX_WHOLE, le=MAX_WHOLE)],
+    float: Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)],
+}
+"""Scalars within their limits: no infinity, and no NaN, which is in no range."""
+
+WORDS = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "null",
+    "object": "an object",
+    "str": "a text",
+}
+"""What msgspec calls a type, and what it is called here."""
+
+PLACED = re.compile(r"^(.*?)(?: - at `(?:key in )?\$(.*)`)?$", re.DOTALL)
+"""A message of msgspec: the fault, and where in the value it is."""
+
+MAPPED = "[...]"
+"""An entry of a mapping, in such a place: which one is not told."""
+
+STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+"""Any other part of it."""
+
+FAULTS: Mapping[str, Callable[[str], str]] = {
+    r"Object contains unknown field `(.*)`": lambda name: f"unknown field {name[:MAX_NAME]!r}",
+    r"Object missing required field `(.*)`": lambda name: f"field {name!r} is missing",
+    r"Expected `str` of length <= (\d+)": lambda most: f"expected a text of at most {most} characters",
+    r"Expected `array` of length (\d+).*": lambda count: f"expected {count} values",
+    r"Expected `float` [<>]=.*|Number out of range": lambda _: "expected a finite number",
+    r"Expected `int` [<>]=.*": lambda _: f"expected a whole number within {MAX_WHOLE}",
+    r"Expected `([^`]*)`(?:, got `[^`]*`)?": lambda types: f"expected {_name_types(types)}",
+    r"Invalid enum value .*": lambda _: "expected a word that is known",
+}
+"""Messages of msgspec, and what is said here; the first that fits."""
+
+ENOUGH = ("unknown field", "field ")
+"""A fault that begins so says what was found."""
 
 
 class DecodeError(ValueError):
@@ -37,204 +87,153 @@ def decode(kind: type[T], value: object, where: str = "") -> T:
         DecodeError: naming the place inside the file, what was expected and what was found.
     """
     try:
-        return cast("T", _record(cast("Hashable", kind))(value))
-    except _MisfitError as misfit:
-        place = f"{where}{''.join(reversed(misfit.place))}".lstrip(".")
-        raise DecodeError(f"{place or 'top'}: {misfit.text}") from misfit
+        twin = msgspec.convert(value, _make_twin(cast("Hashable", kind)))
+    except msgspec.ValidationError as error:
+        place, text = _describe(str(error), value)
+        raise _error(where, place, text) from error
+    try:
+        return cast("T", _maker(cast("Hashable", kind))(twin))
+    except _UnfitError as unfit:
+        raise _error(where, "".join(reversed(unfit.place)), str(unfit)) from unfit
 
 
-class _MisfitError(Exception):
-    """A value is not what its type says.
+def _error(where: str, place: str, text: str) -> DecodeError:
+    return DecodeError(f"{f'{where}{place}'.lstrip('.') or 'top'}: {text}")
+
+
+class _UnfitError(Exception):
+    """A record cannot be what a file says.
 
     Attributes:
-        text: what was expected and what was found.
-        place: steps from the value outwards, which whoever holds it adds on the way.
+        place: steps from the record outwards, which whoever holds it adds on the way.
     """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.text = text
         self.place: list[str] = []
 
 
-Decoder = Callable[[object], Any]
-"""Takes a parsed value and returns it as what its type says, or raises a misfit. Made once for each type, since a
-gate of many files holds millions of values."""
+@cache
+def _make_twin(kind: Any) -> type[msgspec.Struct]:
+    """Return the structure of a dataclass: the fields that a file holds are those that make a record what it is."""
+    hints = get_type_hints(kind)
+    listed: list[tuple[str, Any, Any]] = []
+    for field in fields(kind):
+        if not field.compare:
+            continue
+        hint = _replace_types(hints[field.name])
+        if field.metadata.keys() & ADDED_LATER.keys():
+            listed.append((field.name, hint | msgspec.UnsetType, msgspec.UNSET))
+        else:
+            listed.append((field.name, hint, msgspec.NODEFAULT))
+    return msgspec.defstruct(kind.__name__, listed, kw_only=True, forbid_unknown_fields=True)
+
+
+def _replace_types(hint: Any) -> Any:
+    """Return a type with the twins of dataclasses in their place, and with limits on scalars."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return Union[tuple(_replace_types(part) for part in get_args(hint))]  # noqa: UP007  of any number of parts
+    if origin is tuple:
+        parts = tuple(part if part is Ellipsis else _replace_types(part) for part in get_args(hint))
+        return GenericAlias(tuple, parts)
+    if origin is Mapping:
+        return GenericAlias(dict, (str, _replace_types(get_args(hint)[1])))
+    if is_dataclass(hint):
+        return _make_twin(cast("Hashable", hint))
+    return LIMITED.get(hint, hint)
+
+
+Maker = Callable[[Any], Any]
+"""Makes what a record holds from what its twin holds."""
 
 
 @cache
-def _record(kind: Hashable) -> Decoder:
-    """Return the decoder of a dataclass: the fields that a file holds are those that make a record what it is."""
+def _maker(kind: Any) -> Maker:
+    """Return what makes a record from its twin."""
     hints = get_type_hints(kind)
-    stored = [field for field in fields(kind) if field.compare]  # type: ignore[arg-type]
-    decoders = {field.name: _decoder(hints[field.name]) for field in stored}
-    needed = {field.name for field in stored if not field.metadata.keys() & ADDED_LATER.keys()}
-    make = cast("Callable[..., object]", kind)
+    makers = {field.name: _find_maker(hints[field.name]) for field in fields(kind) if field.compare}
 
-    def read(value: object) -> object:
-        if not isinstance(value, dict):
-            raise _MisfitError(f"expected an object, found {_found(value)}")
-        if not needed <= value.keys() <= decoders.keys():
-            raise _MisfitError(_wrong_fields(value, decoders, needed))
-        decoded = {}
-        for name, content in value.items():
-            try:
-                decoded[name] = decoders[name](content)
-            except _MisfitError as misfit:
-                misfit.place.append(f".{name}")
-                raise
+    def make(twin: Any) -> Any:
+        values = {}
+        for name, change in makers.items():
+            value = getattr(twin, name)
+            if value is msgspec.UNSET:
+                continue
+            if change is not None:
+                try:
+                    value = change(value)
+                except _UnfitError as unfit:
+                    unfit.place.append(f".{name}")
+                    raise
+            values[name] = value
         try:
-            return make(**decoded)
+            return kind(**values)
         except ValueError as error:
-            raise _MisfitError(str(error)) from error
+            raise _UnfitError(str(error)) from error
 
-    return read
-
-
-def _wrong_fields(value: Mapping[Any, object], known: Mapping[str, object], needed: Collection[str]) -> str:
-    if surplus := sorted(map(str, value.keys() - known.keys())):
-        return f"unknown field {surplus[0][:80]!r}"
-    return f"field {next(name for name in known if name in needed and name not in value)!r} is missing"
+    return make
 
 
-def _decoder(hint: Any) -> Decoder:
+def _find_maker(hint: Any) -> Maker | None:
+    """Return what makes values of a type from twins; None if no dataclass is in it."""
     origin = get_origin(hint)
-    if origin in (Union, UnionType):
-        return _union(get_args(hint))
-    if origin is tuple:
-        return _tuple(get_args(hint))
-    if origin is Mapping:
-        return _mapping(get_args(hint)[1])
     if is_dataclass(hint):
-        return _record(cast("Hashable", hint))
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return _enumeration(hint)
-    return _FLOAT if hint is float else _scalar(hint)
+        return _maker(cast("Hashable", hint))
+    if origin in (Union, UnionType):
+        found = [maker for part in get_args(hint) if part is not NoneType and (maker := _find_maker(part))]
+        return (lambda value: None if value is None else found[0](value)) if found else None
+    if origin is tuple:
+        parts = get_args(hint)
+        if parts[-1] is Ellipsis:
+            each = _find_maker(parts[0])
+            return None if each is None else lambda values: tuple(_make_items([each] * len(values), values))
+        several = [_find_maker(part) for part in parts]
+        return (lambda values: tuple(_make_items(several, values))) if any(several) else None
+    if origin is Mapping:
+        inner = _find_maker(get_args(hint)[1])
+        return None if inner is None else lambda held: {name: inner(item) for name, item in held.items()}
+    return None
 
 
-def _enumeration(hint: type[StrEnum]) -> Decoder:
-    members = {member.value: member for member in hint}
-
-    def read(value: object) -> object:
-        if not isinstance(value, str) or value not in members:
-            raise _MisfitError(f"expected one of {', '.join(members)}, found {_found(value)}")
-        return members[value]
-
-    return read
-
-
-def _scalar(hint: type) -> Decoder:
-    def read(value: object) -> object:
-        if type(value) is not hint:
-            raise _MisfitError(f"expected {_NAMES[hint]}, found {_found(value)}")
-        if type(value) is int and abs(value) > MAX_WHOLE:
-            raise _MisfitError(f"a whole number beyond {MAX_WHOLE}")
-        if isinstance(value, str) and len(value) > MAX_TEXT:
-            raise _MisfitError(f"text of {len(value)} characters; the limit is {MAX_TEXT}")
-        if type(value) is float and not isfinite(value):
-            raise _not_finite(value)
-        return value
-
-    return read
-
-
-def _read_float(value: object) -> float:
-    if type(value) is float and isfinite(value):
-        return value
-    if type(value) is not int:
-        raise _not_finite(value) if type(value) is float else _MisfitError(f"expected a number, found {_found(value)}")
-    try:
-        return float(value)
-    except OverflowError as error:  # an integer beyond the range of a float
-        raise _not_finite(value) from error
-
-
-_FLOAT: Decoder = _read_float
-
-
-def _union(hints: tuple[Any, ...]) -> Decoder:
-    optional = NoneType in hints
-    rest = {hint: _decoder(hint) for hint in hints if hint is not NoneType}
-    only = next(iter(rest.values())) if len(rest) == 1 else None
-
-    def read(value: object) -> object:
-        if value is None and optional:
-            return None
-        if only is not None:
-            return only(value)
-        if type(value) not in rest:  # a union of scalars: the exact type decides
-            raise _MisfitError(f"expected a text, a number or true or false, found {_found(value)}")
-        return rest[type(value)](value)
-
-    return read
-
-
-def _tuple(hints: tuple[Any, ...]) -> Decoder:
-    if hints[-1] is Ellipsis:
-        return _list(hints[0])
-    decoders = [_decoder(hint) for hint in hints]
-
-    def read(value: object) -> object:
-        if not isinstance(value, list):
-            raise _MisfitError(f"expected a list, found {_found(value)}")
-        if len(value) != len(decoders):
-            raise _MisfitError(f"expected {len(decoders)} values, found {len(value)}")
-        return tuple(_items(zip(decoders, value, strict=True)))
-
-    return read
-
-
-def _list(hint: Any) -> Decoder:
-    decoder = _decoder(hint)
-
-    def read(value: object) -> object:
-        if not isinstance(value, list):
-            raise _MisfitError(f"expected a list, found {_found(value)}")
-        if hint is float and set(map(type, value)) == {float} and isfinite(sum(value)):
-            return tuple(value)  # the long lists, checked at C speed: a sum is finite only if every term is
-        if hint is int and set(map(type, value)) == {int} and min(value) >= -MAX_WHOLE and max(value) <= MAX_WHOLE:
-            return tuple(value)
-        return tuple(_items((decoder, item) for item in value))
-
-    return read
-
-
-def _items(pairs: Iterable[tuple[Decoder, object]]) -> Iterator[object]:
-    for index, (decoder, item) in enumerate(pairs):
+def _make_items(makers: list[Maker | None], values: tuple[Any, ...]) -> list[Any]:
+    made = []
+    for index, (maker, value) in enumerate(zip(makers, values, strict=True)):
         try:
-            yield decoder(item)
-        except _MisfitError as misfit:
-            misfit.place.append(f"[{index}]")
+            made.append(value if maker is None else maker(value))
+        except _UnfitError as unfit:
+            unfit.place.append(f"[{index}]")
             raise
+    return made
 
 
-def _mapping(hint: Any) -> Decoder:
-    decoder = _decoder(hint)
-
-    def read(value: object) -> object:
-        if not isinstance(value, dict):
-            raise _MisfitError(f"expected an object, found {_found(value)}")
-        decoded = {}
-        for name, item in value.items():
-            try:
-                decoded[name] = decoder(item)
-            except _MisfitError as misfit:
-                misfit.place.append(f"[{str(name)[:80]!r}]")
-                raise
-        return decoded
-
-    return read
+def _describe(message: str, value: object) -> tuple[str, str]:
+    """Return where msgspec found a fault, and the fault in our words with what stands there."""
+    placed = PLACED.match(message)
+    assert placed is not None, "whatever a message is, it is a fault without a place"
+    text, path = placed[1], placed[2] or ""
+    fits = ((re.fullmatch(pattern, text, re.DOTALL), say) for pattern, say in FAULTS.items())
+    said = next((say(match[1] or "" if match.re.groups else "") for match, say in fits if match), text[: 2 * MAX_NAME])
+    if said.startswith(ENOUGH) or MAPPED in path:
+        return path, said
+    return path, f"{said}, found {_show(_follow(value, path))}"
 
 
-def _not_finite(value: object) -> _MisfitError:
-    return _MisfitError(f"expected a finite number, found {str(value)[:20]}")
+def _name_types(said: str) -> str:
+    """Return what msgspec expected; that it may be absent too helps nobody who put something else there."""
+    names = [name for name in said.split(" | ") if name != "null"] or ["null"]
+    return " or ".join(dict.fromkeys(WORDS.get(name, name) for name in names))
 
 
-_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
+def _follow(value: object, path: str) -> object:
+    """Return what stands at a place."""
+    for name, index in STEP.findall(path):
+        value = cast("Any", value)[name or int(index)]
+    return value
 
 
-def _found(value: object) -> str:
-    match value:
+def _show(found: object) -> str:
+    match found:
         case dict():
             return "an object"
         case list():
@@ -242,6 +241,6 @@ def _found(value: object) -> str:
         case None:
             return "null"
         case str():
-            return f"{value[:40]!r}"
+            return f"{found[: MAX_NAME // 2]!r}"
         case _:
-            return str(value)[:40]
+            return str(found)[: MAX_NAME // 2]

@@ -1,7 +1,7 @@
 """One log for run and gate: every event is on disk before the next is asked for, and all of them fold into a record.
 
 Live and stored are read by the same fold: kill it anywhere, and what is on disk is the record as far as it got.
-Standard library only. What a file says is data: no path in it is opened, nothing in it is evaluated, and whatever is
+What a file says is data: no path in it is opened, nothing in it is evaluated, and whatever is
 wrong with it ends in one sentence.
 """
 

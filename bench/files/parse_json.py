@@ -1,6 +1,6 @@
 """From bytes to parsed JSON, within limits: the first half of reading any file that comes in.
 
-Standard library only. What a file says is data: nothing in it is opened or evaluated.
+What a file says is data: nothing in it is opened or evaluated.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
+
 from bench.files.decode_fields import DecodeError
+from bench.record.conditions import spell_halves
 
-MAX_BYTES = 1 << 26
-"""A file larger than this is refused unread; an hour of slices of the default matrix is half of it."""
+MAX_BYTES = 1 << 32
+"""A file larger than this is refused unread: two days of slices of ten milliseconds take less."""
 
-MAX_LINE_BYTES = 1 << 25
-"""A line of a journal holds one group in one launch: kilobytes, or a few megabytes of very many slices."""
+HALF = b"\\ud"
+"""The beginning of a surrogate as JSON escapes it."""
 
 
 class UnreadableError(Exception):
@@ -40,23 +43,45 @@ def content_of(path: Path) -> bytes:
 
 
 def parse(content: bytes, where: str) -> Any:
-    """Return parsed JSON, NaN and infinities refused.
+    """Return parsed JSON, NaN and numbers beyond the range of a float refused.
 
     Raises:
         UnreadableError: if it is not JSON, or nested too deeply.
     """
-
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is not a number a result can hold")
-
     try:
-        return json.loads(content, parse_constant=refuse)
+        return _parse_any(content)
     except RecursionError as error:
         raise UnreadableError(f"{where}: nested too deeply; the file is damaged or not ours") from error
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+    except ValueError as error:  # of msgspec, of json, or of an encoding
         raise UnreadableError(
             f"{where}: not JSON ({error}); truncated files have a journal (.jsonl) beside them"
         ) from error
+
+
+def _parse_any(content: bytes) -> Any:
+    """Return parsed JSON; half of a surrogate pair is read by the standard library alone, and becomes its spelling."""
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        if HALF not in content:
+            raise
+    return _spell(json.loads(content, parse_constant=_refuse))
+
+
+def _spell(value: Any) -> Any:
+    match value:
+        case str():
+            return spell_halves(value)
+        case list():
+            return [_spell(item) for item in value]
+        case dict():
+            return {_spell(name): _spell(item) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number a result can hold")
 
 
 def check_schema(holder: dict[str, Any], where: str, known: int) -> None:
@@ -85,11 +110,9 @@ def journal_lines(content: bytes, path: Path) -> list[Any]:
     """Return the parsed lines of a journal, at least one; a torn last line is dropped.
 
     Raises:
-        UnreadableError: if there is none, one is too long, or one is not JSON.
+        UnreadableError: if there is none, or one is not JSON.
     """
     lines = content.split(b"\n")
-    if max(map(len, lines)) > MAX_LINE_BYTES:
-        raise UnreadableError(f"{path}: a line of over {MAX_LINE_BYTES} bytes; the file is damaged or not ours")
     lines.pop()  # what follows the last newline: nothing, or a torn line
     if not lines:
         raise UnreadableError(f"{path}: empty; the run ended before anything was written: measure again")

@@ -20,7 +20,7 @@ from bench.record.gate import Block, Contest, Fault, Footprint, Pairing, Plan, S
 
 PILOT_QUADS = 8
 
-QUADS_SECONDS = 0.1
+QUADS_SECONDS = 0.09
 """The slices of a case are so long in all, in a block: noisy cases get more."""
 
 LEAST_QUADS, MOST_QUADS = 3, 16

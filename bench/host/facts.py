@@ -14,7 +14,7 @@ from bench.host.git import GitError, git_line, git_paths
 from bench.host.limits import count_cores, cpu_quota, memory_limits
 from bench.host.processor import processor
 from bench.host.steadiness import MEASURES
-from bench.record.conditions import Environment, Scalar, veil
+from bench.record.conditions import Environment, Scalar, spell_halves, veil
 
 PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "triton", "torchvulkan")
 """Packages whose version can move a figure."""
@@ -120,7 +120,9 @@ def gather(
         **{f"steady.{name.replace('-', '_')}": name not in left_out for name in MEASURES},
         **worker_facts,
     }
-    return Environment(facts=facts)
+    return Environment(
+        facts={name: spell_halves(value) if isinstance(value, str) else value for name, value in facts.items()}
+    )
 
 
 def own_version() -> str:

@@ -91,6 +91,14 @@ SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH", re.IGNORECASE)
 """The value of an environment variable with such a name is never written down."""
 
 
+def spell_halves(text: str) -> str:
+    """Return a text in which half of a surrogate pair, as the name of a file may hold, is spelt as JSON does.
+
+    No library that encodes texts could show it otherwise.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def veil(name: str, value: str) -> str:
     """Return what may be written down of an environment variable: its value, or that it has one."""
     return "set" if SECRET.search(name) else value

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
@@ -23,9 +20,6 @@ from reports.figures.roofline import Roof, roofs
 from reports.figures.unsteadiness import find_unsteadiness
 from reports.figures.yardsticks import Yardsticks, collect_yardsticks
 from reports.stats.intervals import Summary
-
-MANY_FILES = 4
-"""From here on files are read by several processes: decoding strictly is what takes the time."""
 
 METRICS_USED = ("latency_seconds", "flops_per_second", "intensity", "share_of_attainable", "peak_bytes", "copy_share")
 """The tables and pictures show these metrics; the rest of a run is not kept, since many runs are held at once."""
@@ -104,11 +98,7 @@ def load_contenders(paths: Sequence[Path]) -> list[Contender]:
     for path, resolved in zip(paths, given, strict=True):
         if given.count(resolved) > 1:
             raise UnreadableError(f"{path}: given twice; name different runs")
-    if len(paths) < MANY_FILES:
-        by_file = [_load_devices(path) for path in paths]
-    else:
-        with ProcessPoolExecutor(min(len(paths), os.cpu_count() or 1), initializer=gc.disable) as pool:
-            by_file = list(pool.map(_load_devices, paths))
+    by_file = [_load_devices(path) for path in paths]
     contenders = _name_contenders(paths, by_file)
     if len(contenders) < 2:  # noqa: PLR2004  it takes two
         raise UnreadableError(f"{paths[0]}: one device in one file; name a second file, or measure a second device")

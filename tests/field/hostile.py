@@ -3,7 +3,8 @@
 ``python -m tests.field.hostile [--files 2000] [--seed 0]``
 
 Each goes through ``python -m reports``: a run as table (text, Markdown, CSV), beside a sound one as contender, and, for
-some, as plots; a gate of arms as its answer in the same three forms. Whatever happens must be a documented exit
+some, as plots; a gate of arms as its answer in the same three forms; every fifth as a page, and by way of a history of
+its own. Whatever happens must be a documented exit
 code, or 2 with one line, within 5 s of processor time and a minute of the clock, without a traceback, without a write
 outside the output folder; and what is accepted must come out escaped.
 Prints a table; exits with 1 if a count that must be 0 is not.
@@ -47,7 +48,7 @@ WALL_SECONDS = 60.0
 SOUND = "sound.json"
 """A file beside the others with which nothing is wrong."""
 
-VERDICTS = {"table": (0,), "plot": (0,), "compare": (0,), "gate": (0, 1, 4)}
+VERDICTS = {"table": (0,), "plot": (0,), "compare": (0,), "gate": (0, 1, 4), "page": (0,), "history": (0,)}
 """Exit codes of a file that was read; of a gate they are its verdict."""
 
 NASTY = (
@@ -172,7 +173,10 @@ def main(argv: Sequence[str]) -> int:
             path = folder / f"file{suffix}"
             path.write_bytes(content)
             compared = b'"compare"' in content[:40] or GATE_SECTION.encode() in content[:200]
-            look(path, commands(path, folder / "out", compared=compared, plots=number % 25 == 0), tally, watch)
+            given = commands(path, folder / "out", compared=compared, plots=number % 25 == 0)
+            if number % 5 == 0:
+                given += page_commands(path, folder / "out", number)
+            look(path, given, tally, watch)
     print("| | |", "|---|--:|", sep="\n")
     for one in fields(tally)[:-1]:
         print(f"| {one.name.replace('_', ' ')} | {getattr(tally, one.name)} |")
@@ -191,6 +195,16 @@ def commands(path: Path, out: Path, *, compared: bool, plots: bool) -> list[list
     if plots:
         return [*found, ["plot", str(path), "--out", str(out)], [*side_by_side, "--out", str(out)]]
     return [*found, [*side_by_side, "--format", "markdown"]]
+
+
+def page_commands(path: Path, out: Path, number: int) -> list[list[str]]:
+    """Return the command lines by which a file becomes a page, and a part of a history of its own."""
+    history = ["--dataset", str(out / f"history{number}")]
+    return [
+        ["page", str(path), "--out", str(out)],
+        ["history", "add", str(path), *history],
+        ["history", "page", *history, "--out", str(out)],
+    ]
 
 
 def look(path: Path, given: Sequence[Sequence[str]], tally: Tally, watch: Watch) -> None:
@@ -219,9 +233,9 @@ def look(path: Path, given: Sequence[Sequence[str]], tally: Tally, watch: Watch)
             tally.examples.append(f"{spent} for {command[0]} {command[2:]} of {path.stat().st_size} bytes")
         if code in VERDICTS[command[0]]:
             accepted = True
-            if bad := unescaped(printed.getvalue(), command):
-                tally.unescaped += 1
-                tally.examples.append(bad)
+            bad = [*filter(None, (unescaped(said, command) for said, command in said_by(command, printed, out)))]
+            tally.unescaped += len(bad)
+            tally.examples += bad
             continue
         if code != 2:
             tally.other_exit_codes += 1
@@ -238,6 +252,15 @@ def look(path: Path, given: Sequence[Sequence[str]], tally: Tally, watch: Watch)
         watch.outside.clear()
 
 
+def said_by(command: Sequence[str], printed: io.StringIO, out: Path) -> list[tuple[str, Sequence[str]]]:
+    """Return what a command printed and the pages that it wrote, which are removed, each with how it was made."""
+    said: list[tuple[str, Sequence[str]]] = [(printed.getvalue(), command)]
+    for page in out.glob("*.html"):
+        said.append((page.read_text(encoding="utf-8"), ["html", *command]))
+        page.unlink()
+    return said
+
+
 def unescaped(text: str, command: Sequence[str]) -> str | None:
     """Return what in an output could be taken for code, None if nothing."""
     for character in text:
@@ -245,7 +268,7 @@ def unescaped(text: str, command: Sequence[str]) -> str | None:
             return f"control character {character!r} in {command}"
         if 0x202A <= ord(character) <= 0x202E or 0x2066 <= ord(character) <= 0x2069:
             return f"direction override {character!r} in {command}"
-    if "markdown" in command and "<script" in text:
+    if ("markdown" in command and "<script" in text) or ("html" in command and "<script>alert" in text):
         return f"HTML in {command}"
     if "csv" in command:
         for line in text.splitlines()[1:]:

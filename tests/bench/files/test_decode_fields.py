@@ -70,14 +70,14 @@ DEVIATIONS = [
     ("launch", "1", "launch: expected a whole number, found '1'"),
     ("launch", -1, "launch is -1"),
     ("launch", 10**400, "launch: "),
-    ("outcome", "fine", "outcome: expected one of measured, .*found 'fine'"),
-    ("outcome", None, "outcome: expected one of"),
-    ("outcome", ["measured"], "outcome: expected one of .*found a list"),
+    ("outcome", "fine", "outcome: expected a word that is known, found 'fine'"),
+    ("outcome", None, "outcome: expected a text, found null"),
+    ("outcome", ["measured"], "outcome: expected a text, found a list"),
     ("reason", 1, "reason: expected a text, found 1"),
     ("notes", "text", "notes: expected a list, found 'text'"),
     ("notes", {"0": "text"}, "notes: expected a list, found an object"),
     ("notes", [1], r"notes\[0\]: expected a text, found 1"),
-    ("notes", ["x" * (MAX_TEXT + 1)], r"notes\[0\]: text of 10001 characters"),
+    ("notes", ["x" * (MAX_TEXT + 1)], r"notes\[0\]: expected a text of at most 10000 characters, found 'xx"),
     ("case", [], "case: expected an object, found a list"),
     ("case", None, "case: expected an object, found null"),
     ("case.batch", 0, "case: .*batch is 0"),
@@ -103,7 +103,7 @@ DEVIATIONS = [
     ("preparation.flops", 10**400, "preparation.flops"),
     ("preparation.compile_seconds", "1", "preparation.compile_seconds: expected a number, found '1'"),
     ("preparation.relative_errors", [], "preparation.relative_errors: expected an object, found a list"),
-    ("preparation.relative_errors", {"x": None}, r"preparation.relative_errors\['x'\]: expected a number, found null"),
+    ("preparation.relative_errors", {"x": None}, r"preparation.relative_errors\[\.\.\.\]: expected a number$"),
 ]
 
 
@@ -177,11 +177,11 @@ def test_mark_of_one_field_excuses_nothing_else(document: dict[str, object], sen
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (nan, "expected a finite number"),
+        (nan, r"facts\[\.\.\.\]: expected a finite number"),
         (10**400, "facts"),
-        ([1], "found a list"),
-        ({}, "found an object"),
-        ("x" * (MAX_TEXT + 1), "text of 10001"),
+        ([1], r"facts\[\.\.\.\]: expected true or false or .* or a text$"),
+        ({}, r"facts\[\.\.\.\]: expected true or false or .* or a text$"),
+        ("x" * (MAX_TEXT + 1), "text of at most 10000 characters"),
     ],
     ids=["nan", "huge", "list", "object", "long"],
 )
