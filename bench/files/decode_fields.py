@@ -14,13 +14,14 @@ import re
 import sys
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import GenericAlias, NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from bench.record.added_later import ADDED_LATER
+from bench.record.case import Case
 
 T = TypeVar("T")
 
@@ -29,6 +30,9 @@ MAX_TEXT = 10_000
 
 MAX_WHOLE = 2**53
 """Whole numbers up to here are exact as floats too; no count of ours comes near."""
+
+MOST_SHARED = 4096
+"""So many cases are kept to be shared."""
 
 MAX_NAME = 80
 """So much of a name or a value that a file holds is repeated in a message."""
@@ -148,31 +152,53 @@ Maker = Callable[[Any], Any]
 """Makes what a record holds from what its twin holds."""
 
 
-@cache
-def _maker(kind: Any) -> Maker:
-    """Return what makes a record from its twin."""
-    hints = get_type_hints(kind)
-    makers = {field.name: _find_maker(hints[field.name]) for field in fields(kind) if field.compare}
+class _Maker:
+    """Makes a record from its twin.
 
-    def make(twin: Any) -> Any:
-        values = {}
-        for name, change in makers.items():
-            value = getattr(twin, name)
-            if value is msgspec.UNSET:
-                continue
-            if change is not None:
+    Args:
+        kind: the record's.
+    """
+
+    def __init__(self, kind: Any) -> None:
+        hints = get_type_hints(kind)
+        stored = [field for field in fields(kind) if field.compare]
+        self._kind = kind
+        self._names = [field.name for field in stored]
+        self._later = [field.name for field in stored if field.metadata.keys() & ADDED_LATER.keys()]
+        makers = {name: _find_maker(hints[name]) for name in self._names}
+        self._changes = {name: change for name, change in makers.items() if change is not None}
+
+    def make(self, twin: msgspec.Struct) -> Any:
+        """Return the record; raise _UnfitError if it cannot be."""
+        return self.make_of(msgspec.structs.astuple(twin))
+
+    def make_of(self, held: tuple[Any, ...]) -> Any:
+        """Return the record of what its twin holds, in order."""
+        values = dict(zip(self._names, held, strict=True))
+        for name in self._later:
+            if values[name] is msgspec.UNSET:
+                del values[name]
+        for name, change in self._changes.items():
+            if name in values:
                 try:
-                    value = change(value)
+                    values[name] = change(values[name])
                 except _UnfitError as unfit:
                     unfit.place.append(f".{name}")
                     raise
-            values[name] = value
         try:
-            return kind(**values)
+            return self._kind(**values)
         except ValueError as error:
             raise _UnfitError(str(error)) from error
 
-    return make
+
+@cache
+def _maker(kind: Any) -> Maker:
+    """Return what makes a record from its twin; of equal cases, which a file names again and again, there is one."""
+    maker = _Maker(kind)
+    if kind is not Case:
+        return maker.make
+    shared = lru_cache(maxsize=MOST_SHARED)(maker.make_of)
+    return lambda twin: shared(msgspec.structs.astuple(twin))
 
 
 def _find_maker(hint: Any) -> Maker | None:
