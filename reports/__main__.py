@@ -87,6 +87,26 @@ def run_page(options: Namespace) -> int:
     return 0
 
 
+def _write_either(options: Namespace) -> int:
+    """Write all that there is of a run, or of a gate, and print the paths.
+
+    Raises:
+        UnreadableError: if the file cannot be used.
+        OSError: if the folder cannot be written.
+    """
+    from reports.gate.write import write_answer
+
+    try:
+        return run_write(options)
+    except UnreadableError as no_run:
+        try:
+            gate = read_gate(options.file)
+        except UnreadableError:
+            raise no_run from None
+    print_paths(write_answer(conclude(gate), options.out or out_folder(options.file)))
+    return 0
+
+
 def _choose_page(files: Sequence[Path]) -> Output:
     """Return the page of one file, whatever it holds, or of several runs."""
     from reports.compare import html
@@ -156,9 +176,9 @@ COMMANDS: dict[str, Command] = {
         help="draw plots into --out or reports/out/<name of FILE>/", configure=configure_plot, run=run_plot
     ),
     "write": Command(
-        help="write all tables and plots into --out or reports/out/<name of FILE>/",
+        help="write all tables, plots and the page of a run or a gate into --out or reports/out/<name of FILE>/",
         configure=configure_write,
-        run=run_write,
+        run=_write_either,
     ),
     "page": Command(
         help="write the page of a run, a gate or several runs into --out or reports/out/<name of FILE>/",

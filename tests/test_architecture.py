@@ -39,7 +39,7 @@ ARROWS: Mapping[str, Sequence[str]] = {
     "bench.plugin": ("bench.run", "bench.gate", *MEASURING, "models", "reports"),
     "bench.conftest": ("bench.plugin", "bench.request", "bench.record"),
     "bench.test_steps": ("bench.plugin",),
-    "reports": (),
+    "reports": ("reports.show.notebook",),
     "reports.stats": ("bench.record.looks",),
     "reports.figures": ("reports.stats", "reports.show.units", "reports.show.escape", "bench.record"),
     "reports.show": ("bench.files.whole",),
@@ -81,6 +81,9 @@ DOORS = {
     ("models.__main__", "bench.steps"): "python -m models shows any network, and this is what finds one by its spec",
     ("reports", "reports.figures"): "reports.load is what a notebook calls",
     ("reports", "bench.files"): "likewise",
+    ("reports", "reports.show"): "reports.table, reports.picture and reports.answer are what a notebook calls",
+    ("reports", "reports.run"): "likewise, of a run",
+    ("reports", "reports.gate"): "likewise, of a gate",
 }
 """Imports that no arrow allows and that stand inside a function, each with its reason."""
 

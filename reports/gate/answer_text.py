@@ -500,12 +500,15 @@ ANSWER_LOOKS: Mapping[Format, Look] = {**LOOKS, Format.TEXT: replace(TERMINAL, i
 
 def render_answer(answer: Answer, form: Format) -> str:
     """Return the answer in a format: the headline first, or the rows in full precision and base units."""
-    rows = make_frame(answer)
     if form is Format.CSV:
-        return as_csv(rows)
-    look = ANSWER_LOOKS[form]
-    table = render_table(VERDICTS, list_rows(rows), look)
+        return as_csv(make_frame(answer))
+    return render_look(answer, ANSWER_LOOKS[form]) + "\n"
+
+
+def render_look(answer: Answer, look: Look) -> str:
+    """Return the answer for a place where it is read."""
+    table = render_table(VERDICTS, list_rows(make_frame(answer)), look)
     trees = make_trees_line(answer.gate)
     said = [look.stress(make_headline(answer)), *([] if trees is None else [look.say(trees)])]
     said += [look.say(sentence) for sentence in list_causes(answer)]
-    return stack(*said, table, look.enumerate(list_remarks(answer)), render_why(answer, look)) + "\n"
+    return stack(*said, table, look.enumerate(list_remarks(answer)), render_why(answer, look))

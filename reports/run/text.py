@@ -23,12 +23,20 @@ def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -
     """
     if form is Format.CSV:
         return "\n".join(as_csv(TABLES[name].rows(run, reference)) for name in names)
-    look = LOOKS[form]
+    return render_look(run, names, LOOKS[form], reference) + "\n"
+
+
+def render_look(run: Run, names: Sequence[str], look: Look, reference: Reference) -> str:
+    """Return the same for a place where it is read.
+
+    Raises:
+        KeyError: if there is no table of that name.
+    """
     lines = [look.stress(line) for line in make_headlines(run)]
     if OVERVIEW in names:
         lines += [look.say(sentence) for sentence in make_answers(run)]
     tables = [_render_table(run, TABLES[name], look, reference) for name in names]
-    return stack(*lines, *tables, look.enumerate(make_footer(run))) + "\n"
+    return stack(*lines, *tables, look.enumerate(make_footer(run)))
 
 
 def _render_table(run: Run, table: RunTable, look: Look, reference: Reference) -> str:

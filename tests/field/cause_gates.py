@@ -84,8 +84,8 @@ PLANTED = (
         name="a recompile for each batch",
         shows="recompiles|TorchDynamo|no operator",
         body=(
-            f"{FLATTEN[:8]}self.batches = getattr(self, 'batches', 0) + 1\n"
-            f"{FLATTEN[:8]}x = x if self.batches % 2 else x + 0.0\n{FLATTEN}"
+            f"{FLATTEN[:8]}self.odd = not getattr(self, 'odd', False)\n"
+            f"{FLATTEN[:8]}x = x + 0.0 if self.odd else x\n{FLATTEN}"
         ),
         compile="on",
         operator=False,
@@ -123,7 +123,7 @@ PLANTED = (
     Planted(
         name="a larger hidden layer",
         shows="addmm|clamp_min|relu",
-        edits=(("hidden: int = 512", "hidden: int = 576"),),
+        edits=(("        super().__init__()\n", "        super().__init__()\n        hidden = hidden * 9 // 8\n"),),
     ),
 )
 """What is planted, one at a time."""
@@ -177,7 +177,7 @@ def try_cause(planted: Planted, budget: str) -> dict[str, object]:
         command = [
             *(sys.executable, "-m", "pytest", "bench", "-q", "-p", "no:cacheprovider", "--rootdir", str(tree)),
             *("--device", "cpu", "--step", "forward", "--batch", str(planted.batch), "--dtype", "float32"),
-            *("--compile", planted.compile, "--against", str(ROOT), "--explain", "--exhaust", "--launches", "16"),
+            *("--compile", planted.compile, "--against", str(ROOT), "--explain", "--exhaust", "--launches", "48"),
             *("--budget", budget, "-k", step, "--reports", str(folder / "reports"), "--benchmark-json", str(path)),
         ]
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)

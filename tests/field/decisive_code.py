@@ -1,7 +1,8 @@
 """A fingerprint of the code that a gate's answer depends on, whatever is written about it.
 
-Every file of `bench` counts, and those of `reports` that an answer is computed by. Comments, docstrings and layout do
-not, nor do tables, plots, pages and documents: jobs that were measured before such a change and after it are alike.
+Every file of `bench` counts but `AFTERWARDS`, and those of `reports` that an answer is computed by. Comments,
+docstrings and layout do not, nor do tables, plots, pages and documents: jobs that were measured before such a change
+and after it are alike.
 """
 
 from __future__ import annotations
@@ -14,11 +15,22 @@ from pathlib import Path
 ANSWER = "reports.gate.answer"
 """What turns a gate's slices into its answer."""
 
+AFTERWARDS = (
+    "bench/run/",
+    *(f"bench/record/{name}.py" for name in ("compiling", "layers", "profile")),
+    *(f"bench/steps/{name}.py" for name in ("compile_account", "layers", "module_times", "profile", "profiler_events")),
+    "bench/gate/profiles.py",
+    "bench/processes/profiling.py",
+)
+"""What no gate carries out, or only when its verdicts stand."""
+
 
 def fingerprint(root: Path) -> str:
     """Return the fingerprint of a checkout."""
     content = sha256()
     for path in (*sorted((root / "bench").rglob("*.py")), *_list_needed(root, ANSWER)):
+        if path.relative_to(root).as_posix().startswith(AFTERWARDS):
+            continue
         content.update(f"{path.relative_to(root).as_posix()}\0{_strip(ast.parse(path.read_bytes()))}\0".encode())
     return content.hexdigest()[:12]
 

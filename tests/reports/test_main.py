@@ -19,7 +19,7 @@ from reports.run.plots import PLOTS
 from reports.run.tables import TABLES
 from reports.run.write import out_folder, write_reports
 from tests.makers.contenders import on_card, on_cpu, run_on, stored
-from tests.makers.gates import made_gate, stored_gate
+from tests.makers.gates import CASES, made_gate, stored_gate
 from tests.makers.runs import TWO, made_run, matrix, measured, realistic_run, slices
 
 ROOT = Path(reports.__file__).parent.parent
@@ -265,3 +265,12 @@ def test_page_of_what_is_no_result_is_one_line(tmp_path: Path, capsys: pytest.Ca
     said = capsys.readouterr()
     assert len(said.err.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_gate_is_written_as_a_run_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its answer in every form, its pictures and its page."""
+    path = stored_gate(tmp_path, made_gate(slower={CASES[0]: 0.06}))
+    assert main(["write", str(path), "--out", str(tmp_path / "page")]) == 0
+    written = {Path(line).name for line in capsys.readouterr().out.splitlines()}
+    assert {"gate.txt", "gate.md", "gate.csv", "forest.png", "report.html"} <= written
+    assert main(["write", str(tmp_path / "missing.json")]) == 2
