@@ -234,6 +234,7 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "python -m reports table out.json --table roofline": Executed(shows="intensity|No case|Nothing was timed"),
     "pytest bench": Parsed(adds=("--collect-only", "-q"), shows=r"\d+ tests collected", why="four minutes"),
     "python -m reports": Parsed(adds=("--help",), shows="usage: python -m reports", why="it is a name only"),
+    "python -m tests.field.gallery": Parsed(adds=("--help",), shows=r"--gate GATE", why="results of an hour"),
     "python -m tests.field.attack": Parsed(adds=("--help",), shows=r"--short", why="half an hour"),
     "python -m tests.field.calibrate tape": Parsed(adds=("--help",), shows=r"\{tape,", why="an hour"),
     "python -m tests.field.calibrate aa": Parsed(adds=("--help",), shows=r"--matrix", why="hours"),
