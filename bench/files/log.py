@@ -7,9 +7,10 @@ wrong with it ends in one sentence.
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -142,16 +143,33 @@ def read_log(form: Format[Record, Event], path: Path) -> tuple[Record, tuple[Eve
     """
     content = content_of(path)
     try:
-        begun, events = (_read_journal if path.suffix == ".jsonl" else _read_json)(form, path, content)
-        fold = form.fold(begun)
-        for number, event in enumerate(events, start=2):
-            try:
-                fold.add(event)
-            except ValueError as error:
-                raise DecodeError(f"line {number}: {error}" if path.suffix == ".jsonl" else str(error)) from error
-        return replace(fold.record(), source=str(path)), tuple(events)
+        with _nothing_collected():
+            return _fold_content(form, path, content)
     except ValueError as error:  # a DecodeError is one too
         raise UnreadableError(f"{path}: {error}; the file is damaged or not ours: measure again") from error
+
+
+def _fold_content(form: Format[Record, Event], path: Path, content: bytes) -> tuple[Record, tuple[Event, ...]]:
+    begun, events = (_read_journal if path.suffix == ".jsonl" else _read_json)(form, path, content)
+    fold = form.fold(begun)
+    for number, event in enumerate(events, start=2):
+        try:
+            fold.add(event)
+        except ValueError as error:
+            raise DecodeError(f"line {number}: {error}" if path.suffix == ".jsonl" else str(error)) from error
+    return replace(fold.record(), source=str(path)), tuple(events)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keep Python from looking for cycles in what is being read: there are none, and it takes a quarter of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def keep_aside(form: Format[Record, Event], path: Path) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bench.files.decode_fields import DecodeError, decode
 from bench.files.log import Format, Line, Log, read_log
@@ -175,12 +175,12 @@ CLOCK_PAIRS_OF_OLD_STEPS = {"forward": 0, "backward": 1, "train": 0}
 def complete_preparation(content: object) -> object:
     """Return a parsed measurement with what its step's name alone said before a preparation recorded it."""
     match content:
-        case {"case": {"step": str(step)} as case, "preparation": dict(preparation), **rest} if (
+        case {"case": {"step": str(step)}, "preparation": dict(preparation)} if (
             step in CLOCK_PAIRS_OF_OLD_STEPS and not preparation.keys() & {"queued", "clock_pairs_per_iteration"}
         ):
             pairs = CLOCK_PAIRS_OF_OLD_STEPS[step]
             recorded = {"queued": pairs == 0, "clock_pairs_per_iteration": pairs}
-            return {"case": case, "preparation": {**recorded, **preparation}, **rest}
+            return {**cast("dict[str, Any]", content), "preparation": {**recorded, **preparation}}
         case _:
             return content
 

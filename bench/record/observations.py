@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any, get_args, get_origin, get_type_hints
 
 from bench.record.added_later import ADDED_LATER
@@ -72,7 +72,7 @@ class Slices:
         if not self.seconds:
             raise ValueError("seconds is empty; a measured case has at least one slice")
         for name in ("seconds", "yardstick_seconds", "latency_seconds", "event_seconds"):
-            if not all(LEAST_SECONDS <= value <= MOST_SECONDS for value in getattr(self, name) or ()):
+            if not _all_sane(getattr(self, name) or ()):
                 raise ValueError(f"{name} holds a value that is not a positive number of seconds of sane size")
         not_negative(self, "clock_seconds")
         for name in PER_SLICE:
@@ -81,6 +81,13 @@ class Slices:
                 raise ValueError(f"{name} has {len(values)} values for {len(self.seconds)} slices")
             if values is not None and name not in SIGNED and min(values) < 0:
                 raise ValueError(f"{name} holds a negative value")
+
+
+def _all_sane(seconds: tuple[float, ...]) -> bool:
+    """Return whether every value is a time that can be; a file holds a million of them, so no loop of ours."""
+    return not seconds or (
+        min(seconds) >= LEAST_SECONDS and max(seconds) <= MOST_SECONDS and not any(map(isnan, seconds))
+    )
 
 
 SIGNED = ("started_seconds",)

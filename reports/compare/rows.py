@@ -135,7 +135,7 @@ def _list_rivals(contender: Contender, best: Point, rivals: Sequence[str]) -> It
     others = [
         str(point.variant)
         for point, cell in contender.cells.items()
-        if point != best and point._replace(variant=best.variant) == best and cell.logs
+        if point != best and point[:-1] == best[:-1] and cell.logs  # the same but for its variant, which is last
         if not compare_with_one(speedup_over(contender.cells[best], cell))
     ]
     if others:

@@ -32,15 +32,15 @@ def collect_yardsticks(run: Run, device: str) -> Yardsticks | None:
 
     A reading belongs to a set, and so to all its slices: it counts once.
     """
-    by_launch: dict[int, dict[tuple[Group, int], float]] = {}
+    by_group: dict[int, dict[Group, dict[int, float]]] = {}
     for measurement in run.measurements:
-        if measurement.slices is None or measurement.launch == 0 or measurement.case.device != device:
-            continue
-        readings = by_launch.setdefault(measurement.launch, {})
-        for index, seconds in zip(measurement.slices.set_index, measurement.slices.yardstick_seconds, strict=True):
-            readings[measurement.case.group, index] = seconds
-    medians = [median(readings.values()) for readings in by_launch.values() if readings]
+        slices, case = measurement.slices, measurement.case
+        if slices is not None and measurement.launch != 0 and case.device == device:
+            by_set = by_group.setdefault(measurement.launch, {}).setdefault(case.group, {})
+            by_set.update(zip(slices.set_index, slices.yardstick_seconds, strict=True))
+    by_launch = [list(chain.from_iterable(map(dict.values, groups.values()))) for groups in by_group.values()]
+    medians = [median(readings) for readings in by_launch]
     if not medians:
         return None
-    every = chain.from_iterable(readings.values() for readings in by_launch.values())
+    every = chain.from_iterable(by_launch)
     return Yardsticks(seconds=summarize(medians), spread=relative_spread(every), logs=tuple(map(log, medians)))
