@@ -6,7 +6,7 @@ overwrite what another one added, since a file is named by what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,28 +104,41 @@ class Dataset:
         self.files.mv(part, path)
         return True
 
-    def read(self, columns: Sequence[str] = WHAT, *, where: Any = None) -> DataFrame:
-        """Return what was added, the earliest first.
-
-        Args:
-            columns: the ones that are wanted.
-            where: an expression of pyarrow that rows must fit; None for all.
+    def read(self) -> DataFrame:
+        """Return all that was added but the facts, the earliest first.
 
         Raises:
             OptionError: if there is nothing, or a file of it cannot be read.
         """
-        paths = self._list_paths()
+        frame = self._read(self._list_paths(), WHAT)
+        if not (frame["seconds"] > 0).all():
+            name = frame.loc[~(frame["seconds"] > 0), "entry"].iloc[0]
+            raise OptionError(f"{self.url}: {name} holds a time that is none; take that file out of the folder")
+        return frame.sort_values(["began", "entry"], kind="stable", ignore_index=True)
+
+    def read_facts(self, entries: Collection[str]) -> Mapping[str, str]:
+        """Return the facts of entries as JSON, by their names.
+
+        Raises:
+            OptionError: if a file cannot be read, or there are no facts of an entry.
+        """
+        listed = self._list_paths()
+        named = [path for path in listed if path.rsplit("/", 1)[-1].removesuffix(SUFFIX) in entries]
+        paths = named if len(named) == len(entries) else listed  # somebody has renamed one
+        frame = self._read(paths, ["entry", "facts"], where=arrow.field("facts").is_valid())
+        facts = dict(zip(frame["entry"], frame["facts"], strict=True))
+        if missing := sorted({*entries} - facts.keys()):
+            raise OptionError(f"{self.url}: {missing[0]} has no facts; take that file out of the folder")
+        return facts
+
+    def _read(self, paths: Sequence[str], columns: Sequence[str], *, where: Any = None) -> DataFrame:
+        """Return columns of files, of all rows or of those that fit an expression of pyarrow."""
         try:
-            found = arrow.dataset(paths, schema=SCHEMA, format="parquet", filesystem=self.files)
-            table = found.to_table(columns=list(columns), filter=where)
+            found = arrow.dataset(list(paths), schema=SCHEMA, format="parquet", filesystem=self.files)
+            frame: DataFrame = found.to_table(columns=list(columns), filter=where).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise OptionError(self._name_unreadable(paths, error)) from error
-        frame: DataFrame = table.to_pandas()
-        if "seconds" in frame and not (frame["seconds"] > 0).all():
-            name = frame.loc[~(frame["seconds"] > 0), "entry"].iloc[0] if "entry" in frame else "a file"
-            raise OptionError(f"{self.url}: {name} holds a time that is none; take that file out of the folder")
-        keys = [name for name in ("began", "entry") if name in frame]
-        return frame.sort_values(keys, kind="stable", ignore_index=True) if keys else frame
+        return frame
 
     def _list_paths(self) -> list[str]:
         try:

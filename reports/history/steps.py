@@ -6,8 +6,11 @@ exchangeable. Whether a change of code made it slower is what a gate says.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import ruptures
+from numpy.typing import NDArray
 
 from reports.stats.signflip import Array
 
@@ -39,12 +42,15 @@ def find_steps(logs: Array) -> tuple[int, ...]:
 
 def _gains_of_shuffles(logs: Array) -> Array:
     """Return how much the best split of each shuffle lowers the sum of squares."""
-    random = np.random.default_rng(SEED)
-    centred = np.tile(logs - logs.mean(), (SHUFFLES, 1))
-    shuffled = random.permuted(centred, axis=1)
     count = len(logs)
     before = np.arange(LEAST_BETWEEN, count - LEAST_BETWEEN + 1)
-    sums = np.cumsum(shuffled, axis=1)[:, before - 1]
+    sums = np.cumsum((logs - logs.mean())[_shuffle(count)], axis=1)[:, before - 1]
     gains: Array = sums**2 * (count / (before * (count - before)))
     best: Array = gains.max(axis=1)
     return best
+
+
+@lru_cache(maxsize=8)
+def _shuffle(count: int) -> NDArray[np.intp]:
+    """Return the orders of so many points, a row each: those of all cases of a history, which are as long."""
+    return np.random.default_rng(SEED).permuted(np.tile(np.arange(count), (SHUFFLES, 1)), axis=1)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from pandas import DataFrame, Series
-from pyarrow.dataset import field
 
 from bench.record.case import AXES
 from reports.history.dataset import Dataset
@@ -112,7 +111,7 @@ def list_trends(dataset: Dataset) -> tuple[DataFrame, list[Trend]]:
     Raises:
         OptionError: if the history cannot be read.
     """
-    points = dataset.read()
+    points = dataset.read().drop_duplicates(["kind", "case", "entry"], keep="last")
     entries = points.drop_duplicates("entry").set_index("entry")
     beginnings = _find_beginnings(dataset, entries)
     trends = [
@@ -125,22 +124,24 @@ def list_trends(dataset: Dataset) -> tuple[DataFrame, list[Trend]]:
 def _find_beginnings(dataset: Dataset, entries: DataFrame) -> Mapping[str, Mapping[str, Any]]:
     """Return the facts of each environment."""
     firsts = entries.reset_index().drop_duplicates("environment")
-    facts = dataset.read(["entry", "facts"], where=field("facts").is_valid()).set_index("entry")["facts"]
-    return {str(row["environment"]): pick_environment(json.loads(facts[row["entry"]])) for _, row in firsts.iterrows()}
+    facts = dataset.read_facts(set(firsts["entry"]))
+    return {
+        str(environment): pick_environment(json.loads(facts[entry]))
+        for environment, entry in zip(firsts["environment"], firsts["entry"], strict=True)
+    }
 
 
 def _make_trend(case: str, kind: str, own: DataFrame, facts: Mapping[str, Mapping[str, Any]]) -> Trend:
-    latest = own.drop_duplicates("entry", keep="last")
-    seconds: Array = latest["seconds"].to_numpy()
-    environments = latest["environment"].tolist()
+    seconds: Array = own["seconds"].to_numpy()
+    environments = own["environment"].tolist()
     return Trend(
         case=case,
         kind=kind,
-        axes={axis: latest[axis].iloc[-1] for axis in AXES},
-        entries=tuple(latest["entry"]),
-        commits=_list_known(latest["commit"]),
+        axes={axis: own[axis].iloc[-1] for axis in AXES},
+        entries=tuple(own["entry"]),
+        commits=_list_known(own["commit"]),
         seconds=seconds,
-        verdicts=_list_known(latest["verdict"]),
+        verdicts=_list_known(own["verdict"]),
         segments=tuple(_cut(environments, np.log(seconds), facts)),
     )
 
