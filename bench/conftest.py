@@ -5,7 +5,7 @@ The plugins are imported where they are needed: a collection, which measures not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +38,10 @@ MEASURING: pytest.StashKey[RunPlugin | GatePlugin] = pytest.StashKey()
 """The plugin that is at work; none with ``--plan`` or ``--collect-only``, where no test is run."""
 
 
+NARROW = ["median", "iqr", "rounds"]
+"""The columns of pytest-benchmark's own table, which otherwise has twice as many as a terminal has room for."""
+
+
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register our options, unless an installation has done so before any ``conftest.py`` was looked for."""
     if not pluginmanager.hasplugin(early.NAME):
@@ -57,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[BATCHES] = batches_of(request)
     if config.option.collectonly:
         return
+    config.option.benchmark_columns = config.option.benchmark_columns or NARROW
     if request.settings.quick:
         config.option.benchmark_disable, config.option.benchmark_enable = True, False
     match request.question:
@@ -124,6 +129,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave a run that goes on the cases that it had."""
     keep_planned(config.stash[PLANNED], config, items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_benchmark_group_stats(
+    benchmarks: Sequence[Mapping[str, Any]],
+) -> Generator[None, list[tuple[str, list[Any]]], list[tuple[str, list[Any]]]]:
+    """Put the groups of pytest-benchmark's own table into the order of the tests: as words, 1024 is before 64."""
+    groups = yield
+    place = {id(benchmark): index for index, benchmark in enumerate(benchmarks)}
+    return sorted(groups, key=lambda group: min(place[id(benchmark)] for benchmark in group[1]))
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, record
 from bench.plugin.selection import FLOOR_MARKER, case_of, only_shows, selected
 from bench.plugin.stored_gates import latest, read_parts
-from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
+from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen, width_of
 from bench.plugin.to_measure import cases_to_measure
 from bench.plugin.traces import open_traces
 from bench.plugin.usage import usage_errors
@@ -263,13 +263,17 @@ class GatePlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say the answer, its first line first, and where it lies."""
-        from reports.gate.answer_text import render_answer
-        from reports.show.table import Format
+        """Say where the answer lies, the answer, and once more its headline, last."""
+        from reports.gate.answer_text import ANSWER_LOOKS, make_headline, render_answer
+        from reports.show.table import Format, pick_look
 
-        lines = [] if self.measured is None else render_answer(self.measured.answer, Format.TEXT).splitlines()
-        if self.measured is not None and self.measured.answer.rulings:
-            lines += [OTHER_MEDIANS, ""]
+        lines: list[str] = []
+        if self.measured is not None:
+            answer, width = self.measured.answer, width_of(terminalreporter)
+            look = pick_look(Format.TEXT, width, ANSWER_LOOKS)
+            other = [look.say(OTHER_MEDIANS), ""] if answer.rulings else []
+            said = [render_answer(answer, Format.TEXT, width=width), *other, look.stress(make_headline(answer))]
+            lines = "\n".join(said).splitlines()
         self._publication.show(terminalreporter, lines)
 
 

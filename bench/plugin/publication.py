@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -104,8 +105,24 @@ class Publication:
             print(*self.messages, sep="\n", file=sys.stderr)
 
     def show(self, reporter: pytest.TerminalReporter, lines: Sequence[str]) -> None:
-        """Write lines, and then where everything lies, to the terminal."""
+        """Write to the terminal where everything lies, and then lines: the last of them are where the eye falls."""
         if lines or self.messages:
             reporter.section("accelbench")
-            for line in (*lines, *self.messages):
-                reporter.write_line(line)
+            for line in (*self.messages, *([""] if lines and self.messages else []), *lines):
+                reporter.write_line(line, **_find_markup(line))
+
+
+MARKUP = {
+    r"UNSTEADY:|UNPROVEN\b|INCONCLUSIVE\b": "yellow",
+    r"REGRESSED\b|FAILED\b": "red",
+    r"PASS\b": "green",
+}
+"""The colour of lines that begin so; the word says the same where there is none."""
+
+
+def _find_markup(line: str) -> dict[str, bool]:
+    """Return how pytest writes a line, which leaves colours out where nobody wants them."""
+    for pattern, colour in MARKUP.items():
+        if re.match(pattern, line):
+            return {colour: True, "bold": True}
+    return {}

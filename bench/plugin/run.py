@@ -20,7 +20,7 @@ from bench.plugin.publication import Publication
 from bench.plugin.replay import Tape, replay
 from bench.plugin.run_progress import Progress
 from bench.plugin.selection import only_shows
-from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen
+from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen, width_of
 from bench.plugin.to_measure import cases_to_measure
 from bench.plugin.traces import open_traces
 from bench.plugin.usage import usage_errors
@@ -129,7 +129,8 @@ class RunPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what came of the run and where it lies."""
-        self._publication.show(terminalreporter, [] if self.run is None else summary(self.run))
+        lines = [] if self.run is None else summary(self.run, width_of(terminalreporter))
+        self._publication.show(terminalreporter, lines)
 
 
 def describe(medians: Sequence[float]) -> str:
@@ -156,16 +157,21 @@ OTHER_MEDIANS = (
 """Two medians of one case on a screen want a reason."""
 
 
-def summary(run: Run) -> list[str]:
-    """Return how the cases ended and the table that answers what was asked, as lines of text."""
+def summary(run: Run, width: int | None) -> list[str]:
+    """Return how the cases ended, the table that answers what was asked, and the answer, as lines of text.
+
+    A line has `width` characters; None for as many as there are.
+    """
     from reports.figures.reference import Reference
     from reports.run.tables import TABLES
     from reports.run.text import render
-    from reports.show.table import Format
+    from reports.show.table import Format, pick_look
 
     counts = Counter(outcome for outcome, _ in run.outcomes().values())
     passes = ("operators", "modules", "layers", "compile_account")
-    table = render(run, ["summary", *(name for name in passes if TABLES[name].made(run))], Format.TEXT, Reference())
+    names = ["summary", *(name for name in passes if TABLES[name].made(run))]
+    table = render(run, names, Format.TEXT, Reference(), width=width)
     words = {Outcome.MEASURED: "right, not timed"} if run.settings.quick else {}
     said = ", ".join(f"{count} {words.get(outcome, outcome)}" for outcome, count in counts.items())
-    return [said, *([] if run.settings.quick else [OTHER_MEDIANS]), "", *table.splitlines(), ""]
+    other = [] if run.settings.quick else pick_look(Format.TEXT, width).say(OTHER_MEDIANS).splitlines()
+    return [said, *other, "", *table.splitlines()]

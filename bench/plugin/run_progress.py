@@ -31,6 +31,16 @@ LEAST_LAUNCHES = 0.5
 """A forecast of the rest is shown from half a launch on: before that a few cases stand for all of them."""
 
 
+BAR, WIDE = 12, 72
+"""Characters of the bar, and of a terminal that has room for it."""
+
+
+def draw_bar(done: float, whole: float) -> str:
+    """Return a bar that is as full as `done` is of `whole`."""
+    full = int(BAR * min(1.0, done / whole)) if whole else BAR
+    return "━" * full + "─" * (BAR - full)
+
+
 class Progress:
     """Shows a run's events on pytest's terminal.
 
@@ -155,7 +165,11 @@ class Progress:
         stage = f"launch {self._launch}/{self._settings.launches}" if self._launch else "pilot"
         place = f"{min(self._done + 1, self._count)} of {self._count}"
         text = f"{stage} · {place}{self._left()} · {case.id} · {figure}"  # a narrow terminal cuts off its end
-        self._terminal.rewrite(text[: get_terminal_size().columns - 1], erase=True)
+        columns = get_terminal_size().columns
+        if columns >= WIDE:
+            done = max(0, self._launch - 1) + self._done / max(1, self._count)
+            text = f"{draw_bar(done, self._settings.launches)} {text}"
+        self._terminal.rewrite(text[: columns - 1], erase=True)
 
     def _left(self) -> str:
         """Return the time left, from the launches so far; nothing in the pilot and early in the first."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from shutil import get_terminal_size
 from typing import ParamSpec, Protocol
 
 import pytest
@@ -48,6 +50,11 @@ def reporter_of(config: pytest.Config) -> Terminal:
     if isinstance(reporter, pytest.TerminalReporter):
         return reporter
     return Silence()
+
+
+def width_of(reporter: Terminal) -> int | None:
+    """Return how many characters a line has; None where it goes into a file, and COLUMNS is not set."""
+    return get_terminal_size().columns if reporter.isatty or os.environ.get("COLUMNS") else None
 
 
 def while_it_can_be_seen(show: Callable[Shown, None]) -> Callable[Shown, None]:

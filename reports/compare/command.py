@@ -10,7 +10,15 @@ from reports.compare.contenders import Contender, load_contenders
 from reports.compare.page import render_compare, write_compare
 from reports.compare.rows import Match
 from reports.compare.tables import COMPARE_TABLES
-from reports.show.command import OptionError, add_tables, pick_printed, print_paths, print_report, say_not_drawn
+from reports.show.command import (
+    OptionError,
+    add_tables,
+    find_width,
+    pick_printed,
+    print_paths,
+    print_report,
+    say_not_drawn,
+)
 
 SINGLE = "matched"
 """The table that is printed as CSV unless another is named: it has every case of each contender."""
@@ -53,7 +61,7 @@ def run_compare(options: Namespace) -> int:
         print_paths(write_compare(match, options.out, say=say_not_drawn))
         return 0
     names = pick_printed(options.table, options.format, COMPARE_TABLES, single=SINGLE)
-    print_report(render_compare(match, names, options.format))
+    print_report(render_compare(match, names, options.format, width=find_width()))
     return 0
 
 

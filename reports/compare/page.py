@@ -12,21 +12,25 @@ from reports.compare.answer import list_warnings, make_answers
 from reports.compare.rows import Match, make_headline
 from reports.compare.tables import COMPARE_TABLES, CompareTable
 from reports.show.files import text_output, whatever_happens, write_outputs
-from reports.show.table import LOOKS, MARKDOWN, Format, Look, as_csv, render_table, stack
+from reports.show.table import MARKDOWN, Format, Look, as_csv, pick_look, render_table, stack
 
 PAGE = "compare.md"
 """The page has the name of the command that writes it."""
 
 
-def render_compare(match: Match, names: Sequence[str], form: Format) -> str:
-    """Return tables of a compare by name, under what was compared."""
+def render_compare(match: Match, names: Sequence[str], form: Format, *, width: int | None = None) -> str:
+    """Return tables of a compare by name, with what was compared.
+
+    A line of text has `width` characters; None for as many as there are.
+    """
     if form is Format.CSV:
         return "\n".join(as_csv(DataFrame(COMPARE_TABLES[name].rows(match))) for name in names)
-    look = LOOKS[form]
+    look = pick_look(form, width)
     tables = [_render_table(match, COMPARE_TABLES[name], look) for name in names]
     answers = "\n".join(look.say(sentence) for sentence in make_answers(match))
-    said = [look.say(make_headline(match)), *_warn(match, look), answers, _list_contenders(match, look)]
-    return stack(*said, *tables) + "\n"
+    said = [look.say(make_headline(match)), *_warn(match, look)]
+    parts = [_list_contenders(match, look), *tables]
+    return stack(*said, *([*parts, answers] if look.answers_last else [answers, *parts])) + "\n"
 
 
 def _warn(match: Match, look: Look) -> list[str]:

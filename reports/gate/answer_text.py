@@ -29,6 +29,7 @@ from reports.show.table import (
     Table,
     as_csv,
     list_rows,
+    pick_look,
     read_figure,
     read_word,
     render_table,
@@ -480,16 +481,16 @@ def _read_why(row: Row) -> str:
 VERDICTS = Table(
     columns=(
         Column(header="case", read=read_word("case"), right=False),
-        Column(header="base", read=read_figure("base_seconds", Unit.SECONDS)),
-        Column(header="head", read=read_figure("head_seconds", Unit.SECONDS)),
+        Column(header="base", read=read_figure("base_seconds", Unit.SECONDS), dispensable=3),
+        Column(header="head", read=read_figure("head_seconds", Unit.SECONDS), dispensable=2),
         Column(header="change", read=_read_change),
         Column(header="tail", read=_read_tail, optional=True),
-        Column(header="adjusted p", read=_read_number("p", ".4f")),
-        Column(header="blocks", read=_read_number("blocks", ".0f")),
+        Column(header="adjusted p", read=_read_number("p", ".4f"), dispensable=6),
+        Column(header="blocks", read=_read_number("blocks", ".0f"), dispensable=5),
         Column(header="floor", read=_read_floor, optional=True),
-        Column(header="visible from", read=lambda row: percent(row["visible"])),
+        Column(header="visible from", read=lambda row: percent(row["visible"]), dispensable=4),
         Column(header="verdict", read=_read_verdict, right=False),
-        Column(header="why", read=_read_why, right=False),
+        Column(header="why", read=_read_why, right=False, dispensable=1),
     )
 )
 """How the rows of an answer read, one for each planned case and control."""
@@ -498,11 +499,14 @@ ANSWER_LOOKS: Mapping[Format, Look] = {**LOOKS, Format.TEXT: replace(TERMINAL, i
 """On a terminal the remarks of an answer begin at the margin, where a search for a case's name finds them."""
 
 
-def render_answer(answer: Answer, form: Format) -> str:
-    """Return the answer in a format: the headline first, or the rows in full precision and base units."""
+def render_answer(answer: Answer, form: Format, *, width: int | None = None) -> str:
+    """Return the answer in a format: the headline first, or the rows in full precision and base units.
+
+    A line of text has `width` characters; None for as many as there are.
+    """
     if form is Format.CSV:
         return as_csv(make_frame(answer))
-    return render_look(answer, ANSWER_LOOKS[form]) + "\n"
+    return render_look(answer, pick_look(form, width, ANSWER_LOOKS)) + "\n"
 
 
 def render_look(answer: Answer, look: Look) -> str:

@@ -12,7 +12,7 @@ from reports.gate.answer import State, conclude
 from reports.gate.answer_text import render_answer
 from reports.gate.stored import DRIFT, compare_stored
 from reports.gate.stored_text import render_stored
-from reports.show.command import add_format, print_report
+from reports.show.command import add_format, find_width, print_report
 from reports.stats.verdict import Verdict
 
 INCONCLUSIVE_STRICTLY, UNPROVEN = 3, 4
@@ -53,7 +53,7 @@ def run_gate(options: Namespace) -> int:
     if options.head is not None:
         return _stored(options)
     answer = conclude(read_gate(options.file))
-    print_report(render_answer(answer, options.format))
+    print_report(render_answer(answer, options.format, width=find_width()))
     if answer.state is State.INCONCLUSIVE and (options.strict or answer.blind):
         return INCONCLUSIVE_STRICTLY
     return CODES[answer.state]
@@ -63,7 +63,7 @@ def _stored(options: Namespace) -> int:
     if options.file.resolve() == options.head.resolve():
         raise UnreadableError(f"{options.file}: given twice; name base's run and head's")
     answer = compare_stored(read_run(options.file), read_run(options.head), options.drift)
-    print_report(render_stored(answer, options.format))
+    print_report(render_stored(answer, options.format, width=find_width()))
     if answer.faults or answer.count(Verdict.REGRESSED):
         return 1
     if not answer.changes:

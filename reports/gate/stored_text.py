@@ -6,13 +6,13 @@ from pandas import DataFrame
 
 from reports.gate.stored import StoredAnswer
 from reports.show.table import (
-    LOOKS,
     Column,
     Format,
     Row,
     Table,
     as_csv,
     list_rows,
+    pick_look,
     read_word,
     render_table,
     stack,
@@ -70,12 +70,15 @@ CHANGES = Table(
 """How the rows of two stored runs read, one for each case that either run has."""
 
 
-def render_stored(answer: StoredAnswer, form: Format) -> str:
-    """Return the answer in a format: the headline first and what it cannot know, or the rows in full precision."""
+def render_stored(answer: StoredAnswer, form: Format, *, width: int | None = None) -> str:
+    """Return the answer in a format: the headline first and what it cannot know, or the rows in full precision.
+
+    A line of text has `width` characters; None for as many as there are.
+    """
     rows = DataFrame(list_stored_rows(answer))
     if form is Format.CSV:
         return as_csv(rows)
-    look = LOOKS[form]
+    look = pick_look(form, width)
     table = render_table(CHANGES, list_rows(rows), look)
     unsteady = [
         look.stress(f"UNSTEADY: {found}. Measure it again on an idle machine.") for found in answer.unsteadiness

@@ -135,6 +135,7 @@ def _render_results(entries: DataFrame) -> str:
         values={},
         details={},
         name=lambda row: str(row["entry"]),
+        heading="result",
     )
     return render_filterable(made, rows)
 

@@ -11,8 +11,11 @@ from reports.show.escape import page as escape
 from reports.show.units import signed_percent
 from reports.stats.signflip import Array
 
-WIDTH, HEIGHT, LEFT, MARGIN = 640, 92, 92, 8
-"""Pixels of a graph; numbers stand to the left."""
+WIDTH, HEIGHT, LEFT, MARGIN, FOOT = 640, 92, 92, 8, 16
+"""Pixels of a graph; numbers stand to the left, and below both the commits."""
+
+APART = 60
+"""So many pixels a commit takes."""
 
 MOST_COLUMNS = 240
 """Of more points each column shows the range of several, and their median."""
@@ -33,9 +36,11 @@ def draw_trend(trend: Trend, number: int) -> str:
     previous, first = compare_points(trend)
     graphs = (("since previous", previous), ("since first", first))
     parts = [_draw_graph(name, logs, trend, top) for (name, logs), top in zip(graphs, (0, HEIGHT), strict=True)]
+    parts.append(_draw_commits(trend))
+    height = 2 * HEIGHT + FOOT
     said = f"{trend.case}: {len(trend.seconds)} points, {len(trend.list_steps())} steps"
     return (
-        f'<svg viewBox="0 0 {WIDTH} {2 * HEIGHT}" width="{WIDTH}" height="{2 * HEIGHT}" role="img" '
+        f'<svg viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
         f'aria-label="{escape(said)}" data-trend="{number}" data-left="{LEFT}" data-width="{WIDTH - LEFT - MARGIN}" '
         f'font-size="11" fill="currentColor">{"".join(parts)}</svg>'
     )
@@ -56,8 +61,7 @@ def _draw_graph(name: str, logs: Array, trend: Trend, top: int) -> str:
     """Return one graph: dots or ranges, lines where a segment begins, dashes where it steps."""
     reach = max(float(np.abs(logs).max()), np.log1p(LEAST_REACH))
     middle, half = top + HEIGHT / 2, HEIGHT / 2 - MARGIN
-    count = len(logs)
-    step = (WIDTH - LEFT - MARGIN) / count
+    step = _find_step(trend)
 
     def across(index: float) -> str:
         return f"{LEFT + step * index:.1f}"
@@ -80,6 +84,34 @@ def _draw_graph(name: str, logs: Array, trend: Trend, top: int) -> str:
         f'<path d="{steps}" stroke="{STEP}" stroke-dasharray="3 2" stroke-width="1.5"/>{labels}'
         f'<path d="{dots}" stroke="{POINT}" stroke-width="3" stroke-linecap="round" fill="none"/>'
     )
+
+
+def _find_step(trend: Trend) -> float:
+    """Return how many pixels a point takes."""
+    return (WIDTH - LEFT - MARGIN) / len(trend.seconds)
+
+
+def _draw_commits(trend: Trend) -> str:
+    """Return the commits of the first and the last point, and of what begins between them where there is room."""
+    last = len(trend.seconds) - 1
+    begun = sorted({place for segment in trend.segments for place in (segment.begin, *segment.steps)})
+    step = _find_step(trend)
+    taken: list[float] = []
+    parts: list[str] = []
+    for place in dict.fromkeys((0, last, *begun)):
+        across = min(max(LEFT + step * (place + 0.5), LEFT + APART / 2), WIDTH - APART / 2)
+        commit = trend.commits[place]
+        if commit is None or any(abs(across - other) < APART for other in taken):
+            continue
+        taken.append(across)
+        parts.append(
+            f'<text x="{across:.1f}" y="{2 * HEIGHT + 11}" text-anchor="middle">{escape(commit[:SHORT])}</text>'
+        )
+    return "".join(parts)
+
+
+SHORT = 8
+"""Characters of a commit below a graph."""
 
 
 def _line(across: str, middle: float, half: float) -> str:

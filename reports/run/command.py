@@ -13,6 +13,7 @@ from reports.run.write import out_folder, write_plots, write_reports, write_tabl
 from reports.show.command import (
     OptionError,
     add_tables,
+    find_width,
     pick_printed,
     pick_tables,
     print_paths,
@@ -61,7 +62,7 @@ def run_table(options: Namespace) -> int:
     run = read_run(options.file)
     if options.out is None:
         names = pick_printed(options.table, options.format, TABLES, single=SINGLE)
-        print_report(render(run, names, options.format, options.reference))
+        print_report(render(run, names, options.format, options.reference, width=find_width()))
     else:
         names = pick_tables(options.table, TABLES)
         print_paths(write_tables(run, options.out, names, [options.format], reference=options.reference))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pandas import DataFrame, isna
 
-from bench.record.case import DEFAULT_LAYOUT, compile_label
+from bench.record.case import DEFAULT_LAYOUT, Group, compile_label
 from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.evidence import NO_FLOPS
@@ -145,18 +145,27 @@ TABLES: dict[str, RunTable] = {
             *_AXES,
             _TIME,
             Column(header="latency", read=_latency, optional=True),
-            Column(header="copies", read=_copies, optional=True),
-            Column(header="images/s", read=read_figure("images_per_second", Unit.IMAGES_PER_SECOND)),
-            Column(header="FLOP rate", read=read_figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
-            Column(header="of best", read=_share),
-            Column(header="yardstick, spread", read=_yardstick),
-            Column(header="dropped sets", read=read_word("dropped_sets")),
+            Column(header="copies", read=_copies, optional=True, dispensable=2),
+            Column(
+                header="images/s",
+                read=read_figure("images_per_second", Unit.IMAGES_PER_SECOND),
+                dispensable=3,
+            ),
+            Column(
+                header="FLOP rate",
+                read=read_figure("flops_per_second", Unit.FLOPS_PER_SECOND),
+                dispensable=4,
+            ),
+            Column(header="of best", read=_share, dispensable=1),
+            Column(header="yardstick, spread", read=_yardstick, dispensable=5),
+            Column(header="dropped sets", read=read_word("dropped_sets"), dispensable=6),
             Column(header="outcome", read=read_word("outcome"), right=False),
         ),
         empty="The plan holds no case.",
         timed=False,
         notes=frame.list_notes,
         marked=1,
+        group=Group._fields,
     ),
     "speedup": RunTable(
         title="Speed-up over {reference}",
@@ -164,26 +173,31 @@ TABLES: dict[str, RunTable] = {
         columns=(
             *_AXES,
             Column(header="time", read=read_figure("seconds", Unit.SECONDS)),
-            Column(header="reference", read=read_figure("reference_seconds", Unit.SECONDS)),
+            Column(header="reference", read=read_figure("reference_seconds", Unit.SECONDS), dispensable=1),
             Column(header="speed-up", read=read_figure("speedup", Unit.RATIO, interval=True)),
         ),
         empty="No case differs from the reference: there is nothing to compare.",
         notes=frame.list_notes,
         marked=3,
+        group=Group._fields,
     ),
     "roofline": RunTable(
         title="Against what the device allows",
         rows=_against_limits,
         columns=(
             *_AXES,
-            Column(header="FLOP", read=read_figure("flops", Unit.FLOPS)),
-            Column(header="least traffic", read=lambda row: data_size(row["minimal_bytes"])),
-            Column(header="intensity", read=read_figure("intensity", Unit.INTENSITY)),
+            Column(header="FLOP", read=read_figure("flops", Unit.FLOPS), dispensable=5),
+            Column(header="least traffic", read=lambda row: data_size(row["minimal_bytes"]), dispensable=3),
+            Column(header="intensity", read=read_figure("intensity", Unit.INTENSITY), dispensable=4),
             Column(header="FLOP rate", read=read_figure("flops_per_second", Unit.FLOPS_PER_SECOND)),
-            Column(header="attainable", read=read_figure("attainable_flops_per_second", Unit.FLOPS_PER_SECOND)),
+            Column(
+                header="attainable",
+                read=read_figure("attainable_flops_per_second", Unit.FLOPS_PER_SECOND),
+                dispensable=2,
+            ),
             Column(header="limited by", read=_limited_by, right=False),
             Column(header="share", read=_share_of_attainable),
-            Column(header="peak memory", read=_memory, optional=True),
+            Column(header="peak memory", read=_memory, optional=True, dispensable=6),
         ),
         empty="No operation was counted.",
         notes=_explain_no_flops,

@@ -7,23 +7,31 @@ from collections.abc import Sequence
 from bench.record.run import Run
 from reports.figures.reference import Reference
 from reports.run.answer import make_answers
+from reports.run.hints import list_hints
 from reports.run.tables import TABLES, RunTable
 from reports.run.words import make_footer, make_headlines
-from reports.show.table import LOOKS, Format, Look, as_csv, list_rows, render_table, stack
+from reports.show.table import Format, Look, as_csv, list_rows, pick_look, render_table, stack
 
 OVERVIEW = "summary"
-"""The table that answers what was asked has the answer in words above it."""
+"""With the table that answers what was asked comes the answer in words."""
 
 
-def render(run: Run, names: Sequence[str], form: Format, reference: Reference) -> str:
+def render(run: Run, names: Sequence[str], form: Format, reference: Reference, *, width: int | None = None) -> str:
     """Return tables by name, with what must be read before them and where they come from below.
+
+    Args:
+        run: what was measured.
+        names: of the tables.
+        form: how they are written.
+        reference: of speed-ups.
+        width: characters that a line of text has; None for as many as there are.
 
     Raises:
         KeyError: if there is no table of that name.
     """
     if form is Format.CSV:
         return "\n".join(as_csv(TABLES[name].rows(run, reference)) for name in names)
-    return render_look(run, names, LOOKS[form], reference) + "\n"
+    return render_look(run, names, pick_look(form, width), reference) + "\n"
 
 
 def render_look(run: Run, names: Sequence[str], look: Look, reference: Reference) -> str:
@@ -33,10 +41,11 @@ def render_look(run: Run, names: Sequence[str], look: Look, reference: Reference
         KeyError: if there is no table of that name.
     """
     lines = [look.stress(line) for line in make_headlines(run)]
-    if OVERVIEW in names:
-        lines += [look.say(sentence) for sentence in make_answers(run)]
+    said = (*make_answers(run), *list_hints(run)) if OVERVIEW in names else ()
+    answers = [look.say(sentence) for sentence in said]
     tables = [_render_table(run, TABLES[name], look, reference) for name in names]
-    return stack(*lines, *tables, look.enumerate(make_footer(run)))
+    parts = [*tables, look.enumerate(make_footer(run))]
+    return stack(*lines, *parts, *answers) if look.answers_last else stack(*lines, *answers, *parts)
 
 
 def _render_table(run: Run, table: RunTable, look: Look, reference: Reference) -> str:

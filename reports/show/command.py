@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from pathlib import Path
+from shutil import get_terminal_size
 
 from reports.show.escape import plain
 from reports.show.table import Format
@@ -58,6 +60,11 @@ def print_report(text: str) -> None:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     sys.stdout.write(text)
+
+
+def find_width() -> int | None:
+    """Return how many characters a line has; None where it is printed into a file, and COLUMNS is not set."""
+    return get_terminal_size().columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
 
 
 def print_paths(paths: Iterable[Path]) -> None:

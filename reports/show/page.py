@@ -140,6 +140,7 @@ class Filterable:
         values: the number of a row in a column, by the column's heading, where its text does not sort as it should.
         details: HTML that is safe behind each row, by the row's name; empty for none.
         name: of a row: what its first cell says and its address holds.
+        heading: of the first cells.
     """
 
     table: Table
@@ -147,6 +148,7 @@ class Filterable:
     values: Mapping[str, Callable[[Row], object]]
     details: Mapping[str, str]
     name: Callable[[Row], str]
+    heading: str = "case"
 
 
 def render_filterable(made: Filterable, rows: Sequence[Row]) -> str:
@@ -160,14 +162,16 @@ def render_filterable(made: Filterable, rows: Sequence[Row]) -> str:
     filters = "".join(
         _render_filter(number, column, rows) for number, column in enumerate(shown, start=1) if column.axis
     )
+    first = escape(made.heading)
     heads = "".join(_render_head(column) for column in shown)
     body = "\n".join(_render_row(made, shown, row) for row in rows)
     return (
         f'<div data-table><form class="filters" hidden onsubmit="return false">{filters}'
         '<label>find<input type="search" name="find"></label><button type="button">show all</button>'
         '<span class="count" role="status"></span></form>'
-        f'<table><caption>{escape(made.caption)}</caption><thead><tr><th scope="col" data-name="case">case</th>{heads}'
-        f"</tr></thead><tbody>\n{body}\n</tbody></table></div>{_render_details(made)}"
+        f"<table><caption>{escape(made.caption)}</caption><thead><tr>"
+        f'<th scope="col" data-name="{first}">{first}</th>{heads}</tr></thead>'
+        f"<tbody>\n{body}\n</tbody></table></div>{_render_details(made)}"
     )
 
 

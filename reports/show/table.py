@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
+from textwrap import fill
 from typing import Any
 
 from pandas import DataFrame, isna
@@ -13,6 +15,7 @@ from tabulate import tabulate  # type: ignore[import-untyped]
 
 from reports.show import escape
 from reports.show.units import ABSENT, Unit, text
+from reports.show.words import join_words
 
 Row = Mapping[str, Any]
 """One row of numbers by the names of its columns, in base units and full precision."""
@@ -32,6 +35,8 @@ class Column:
         optional: whether it is left out where no row has anything in it.
         axis: whether it goes into the title where all of several rows have the same in it.
         usual: how a value of an axis reads that is said nowhere where all rows have it; None for none.
+        dispensable: where a line is too short for all columns, the one with the largest number goes first; those of 0
+            stay.
     """
 
     header: str
@@ -40,6 +45,7 @@ class Column:
     optional: bool = False
     axis: bool = False
     usual: str | None = None
+    dispensable: int = 0
 
 
 def axis_column(
@@ -91,6 +97,9 @@ class Look:
         sentence: around a sentence that stands alone.
         item: around each line of a list.
         items: around the list.
+        width: characters that a line has; None for as many as there are.
+        grouped: whether an empty line parts the groups of a table.
+        answers_last: whether the answer in words stands below the tables, where the eye is when they are printed.
     """
 
     escape: Callable[[str], str]
@@ -100,6 +109,9 @@ class Look:
     sentence: str = "{}"
     item: str = "{}"
     items: str = "{}"
+    width: int | None = None
+    grouped: bool = False
+    answers_last: bool = False
 
     def head(self, title: str) -> str:
         """Return the title of a table."""
@@ -107,19 +119,34 @@ class Look:
 
     def stress(self, sentence: str) -> str:
         """Return what must be read first."""
-        return self.strong.format(self.escape(sentence))
+        return self._fit(self.strong.format(self.escape(sentence)))
 
     def say(self, sentence: str) -> str:
         """Return a sentence that stands alone."""
-        return self.sentence.format(self.escape(sentence))
+        return self._fit(self.sentence.format(self.escape(sentence)))
 
     def enumerate(self, lines: Iterable[str]) -> str:
         """Return lines as a list; an empty text if there are none."""
-        items = [self.item.format(self.escape(line)) for line in lines]
+        items = [self._fit(self.item.format(self.escape(line))) for line in lines]
         return self.items.format("\n".join(items)) if items else ""
 
+    def _fit(self, line: str) -> str:
+        """Return a line broken between words where it is too long, as far in as it begins."""
+        if self.width is None:
+            return line
+        text = line.lstrip()
+        indent = " " * (len(line) - len(text))
+        return fill(
+            text,
+            self.width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
-TERMINAL = Look(escape=escape.plain, grid="simple", item="  {}")
+
+TERMINAL = Look(escape=escape.plain, grid="simple", item="  {}", grouped=True, answers_last=True)
 """Plain text; a list is indented, so that its lines are told from sentences."""
 
 MARKDOWN = Look(escape=escape.markdown, grid="pipe", heading="## {}", strong="**{}**", item="- {}")
@@ -140,6 +167,11 @@ LOOKS: Mapping[Format, Look] = {Format.TEXT: TERMINAL, Format.MARKDOWN: MARKDOWN
 """The look of each format that is read by people; a CSV has none, it holds numbers."""
 
 
+def pick_look(form: Format, width: int | None, looks: Mapping[Format, Look] = LOOKS) -> Look:
+    """Return the look of a format; a line of text has `width` characters, or as many as there are."""
+    return replace(looks[form], width=width) if form is Format.TEXT else looks[form]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table whose rows are still to come.
@@ -150,6 +182,7 @@ class Table:
         empty: the sentence in place of a table without rows; the headings alone stand there if it is empty too.
         notes: what must be said of a row below the table; each different note is numbered once.
         marked: after how many of the columns that are no axis the numbers of a row's notes stand.
+        group: axes whose values the rows of one group share.
     """
 
     title: str = ""
@@ -157,6 +190,11 @@ class Table:
     empty: str = ""
     notes: Callable[[Row], Iterable[str]] | None = None
     marked: int = 0
+    group: tuple[str, ...] = ()
+
+
+WIDER = "A wider terminal shows {}, too."
+"""Said where columns were left out; ``{}`` stands for their headings."""
 
 
 def render_table(table: Table, rows: Sequence[Row], look: Look, **names: object) -> str:
@@ -180,17 +218,48 @@ def render_table(table: Table, rows: Sequence[Row], look: Look, **names: object)
     if numbers:
         shown.insert(table.marked, _marks_column(table, numbers))
     shown = [*(column for column in axes if column not in fixed), *shown]
-    cells = [[look.escape(column.read(row)) for row in rows] for column in shown]
-    filled = [index for index, column in enumerate(shown) if not column.optional or set(cells[index]) != {ABSENT}]
+    cells = {column: [look.escape(column.read(row)) for row in rows] for column in shown}
+    filled = [column for column in shown if not column.optional or set(cells[column]) != {ABSENT}]
+    ends = _find_ends(table, rows) if look.grouped else set()
+    grid = _make_grid(filled, cells, ends, look)
+    dropped = []
+    for column in sorted(filled, key=lambda column: column.dispensable, reverse=True):
+        if look.width is None or not column.dispensable or _measure(grid) <= look.width:
+            break
+        filled.remove(column)
+        dropped.append(column.header)
+        grid = _make_grid(filled, cells, ends, look)
+    notes = [f"{_superscript(number)} {note}" for note, number in numbers.items()]
+    if dropped:
+        notes.append(WIDER.format(join_words(f'"{header}"' for header in reversed(dropped))))
+    return stack(look.head(title) if title else "", grid, look.enumerate(notes))
+
+
+def _make_grid(shown: Sequence[Column], cells: Mapping[Column, Sequence[str]], ends: set[int], look: Look) -> str:
+    """Return columns side by side, with an empty line after the rows at which a group ends."""
+    lines: list[Sequence[str]] = []
+    for index, line in enumerate(zip(*(cells[column] for column in shown), strict=True)):
+        lines += [line, ("",) * len(shown)] if index in ends else [line]
     grid = tabulate(
-        list(zip(*(cells[index] for index in filled), strict=True)),
-        headers=[shown[index].header for index in filled],
+        lines,
+        headers=[column.header for column in shown],
         tablefmt=look.grid,
-        colalign=["right" if shown[index].right else "left" for index in filled] if rows else None,
+        colalign=["right" if column.right else "left" for column in shown] if lines else None,
         disable_numparse=True,
     )
-    notes = look.enumerate(f"{_superscript(number)} {note}" for note, number in numbers.items())
-    return stack(look.head(title) if title else "", str(grid), notes)
+    return "\n".join(line.rstrip() for line in str(grid).splitlines()) if ends else str(grid)
+
+
+def _find_ends(table: Table, rows: Sequence[Row]) -> set[int]:
+    """Return after which rows another group begins; none where no group has several rows."""
+    groups = [tuple(row.get(name) for name in table.group) for row in rows]
+    ends = {index for index, (one, following) in enumerate(pairwise(groups)) if one != following}
+    return ends if table.group and len(ends) + 1 < len(rows) else set()
+
+
+def _measure(grid: str) -> int:
+    """Return how wide a grid is, in characters."""
+    return max(map(len, grid.splitlines()), default=0)
 
 
 def stack(*parts: str) -> str:

@@ -75,10 +75,15 @@ def check_quiet(browser: Browser, path: Path) -> str | None:
     return "; ".join(complaints) or None
 
 
+def _find_table(page: Any) -> Any:
+    """Return the first table that sorts and filters: the one that a page is about."""
+    return page.locator("[data-table]").first
+
+
 def check_sorting(browser: Browser, path: Path) -> str | None:
     """A click on a heading sorts by numbers, another one the other way, and the address knows it."""
     with browser.open(path) as page:
-        heads = page.locator("[data-table] thead th.number button")
+        heads = _find_table(page).locator("thead th.number button")
         if not heads.count():
             return None
         heads.first.click()
@@ -96,9 +101,10 @@ def _read_column(page: Any) -> list[float]:
     return list(
         page.evaluate(
             """() => {
-              const heads = [...document.querySelectorAll('[data-table] thead th')];
+              const table = document.querySelector('[data-table]');
+              const heads = [...table.querySelectorAll('thead th')];
               const index = heads.findIndex((head) => head.hasAttribute('aria-sort'));
-              const rows = [...document.querySelectorAll('[data-table] tbody tr:not(.detail)')];
+              const rows = [...table.querySelectorAll('tbody tr:not(.detail)')];
               const cells = rows.map((row) => row.cells[index]);
               return cells.map((cell) => Number.parseFloat(cell.dataset.value ?? cell.textContent))
                 .filter((value) => !Number.isNaN(value));
@@ -110,7 +116,7 @@ def _read_column(page: Any) -> list[float]:
 def check_filtering(browser: Browser, path: Path) -> str | None:
     """A choice hides the other rows, and its address brings the same view back."""
     with browser.open(path) as page:
-        choices = page.locator("[data-table] .filters select")
+        choices = _find_table(page).locator(".filters select")
         if not choices.count():
             return None
         wanted = choices.first.locator("option").nth(1).get_attribute("value")
@@ -128,14 +134,14 @@ def check_filtering(browser: Browser, path: Path) -> str | None:
 
 
 def _count_rows(page: Any) -> tuple[int, int]:
-    rows = page.locator("[data-table] tbody tr:not(.detail)")
+    rows = _find_table(page).locator("tbody tr:not(.detail)")
     return sum(rows.nth(number).is_visible() for number in range(rows.count())), rows.count()
 
 
 def check_opening(browser: Browser, path: Path) -> str | None:
     """A row opens to what is behind it, by the keyboard too; its link goes to the same."""
     with browser.open(path) as page:
-        buttons = page.locator("[data-table] button[data-opens]")
+        buttons = _find_table(page).locator("button[data-opens]")
         if not buttons.count():
             return None
         buttons.first.focus()

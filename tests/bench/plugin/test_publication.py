@@ -94,14 +94,38 @@ def test_broken_end_of_a_session_is_made_up_for_once(
     assert capsys.readouterr().err == ""
 
 
-def test_summary_ends_with_where_everything_lies(publication: Publication, pytestconfig: pytest.Config) -> None:
-    """The answer comes first."""
+def test_summary_begins_with_where_everything_lies(publication: Publication, pytestconfig: pytest.Config) -> None:
+    """The answer comes last."""
     stream = io.StringIO()
     publication.say("results: out.json")
     publication.show(TerminalReporter(pytestconfig, file=stream), ["1 measured"])
     title, *lines = stream.getvalue().splitlines()
     assert " accelbench " in title
-    assert lines == ["1 measured", "results: out.json"]
+    assert lines == ["results: out.json", "", "1 measured"]
+
+
+@pytest.mark.parametrize(
+    ("line", "colour"),
+    [
+        ("REGRESSED · 1", 31),
+        ("FAILED · 1", 31),
+        ("PASS · 2", 32),
+        ("UNSTEADY: load", 33),
+        ("PASSABLE", None),
+        ("", None),
+    ],
+)
+def test_word_that_says_how_it_ended_has_a_colour(
+    line: str, colour: int | None, publication: Publication, pytestconfig: pytest.Config
+) -> None:
+    """Where colours are wanted, and beside the word."""
+    for wanted in (True, False):
+        stream = io.StringIO()
+        reporter = TerminalReporter(pytestconfig, file=stream)
+        reporter._tw.hasmarkup = wanted
+        publication.show(reporter, ["measured", line])
+        said = stream.getvalue().splitlines()[-1]
+        assert said == (f"\x1b[{colour}m\x1b[1m{line}\x1b[0m" if wanted and colour else line)
 
 
 def test_session_with_nothing_to_say_says_nothing(publication: Publication, pytestconfig: pytest.Config) -> None:

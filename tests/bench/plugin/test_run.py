@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -129,6 +130,16 @@ def test_summary_counts_outcomes_and_shows_the_table(plugin: RunPlugin, pytestco
     assert " accelbench " in lines[0]
     assert lines[1] == "1 measured, 1 skipped"
     assert any(line.startswith("float32 ") and "1.500 ms" in line for line in lines)
+    assert lines[-1].startswith("  The run took")
+
+
+def test_places_stand_before_the_answer(plugin: RunPlugin, pytestconfig: pytest.Config) -> None:
+    """What is printed last is what is read."""
+    plugin.run = RUN_OF_ONE
+    plugin._publication.say("results: out.json")
+    stream = io.StringIO()
+    plugin.pytest_terminal_summary(TerminalReporter(pytestconfig, file=stream))
+    assert stream.getvalue().splitlines()[1:4] == ["results: out.json", "", "1 measured, 1 skipped"]
 
 
 Suite = Callable[..., pytest.HookRecorder]
@@ -165,6 +176,16 @@ def test_whole_session_measures_replays_and_publishes(suite: Suite, tmp_path: Pa
     assert [case.id for case in run.cases] == [case.id for case in TWO]
     document = json.loads((tmp_path / "out.json").read_text())
     assert [entry["extra_info"]["case"] for entry in document["benchmarks"]] == [case.id for case in TWO]
+
+
+def test_pytest_benchmarks_table_is_narrow_and_in_our_order(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
+    """As words, 1024 is before 64; whoever names columns has those."""
+    suite(FakePool(), "--batch=1,64,1024")
+    printed = capsys.readouterr().out
+    assert re.findall(r"benchmark 'mlp forward (\d+) cpu'", printed) == ["1", "64", "1024"]
+    assert re.findall(r"^Name .*", printed, re.MULTILINE)[0].split()[-3:] == ["Median", "IQR", "Rounds"]
+    suite(FakePool(), "--benchmark-columns=min,max")
+    assert re.findall(r"^Name .*", capsys.readouterr().out, re.MULTILINE)[0].split()[-2:] == ["Min", "Max"]
 
 
 def test_run_in_which_everything_was_skipped_is_not_green(suite: Suite, tmp_path: Path) -> None:

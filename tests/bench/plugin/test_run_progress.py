@@ -117,7 +117,7 @@ def test_live_line_shows_case_number_median_and_time_left(pytestconfig: pytest.C
     assert drawn.count("\r") == 3
     assert "\n" not in drawn
     last = drawn.rpartition("\r")[2]
-    assert re.fullmatch(rf"launch 2/3 · 1 of 2 · about \S+ left · {CASE.id} · 4ms 2ms", last.rstrip())
+    assert re.fullmatch(rf"━{{4}}─{{8}} launch 2/3 · 1 of 2 · about \S+ left · {CASE.id} · 4ms 2ms", last.rstrip())
     before = stream.tell()
     shown.show(Sliced(launch=2, case=CASE, seconds=0.001))
     assert stream.getvalue()[before:] == ""

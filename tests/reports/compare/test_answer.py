@@ -35,10 +35,13 @@ def test_nothing_is_said_without_intervals(tmp_path: Path) -> None:
     assert make_answers(match_of(tmp_path, launches=5)) == []
 
 
-def test_page_and_terminal_begin_with_the_answer(tmp_path: Path) -> None:
-    """Above the contenders and their tables."""
+def test_page_begins_and_text_ends_with_the_answer(tmp_path: Path) -> None:
+    """A page is read from above, a terminal from below."""
     match = match_of(tmp_path)
-    for said in (render_compare(match, ["matched"], Format.TEXT), render_page(match, [])):
+    for said in (render_compare(match, ["matched"], Format.MARKDOWN), render_page(match, [])):
         assert "Fastest in mlp" in said
         assert said.index("Fastest in mlp") < said.index("Imaginary cuda")
+    text = render_compare(match, ["matched"], Format.TEXT)
+    assert text.index("Fastest in mlp") > text.index("Imaginary cuda")
+    assert text.splitlines()[-1] == make_answers(match)[-1]
     assert "Fastest" not in render_compare(match, ["matched"], Format.CSV)

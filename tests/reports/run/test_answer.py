@@ -9,7 +9,7 @@ from bench.record.run import Run
 from reports.figures.reference import Reference
 from reports.run.answer import make_answers
 from reports.run.text import render
-from reports.show.table import Format
+from reports.show.table import MARKDOWN, Format
 from tests.makers.compiling import compiled, made_compiling
 from tests.makers.contenders import on_cpu, run_on
 from tests.makers.profiles import made_profile, profiled
@@ -95,12 +95,12 @@ def on_best(case: Case) -> float:
     return 1_337_344 * case.batch / 2e12
 
 
-def test_summary_begins_with_the_answer_and_other_tables_do_not() -> None:
-    """Five sentences at most, above the numbers."""
+def test_answer_comes_with_the_summary_and_with_no_other_table() -> None:
+    """Five sentences at most, above the numbers where a page is read, and below them on a terminal."""
     run = run_of()
     answers = make_answers(run)
-    said = render(run, ["summary"], Format.TEXT, Reference())
-    assert said.startswith(answers[0])
+    assert render(run, ["summary"], Format.MARKDOWN, Reference()).startswith(f"{MARKDOWN.say(answers[0])}\n")
+    assert render(run, ["summary"], Format.TEXT, Reference()).endswith("\n\n".join(["", *answers]) + "\n")
     assert len(answers) <= 5
     assert answers[0] not in render(run, ["speedup"], Format.TEXT, Reference())
     assert answers[0] not in render(run, ["summary"], Format.CSV, Reference())

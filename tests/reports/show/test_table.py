@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 from pandas import DataFrame
 
@@ -10,12 +11,14 @@ from reports.show.table import (
     MARKDOWN,
     TERMINAL,
     Column,
+    Format,
     Look,
     Row,
     Table,
     as_csv,
     axis_column,
     list_rows,
+    pick_look,
     read_word,
     render_table,
 )
@@ -108,3 +111,59 @@ def test_csv_keeps_numbers_and_escapes_text_and_sentences() -> None:
 def test_rows_of_a_frame_are_mappings_with_text_as_keys() -> None:
     """A column is read by its name."""
     assert list_rows(DataFrame({"size": [1, 2]})) == [{"size": 1}, {"size": 2}]
+
+
+NARROW = Table(
+    title="Fruit",
+    columns=(
+        Column(header="kind", read=read_word("kind"), right=False),
+        Column(header="size in cm", read=lambda row: str(row["size"]), dispensable=1),
+        Column(header="colour", read=read_word("colour"), right=False, dispensable=2),
+    ),
+    group=("kind",),
+)
+FRUIT: list[Row] = [
+    {"kind": kind, "size": size, "colour": colour}
+    for kind, size, colour in (("apple", 8, "red"), ("apple", 9, "green"), ("plum", 4, "blue"))
+]
+
+
+def test_short_line_has_the_columns_that_matter() -> None:
+    """What is left out is named, and a line that is long enough leaves nothing out."""
+    whole = render_table(NARROW, FRUIT, replace(TERMINAL, width=30))
+    assert [line.split() for line in whole.splitlines()[2:3]] == [["kind", "size", "in", "cm", "colour"]]
+    narrow = render_table(NARROW, FRUIT, replace(TERMINAL, width=20))
+    assert narrow == (
+        """\
+Fruit
+
+kind      size in cm
+------  ------------
+apple              8
+apple              9
+
+plum               4
+
+  A wider terminal
+  shows "colour",
+  too."""
+    )
+    assert 'shows "size in\n  cm" and "colour",\n  too.' in render_table(NARROW, FRUIT, replace(TERMINAL, width=19))
+
+
+def test_groups_are_parted_where_one_has_several_rows() -> None:
+    """On a terminal alone: Markdown would begin another table."""
+    lines = render_table(NARROW, FRUIT, TERMINAL).splitlines()
+    assert [line.split()[:1] for line in lines[4:]] == [["apple"], ["apple"], [], ["plum"]]
+    assert "" not in render_table(NARROW, FRUIT[1:], TERMINAL).splitlines()[3:]
+    assert render_table(NARROW, FRUIT, MARKDOWN).count("\n\n") == 1
+
+
+def test_sentence_is_broken_where_a_line_ends() -> None:
+    """As far in as it begins, and never inside a word."""
+    look = replace(TERMINAL, width=16)
+    assert look.say("one two three four") == "one two three\nfour"
+    assert look.enumerate(["one two three four", "x" * 20]) == f"  one two three\n  four\n{' ' * 2}{'x' * 20}"
+    assert TERMINAL.say("one two three four") == "one two three four"
+    assert pick_look(Format.TEXT, 16) == look
+    assert pick_look(Format.MARKDOWN, 16) == MARKDOWN
