@@ -30,10 +30,9 @@ from reports.run.command import (
     configure_write,
     run_plot,
     run_table,
-    run_write,
 )
-from reports.run.write import out_folder
-from reports.show.command import OptionError, print_paths
+from reports.run.write import out_folder, write_reports
+from reports.show.command import OptionError, print_paths, say_not_drawn
 from reports.show.escape import plain
 from reports.show.files import Output, write_outputs
 
@@ -96,14 +95,12 @@ def _write_either(options: Namespace) -> int:
     """
     from reports.gate.write import write_answer
 
-    try:
-        return run_write(options)
-    except UnreadableError as no_run:
-        try:
-            gate = read_gate(options.file)
-        except UnreadableError:
-            raise no_run from None
-    print_paths(write_answer(conclude(gate), options.out or out_folder(options.file)))
+    measured = _read_either(options.file)
+    folder = options.out or out_folder(options.file)
+    if isinstance(measured, Run):
+        print_paths(write_reports(measured, folder, reference=options.reference, say=say_not_drawn))
+    else:
+        print_paths(write_answer(conclude(measured), folder))
     return 0
 
 

@@ -7,6 +7,7 @@ overwrite what another one added, since a file is named by what it holds.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,9 +100,14 @@ class Dataset:
         self.files.makedirs(self.folder, exist_ok=True)
         table = pa.Table.from_pylist(list(entry.rows), schema=SCHEMA)
         part = f"{path}.part"
-        with self.files.open(part, "wb") as file:
-            pq.write_table(table, file, compression="zstd")
-        self.files.mv(part, path)
+        try:
+            with self.files.open(part, "wb") as file:
+                pq.write_table(table, file, compression="zstd")
+            self.files.mv(part, path)
+        except BaseException:
+            with suppress(OSError):  # a full disk: half a file is of no use to anybody
+                self.files.rm(part)
+            raise
         return True
 
     def read(self) -> DataFrame:

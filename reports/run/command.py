@@ -9,7 +9,7 @@ from bench.files.run import read_run
 from reports.figures.reference import Reference, parse_reference
 from reports.run.tables import TABLES
 from reports.run.text import render
-from reports.run.write import out_folder, write_plots, write_reports, write_tables
+from reports.run.write import out_folder, write_plots, write_tables
 from reports.show.command import (
     OptionError,
     add_tables,
@@ -85,18 +85,6 @@ def run_plot(options: Namespace) -> int:
     folder = options.out or out_folder(options.file)
     run = read_run(options.file)
     print_paths(write_plots(run, folder, names=names, reference=options.reference, say=say_not_drawn))
-    return 0
-
-
-def run_write(options: Namespace) -> int:
-    """Write all tables and pictures and print their paths.
-
-    Raises:
-        UnreadableError: if the file cannot be used.
-        OSError: if the folder cannot be written.
-    """
-    folder = options.out or out_folder(options.file)
-    print_paths(write_reports(read_run(options.file), folder, reference=options.reference, say=say_not_drawn))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ from reports.history.entries import Judged, enter_gate, enter_run
 from reports.history.page import render
 from reports.history.steps import find_steps
 from reports.history.text import describe_steps, render_history
-from reports.history.trend_picture import MOST_COLUMNS, compare_points, draw_trend
+from reports.history.trend_picture import FOOT, HEIGHT, MOST_COLUMNS, compare_points, draw_trend
 from reports.history.trends import Trend, list_trends
 from reports.show.command import OptionError
 from reports.show.table import TERMINAL
@@ -82,6 +84,41 @@ def test_nothing_is_written_twice(tmp_path: Path) -> None:
     assert history.add(enter_run(run_at(0, 2e-3))), "another result of the same second"
     assert file.stat().st_mtime_ns == before
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a file would be in the way of whoever looks into the folder."""
+
+    def write(_: object, file: IO[bytes], **__: object) -> None:
+        file.write(b"PAR1")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("reports.history.dataset.pq.write_table", write)
+    with pytest.raises(OSError, match="No space left"):
+        Dataset.open(str(tmp_path)).add(enter_run(run_at(0)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_facts_of_few_entries_are_read_from_their_files_alone(tmp_path: Path) -> None:
+    """Which a file that somebody renamed does not tell by its name."""
+    history = history_of(tmp_path, [run_at(0), run_at(1)])
+    first, second = sorted(path.stem for path in tmp_path.glob("*.parquet"))
+    (tmp_path / f"{second}.parquet").write_bytes(b"not looked into")
+    assert json.loads(history.read_facts({first})[first])["torch.version"] == FACTS["torch.version"]
+    (tmp_path / f"{second}.parquet").unlink()
+    (tmp_path / f"{first}.parquet").rename(tmp_path / "renamed.parquet")
+    assert set(history.read_facts({first})) == {first}
+    with pytest.raises(OptionError, match="stranger has no facts; take that file out of the folder"):
+        history.read_facts({"stranger"})
+
+
+def test_graph_names_the_commits_at_which_something_begins(tmp_path: Path) -> None:
+    """The first, the last, and a step between them; names that would overlap are left out."""
+    seconds = noisy(40, step=20, size=0.2)
+    _, (trend, _) = list_trends(history_of(tmp_path, [run_at(day, value) for day, value in enumerate(seconds)]))
+    drawn = draw_trend(trend, 0)
+    assert re.findall(r'text-anchor="middle">([0-9a]+)<', drawn) == ["00000000", "00000039", "00000020"]
+    assert max(map(int, re.findall(r'y="(\d+)"', drawn))) < 2 * HEIGHT + FOOT
 
 
 def test_store_of_a_team_is_any_that_fsspec_knows() -> None:
