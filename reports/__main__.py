@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bench.files.gate import read_gate
-from bench.files.parse_json import UnreadableError
+from bench.files.parse_json import OtherKindError, UnreadableError
 from bench.files.run import read_run
 from bench.record.gate import Gate
 from bench.record.run import Run
@@ -127,10 +127,10 @@ def _read_either(path: Path) -> Run | Gate:
     """
     try:
         return read_run(path)
-    except UnreadableError as no_run:
+    except OtherKindError as no_run:
         try:
             return read_gate(path)
-        except UnreadableError:
+        except OtherKindError:
             raise no_run from None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.files.decode_fields import DecodeError, decode
 from bench.files.log import Format, Line, Log, read_log
-from bench.files.parse_json import GATE_SECTION, UnreadableError, entries
+from bench.files.parse_json import GATE_SECTION, OtherKindError, entries
 from bench.record.arm import Arm
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
@@ -124,7 +124,7 @@ def _find_section(document: object, path: Path) -> Line:
     section = document.get(GATE_SECTION) if isinstance(document, dict) else None
     if isinstance(section, dict):
         return section
-    raise UnreadableError(f"{path}: no {GATE_SECTION!r} section; make it with `pytest bench --against REF`")
+    raise OtherKindError(f"{path}: no {GATE_SECTION!r} section; make it with `pytest bench --against REF`")
 
 
 def _read_section(section: Line) -> tuple[Gate, Sequence[GateEvent]]:

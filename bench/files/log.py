@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from bench.files.decode_fields import DecodeError
 from bench.files.journal import Journal
-from bench.files.parse_json import UnreadableError, check_schema, content_of, journal_lines, parse
+from bench.files.parse_json import OtherKindError, UnreadableError, check_schema, content_of, journal_lines, parse
 from bench.record.gate import Gate
 from bench.record.run import Run
 
@@ -54,7 +54,7 @@ class Format(Generic[Record, Event]):
         read_head: the reverse; where it stands in the file begins what it raises.
         write_event: an event's word and fields.
         read_event: the reverse.
-        find_section: our section of a parsed JSON; raises UnreadableError if it has none.
+        find_section: our section of a parsed JSON; raises OtherKindError if it has none.
         read_section: head and events of such a section.
         fold: what adds events up, begun with a head.
     """
@@ -195,7 +195,7 @@ def keep_aside(form: Format[Record, Event], path: Path) -> Path | None:
 def _read_journal(form: Format[Record, Event], path: Path, content: bytes) -> tuple[Record, Sequence[Event]]:
     head, *lines = journal_lines(content, path)
     if not isinstance(head, dict) or head.pop("event", None) != form.begin:
-        raise UnreadableError(f"{path}:1: {form.no_journal}")
+        raise OtherKindError(f"{path}:1: {form.no_journal}")
     check_schema(head, f"{path}:1", form.schema)
     events = [form.read_event(line, f"line {number}") for number, line in enumerate(lines, start=2)]
     return form.read_head(head, "line 1: "), events

@@ -25,6 +25,10 @@ class UnreadableError(Exception):
     """A result file cannot be used; the message says which, where and what to do."""
 
 
+class OtherKindError(UnreadableError):
+    """A file does not hold what its reader is for; it may hold another kind of result."""
+
+
 def content_of(path: Path) -> bytes:
     """Return a file's bytes.
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from bench.files.decode_fields import DecodeError, decode
 from bench.files.log import Format, Line, Log, read_log
-from bench.files.parse_json import GATE_SECTION, SECTION, UnreadableError, entries
+from bench.files.parse_json import GATE_SECTION, SECTION, OtherKindError, entries
 from bench.record.case import Case
 from bench.record.compiling import Compiled
 from bench.record.conditions import Environment, Settings
@@ -136,9 +136,9 @@ def _find_section(document: object, path: Path) -> Line:
     if isinstance(section, dict):
         return section
     if isinstance(document, dict) and GATE_SECTION in document:
-        raise UnreadableError(f"{path}: a gate, not a run; read it with `python -m reports gate`")
+        raise OtherKindError(f"{path}: a gate, not a run; read it with `python -m reports gate`")
     maker = _find_maker(document)
-    raise UnreadableError(f"{path}: no {SECTION!r} section ({maker}); make it with `pytest bench --benchmark-json`")
+    raise OtherKindError(f"{path}: no {SECTION!r} section ({maker}); make it with `pytest bench --benchmark-json`")
 
 
 def _read_section(section: Line) -> tuple[Run, Sequence[RunEvent]]:

@@ -7,9 +7,10 @@ one. Observations only; what they explain is computed in `reports`. Standard lib
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bench.record.added_later import ADDED_LATER
 from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.observations import not_negative, positive
@@ -85,7 +86,7 @@ class Profile:
     device_seconds: float | None
     operators: tuple[OperatorTime, ...]
     remarks: tuple[str, ...] = ()
-    modules: tuple[ModuleTime, ...] = ()
+    modules: tuple[ModuleTime, ...] = field(default=(), metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         positive(self, "iterations", "seconds")

@@ -10,6 +10,7 @@ from statistics import median
 from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import Contest
+from bench.record.how_many import how_many
 from reports.gate.answer import Answer, compute_effects
 from reports.gate.answer_text import (
     CONTROLS,
@@ -41,7 +42,9 @@ from reports.show.page import (
 )
 from reports.show.strip import Strip, draw_strip
 from reports.show.table import PAGE, Column, Table, list_rows, render_table, stack
-from reports.show.units import ABSENT
+from reports.show.units import ABSENT, signed_percent
+from reports.show.words import name_some
+from reports.stats.verdict import Ruling, Verdict
 
 CAPTIONS = {
     "forest": "The change of every case with its interval; right of 0 head is slower, the band is the floor.",
@@ -63,10 +66,46 @@ def render_gate_page(answer: Answer) -> str:
         title=f"accelbench: {answer.state.value}, {gate.arms[Side.HEAD]} against {gate.arms[Side.BASE]}",
         about=make_headline(answer),
         warnings=[f"Nothing is proved: {problem}." for problem in answer.problems],
-        answers=[*list_causes(answer), *([f"{trees[0].upper()}{trees[1:]}."] if trees else [])],
+        answers=[
+            *_tell_verdicts(answer),
+            *([f"{trees[0].upper()}{trees[1:]}."] if trees else []),
+            *list_causes(answer),
+            *_tell_controls(answer),
+        ],
         foot=list_remarks(answer),
     )
     return render_page(text, _list_sections(answer))
+
+
+def _tell_verdicts(answer: Answer) -> Iterator[str]:
+    """Yield which cases head is slower and faster in and by how much, and of how many cases nothing else is known."""
+    gate, judged = answer.gate, len(answer.rulings)
+    for verdict, word in ((Verdict.REGRESSED, "slower"), (Verdict.IMPROVED, "faster")):
+        cases = [case for case, ruling in answer.rulings.items() if ruling.verdict is verdict]
+        cases.sort(key=lambda case: -abs(answer.rulings[case].change))
+        told = (f"{name_case(gate, case)} ({_tell_change(answer.rulings[case])})" for case in cases)
+        if cases:
+            yield f"Head is {word} in {len(cases)} of {how_many(judged, 'case')}: {name_some(told)}."
+    same, open_ = answer.count(Verdict.UNCHANGED), answer.count(Verdict.INCONCLUSIVE)
+    parts = [f"{same} took as long, within the floor"] if same else []
+    parts += [f"of {open_} it cannot be told whether they changed"] if open_ else []
+    if parts:
+        yield f"Of {how_many(judged, 'case')} {' and '.join(parts)}."
+
+
+def _tell_change(ruling: Ruling) -> str:
+    return signed_percent(ruling.change, ruling.low, ruling.high)
+
+
+def _tell_controls(answer: Answer) -> Iterator[str]:
+    """Yield what both controls showed, where they were as they must be."""
+    if answer.problems or set(answer.controls) != {Contest.SAME, Contest.SLOWED}:
+        return
+    same, slowed = answer.controls[Contest.SAME], answer.controls[Contest.SLOWED]
+    yield (
+        f"Both controls are right: base against itself changed by {_tell_change(same)}, and a slowdown made on purpose "
+        f"was seen ({_tell_change(slowed)})."
+    )
 
 
 def _list_sections(answer: Answer) -> Iterator[Section]:

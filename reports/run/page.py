@@ -16,6 +16,7 @@ from reports.figures.evidence import Evidence, examine
 from reports.figures.reference import Reference
 from reports.figures.yardsticks import collect_yardsticks
 from reports.run.answer import make_answers
+from reports.run.hints import list_hints
 from reports.run.modules import find_modules, render_case_modules
 from reports.run.operators import render_account
 from reports.run.plots import PLOTS
@@ -79,7 +80,7 @@ def render_run_page(run: Run, reference: Reference | None = None) -> str:
         about=f"{how_many(len(run.cases), 'case')}: {ended or 'none'}{took}{f' · {started}' if started else ''}",
         warnings=make_headlines(run),
         answers=make_answers(run),
-        foot=make_footer(run),
+        foot=[*list_hints(run), *make_footer(run)],
     )
     return render_page(text_, _list_sections(run, named))
 

@@ -153,14 +153,18 @@ class Filterable:
 
 def render_filterable(made: Filterable, rows: Sequence[Row]) -> str:
     """Return a table that can be sorted and filtered, and below it what its rows open to."""
-    shown = [
+    filled = [
         column
         for column in made.table.columns
         if not column.optional or any(column.read(row) != ABSENT for row in rows)
-        if not (column.axis and column.usual is not None and {column.read(row) for row in rows} == {column.usual})
     ]
+    values = {column: list(dict.fromkeys(column.read(row) for row in rows)) for column in filled if column.axis}
+    fixed = [column for column, found in values.items() if found == [column.usual] or len(found) == 1 < len(rows)]
+    shown = [column for column in filled if column not in fixed]
+    said = [f"{column.header} {values[column][0]}" for column in fixed if values[column][0] != column.usual]
+    caption = ": ".join([made.caption.removesuffix("."), ", ".join(said)]) + "." if said else made.caption
     filters = "".join(
-        _render_filter(number, column, rows) for number, column in enumerate(shown, start=1) if column.axis
+        _render_filter(number, column, values[column]) for number, column in enumerate(shown, start=1) if column.axis
     )
     first = escape(made.heading)
     heads = "".join(_render_head(column) for column in shown)
@@ -169,15 +173,14 @@ def render_filterable(made: Filterable, rows: Sequence[Row]) -> str:
         f'<div data-table><form class="filters" hidden onsubmit="return false">{filters}'
         '<label>find<input type="search" name="find"></label><button type="button">show all</button>'
         '<span class="count" role="status"></span></form>'
-        f"<table><caption>{escape(made.caption)}</caption><thead><tr>"
+        f"<table><caption>{escape(caption)}</caption><thead><tr>"
         f'<th scope="col" data-name="{first}">{first}</th>{heads}</tr></thead>'
         f"<tbody>\n{body}\n</tbody></table></div>{_render_details(made)}"
     )
 
 
-def _render_filter(number: int, column: Column, rows: Sequence[Row]) -> str:
+def _render_filter(number: int, column: Column, values: Sequence[str]) -> str:
     """Return the choice of an axis; none where all rows have the same."""
-    values = list(dict.fromkeys(column.read(row) for row in rows))
     if len(values) < 2:  # noqa: PLR2004  one is no choice
         return ""
     options = "".join(f'<option value="{escape(value)}">{escape(value)}</option>' for value in values)

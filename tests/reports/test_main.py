@@ -267,6 +267,16 @@ def test_page_of_what_is_no_result_is_one_line(tmp_path: Path, capsys: pytest.Ca
     assert not (tmp_path / "out").exists()
 
 
+def test_page_of_a_damaged_gate_says_what_is_wrong_with_the_gate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not that it is no run."""
+    path = stored_gate(tmp_path, made_gate())
+    path.write_text(path.read_text().replace('"floors"', '"ceilings"', 1))
+    assert main(["page", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert "arms and floors must be objects" in capsys.readouterr().err
+
+
 def test_gate_is_written_as_a_run_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its answer in every form, its pictures and its page."""
     path = stored_gate(tmp_path, made_gate(slower={CASES[0]: 0.06}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bench.files.run import CLOCK_PAIRS_OF_OLD_STEPS, make_run_section, read_run
 from bench.record.run import Run
 from reports.figures.evidence import examine
 from reports.figures.metrics import METRICS
+from tests.makers.profiles import made_profile, profiled
 from tests.makers.runs import made_run, matrix, measured, slices
 
 LATER = ("queued", "clock_pairs_per_iteration")
@@ -99,3 +101,11 @@ def test_file_from_before_profiles_has_none(run: Run, tmp_path: Path) -> None:
     document = json.loads(json.dumps(make_run_section(run)))
     del document["profiles"]
     assert read_run(written(tmp_path / "out.json", document)) == run
+
+
+def test_profile_from_before_modules_has_none(run: Run, tmp_path: Path) -> None:
+    """Gates and runs were profiled before modules were told apart."""
+    made = replace(run, profiles=(profiled(run.cases[0], made_profile()),))
+    document = json.loads(json.dumps(make_run_section(made)))
+    del document["profiles"][0]["profile"]["modules"]
+    assert read_run(written(tmp_path / "out.json", document)) == made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,21 @@ def test_page_holds_verdicts_effects_blocks_and_reasons() -> None:
     assert all(name in said for name in CONTROLS.values())
     assert "aten::clone (only in head, +60.00 µs)" in said
     assert page.count("Blocks of ") >= 2 * len(CASES)
+
+
+def test_page_begins_with_what_changed_by_how_much_and_whether_to_believe_it() -> None:
+    """In sentences, the worst first; the headline above them is for whoever knows it."""
+    answer = conclude(made_gate(slower={CASES[0]: 0.06, CASES[1]: 0.12, CASES[2]: -0.1}, scatter=0.001))
+    said = " ".join(parsed(render_gate_page(answer)).said)
+    worst, other = CASES[1].id, CASES[0].id
+    assert re.search(rf"Head is slower in 2 of 8 cases: {worst} \(\+1\S+ % \[.*?\]\) and {other} \(\+\S+ % \[", said)
+    assert re.search(rf"Head is faster in 1 of 8 cases: {CASES[2].id} \(-\S+ % \[", said)
+    assert "Of 8 cases 5 took as long, within the floor." in said
+    assert re.search(
+        r"Both controls are right: base against itself changed by [+-]0\.\d % \[.*?\], and a slowdown", said
+    )
+    broken = made_gate(blocks=3, looks=(), ending=Ending(reason="", broken=True, stopped=False, wall_seconds=1.0))
+    assert "Both controls" not in render_gate_page(conclude(broken))
 
 
 def test_gate_that_proves_nothing_begins_with_that() -> None:

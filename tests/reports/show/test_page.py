@@ -118,6 +118,15 @@ def test_table_is_filtered_by_axes_that_vary_and_sorted_by_numbers() -> None:
     assert re.findall(r'data-value="([^"]+)"', body) == ["0.002", "1.0"]
 
 
+def test_axis_with_one_value_is_in_the_caption() -> None:
+    """Where several rows have the same in it; the usual is said nowhere."""
+    rows = [{**row, "dtype": "float32"} for row in ROWS]
+    body = render_filterable(made(), rows)
+    assert "<caption>Every case: dtype float32.</caption>" in body
+    assert re.findall(r'data-name="(\w+)"', body) == ["case", "time"]
+    assert "<caption>Every case</caption>" in render_filterable(made(), ROWS)
+
+
 def test_row_leads_to_what_it_opens_to_without_a_script() -> None:
     """A link to a place of the page, which is there."""
     body = render_filterable(made(), ROWS)
