@@ -87,6 +87,10 @@ COLUMNS = (
 """The columns of the CSV, in base units; a case without a ruling has a verdict and a why only."""
 
 
+UNSTEADY = "UNSTEADY"
+"""A remark that begins so is about all figures."""
+
+
 def make_headline(answer: Answer) -> str:
     """Return the answer in one line."""
     gate = answer.gate
@@ -243,7 +247,7 @@ def list_remarks(answer: Answer) -> list[str]:
     if gate.idle_patterns:
         remarks.append(f"floors or accepted regressions that fit no case: {', '.join(gate.idle_patterns)}")
     if load := find_load(gate.environment):
-        remarks.append(f"UNSTEADY: {load} when it began; both sides are of that, and only larger changes are seen")
+        remarks.append(f"{UNSTEADY}: {load} when it began; both sides are of that, and only larger changes are seen")
     remarks += _list_step_files(gate)
     remarks += list_looser_answers(gate)
     remarks += list_other_answers(gate)

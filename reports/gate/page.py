@@ -14,6 +14,7 @@ from bench.record.how_many import how_many
 from reports.gate.answer import Answer, compute_effects
 from reports.gate.answer_text import (
     CONTROLS,
+    UNSTEADY,
     VERDICTS,
     list_reasons,
     list_remarks,
@@ -41,7 +42,7 @@ from reports.show.page import (
     render_picture,
 )
 from reports.show.strip import Strip, draw_strip
-from reports.show.table import PAGE, Column, Table, list_rows, render_table, stack
+from reports.show.table import PAGE, Column, Row, Table, list_rows, render_table, stack
 from reports.show.units import ABSENT, signed_percent
 from reports.show.words import name_some
 from reports.stats.verdict import Ruling, Verdict
@@ -65,14 +66,17 @@ def render_gate_page(answer: Answer) -> str:
     text = PageText(
         title=f"accelbench: {answer.state.value}, {gate.arms[Side.HEAD]} against {gate.arms[Side.BASE]}",
         about=make_headline(answer),
-        warnings=[f"Nothing is proved: {problem}." for problem in answer.problems],
+        warnings=[
+            *(f"Nothing is proved: {problem}." for problem in answer.problems),
+            *(remark for remark in list_remarks(answer) if remark.startswith(UNSTEADY)),
+        ],
         answers=[
             *_tell_verdicts(answer),
             *([f"{trees[0].upper()}{trees[1:]}."] if trees else []),
             *list_causes(answer),
             *_tell_controls(answer),
         ],
-        foot=list_remarks(answer),
+        foot=[remark for remark in list_remarks(answer) if not remark.startswith(UNSTEADY)],
     )
     return render_page(text, _list_sections(answer))
 
@@ -131,7 +135,13 @@ def _render_verdicts(answer: Answer) -> str:
     """Return the table of verdicts, whose rows open to their blocks and reasons."""
     verdict = next(column for column in VERDICTS.columns if column.header == "verdict")
     rest = tuple(column for column in VERDICTS.columns if column.header not in {"case", "verdict"})
-    axis = Column(header="verdict", read=verdict.read, right=False, axis=True)
+    proved = not answer.problems
+
+    def read(row: Row) -> str:
+        """Return a verdict; of a control that is as it must be, that."""
+        return "as it must be" if proved and row["case"] in CONTROLS.values() else verdict.read(row)
+
+    axis = Column(header="verdict", read=read, right=False, axis=True)
     made = Filterable(
         table=Table(columns=(axis, *rest)),
         caption="Every planned case and both controls; a name leads to its blocks and reasons.",

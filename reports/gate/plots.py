@@ -127,7 +127,7 @@ def draw_disturbance(answer: Answer) -> Figure:
     below.set_xlabel("block")
     write_title(figure, "The machine while this was measured")
     unknown = all(pairing.stolen_seconds is None for block in blocks for pairing in block.pairings)
-    why = " This system does not tell what was stolen." if unknown else ""
+    why = " This system does not tell what was stolen." if unknown else "" if any(stolen) else " Nothing was stolen."
     write_notes(figure, [f"Yardstick: over its median. Stolen: the hypervisor's share of a block.{why}"])
     return figure
 

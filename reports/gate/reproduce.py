@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from shlex import quote
 
 from bench.record.arm import Arm, Side
 from bench.record.gate import Gate
+from reports.figures.provenance import COMMIT_DIGITS
 
 
 def make_command(gate: Gate) -> str:
@@ -21,10 +23,16 @@ def make_command(gate: Gate) -> str:
         "--compile": (case.compile for case in gate.cases),
     }
     words = ["pytest", "bench", *(f"{option} {_list(values)}" for option, values in axes.items())]
-    words += _describe_arms(*(gate.arms[side] for side in Side))
+    words += _describe_arms(*(_pin(gate, side) for side in Side))
     if gate.settings.budget_seconds is not None:
         words.append(f"--budget {gate.settings.budget_seconds:g}s")
     return " ".join([*words, "--benchmark-json again.json"])
+
+
+def _pin(gate: Gate, side: Side) -> Arm:
+    """Return an arm whose code is named by its commit, where that is on record: a branch moves."""
+    arm, commit = gate.arms[side], gate.environment.facts.get(f"arm.{side}.commit")
+    return replace(arm, ref=commit[:COMMIT_DIGITS]) if arm.ref is not None and isinstance(commit, str) else arm
 
 
 def _list(values: Iterable[str]) -> str:

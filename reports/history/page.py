@@ -10,7 +10,7 @@ from pandas import DataFrame
 
 from bench.record.case import DEFAULT_LAYOUT, compile_label
 from bench.record.how_many import how_many
-from reports.history.text import HISTORY, MEANING, describe_span, describe_steps, list_rows, short
+from reports.history.text import HISTORY, MEANING, describe_changes, describe_span, list_rows, short
 from reports.history.trend_picture import draw_trend
 from reports.history.trends import Trend
 from reports.show.escape import page as escape
@@ -26,6 +26,8 @@ NAME = "history.html"
 
 SCRIPT = Path(__file__).with_name("history.js")
 """What finds the point under a pointer, and puts two results side by side."""
+
+NOT_PICKED = "No result is picked: click a point of a graph, or a result above, and then another one."
 
 MOST_SEGMENTS = 20
 """So many beginnings of segments are listed for a case, the latest."""
@@ -69,13 +71,13 @@ def render(entries: DataFrame, trends: Sequence[Trend]) -> str:
     text = PageText(
         title="History",
         about=f"{how_many(len(entries), 'result')} {describe_span(entries)}, {how_many(len(trends), 'trend')}",
-        answers=describe_steps(trends, MOST_SENTENCES),
+        answers=describe_changes(trends, MOST_SENTENCES),
         foot=(MEANING,),
     )
     sections = (
         Section(name="cases", title="Every case", body=_render_cases(trends)),
         Section(name="results", title="Every result", body=_render_results(entries)),
-        Section(name="picked", title="Side by side", body='<div id="picked"><p>No result is picked.</p></div>'),
+        Section(name="picked", title="Side by side", body=f'<div id="picked"><p>{NOT_PICKED}</p></div>'),
     )
     return render_page(text, sections, data=_collect(entries, trends), script=SCRIPT.read_text(encoding="utf-8"))
 

@@ -13,7 +13,8 @@ from reports.figures.provenance import COMMIT_DIGITS
 from reports.history.steps import LEAST_POINTS
 from reports.history.trends import Trend
 from reports.show.table import Column, Look, Row, Table, read_figure, read_word, render_table, stack
-from reports.show.units import ABSENT, Unit, signed_percent
+from reports.show.units import ABSENT, Unit, percent, signed_percent
+from reports.show.words import MOST_SENTENCES
 
 TITLE = "History"
 
@@ -33,8 +34,11 @@ COLUMNS = (
 
 MEANING = (
     "A change is of the latest point: against the one before, which shows blips, and against the first since the "
-    "environment changed, which shows steps. Steps are advice and no verdict: whether a change of code made a case "
-    "slower is what `pytest bench --against REF` says."
+    "environment changed, which shows steps."
+)
+CAVEAT = (
+    "That is advice and no verdict: whether a change of code made a case slower is what `pytest bench --against REF` "
+    "says."
 )
 
 
@@ -103,7 +107,9 @@ HISTORY = Table(
 def render_history(entries: DataFrame, trends: Sequence[Trend], look: Look) -> str:
     """Return the trends as a table, with what a change is."""
     said = f"{how_many(len(entries), 'result')}, {describe_span(entries)}."
-    return stack(look.head(TITLE), look.say(said), render_table(HISTORY, list_rows(trends), look), look.say(MEANING))
+    table = render_table(HISTORY, list_rows(trends), look)
+    told = [look.say(sentence) for sentence in describe_changes(trends, MOST_SENTENCES)]
+    return stack(look.head(TITLE), look.say(said), table, look.say(MEANING), *told)
 
 
 def describe_span(entries: DataFrame) -> str:
@@ -112,8 +118,18 @@ def describe_span(entries: DataFrame) -> str:
     return f"on {first}" if len(entries) == 1 else f"from {first} to {last}"
 
 
-def describe_steps(trends: Sequence[Trend], most: int) -> list[str]:
-    """Return the largest steps, each a sentence: where, of what and by how much; only those that lasted."""
+def describe_changes(trends: Sequence[Trend], most: int) -> list[str]:
+    """Return what changed over time, each a sentence: the largest steps, the latest environment, and what that proves.
+
+    A step counts that lasted; none is said where nothing changed.
+    """
+    environment = _describe_environment(trends)
+    steps = _describe_steps(trends, most - 1 - len(environment))
+    return [*steps, *environment, CAVEAT] if steps else environment
+
+
+def _describe_steps(trends: Sequence[Trend], most: int) -> list[str]:
+    """Return the largest steps: of what, by how much, where and when; how many more there are stands with the last."""
     found = [
         (abs(change), trend, place, change)
         for trend in trends
@@ -121,8 +137,22 @@ def describe_steps(trends: Sequence[Trend], most: int) -> list[str]:
         if lasted >= LEAST_POINTS
     ]
     found.sort(key=lambda step: -step[0])
-    return [
-        f"{trend.case} steps by {signed_percent(change)} at {short(trend.commits[place])}, over "
-        f"{how_many(len(trend.seconds), 'point')}."
+    said = [
+        f"{trend.case} got {percent(abs(change))} {'slower' if change > 0 else 'faster'} at "
+        f"{short(trend.commits[place])} ({trend.times[place]:%Y-%m-%d}), over {how_many(len(trend.seconds), 'point')}"
         for _, trend, place, change in found[:most]
     ]
+    left = len(found) - len(said)
+    if said and left > 0:
+        said[-1] += f"; {how_many(left, 'smaller step')} more in the table"
+    return [f"{sentence}." for sentence in said]
+
+
+def _describe_environment(trends: Sequence[Trend]) -> list[str]:
+    """Return when the environment changed last, what of it, and how many cases begin anew there."""
+    begun = [(trend.times[segment.begin], segment.changed) for trend in trends for segment in trend.segments[1:]]
+    if not begun:
+        return []
+    when, changed = max(begun)
+    cases = how_many(begun.count((when, changed)), "case")
+    return [f"The environment changed on {when:%Y-%m-%d}: {', '.join(changed)}; {cases} begin anew there."]

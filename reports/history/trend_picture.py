@@ -11,10 +11,10 @@ from reports.show.escape import page as escape
 from reports.show.units import signed_percent
 from reports.stats.signflip import Array
 
-WIDTH, HEIGHT, LEFT, MARGIN, FOOT = 640, 92, 92, 8, 16
-"""Pixels of a graph; numbers stand to the left, and below both the commits."""
+WIDTH, HEIGHT, LEFT, MARGIN, FOOT = 640, 92, 92, 8, 30
+"""Pixels of a graph; numbers stand to the left, and below both commits and days."""
 
-APART = 60
+APART = 70
 """So many pixels a commit takes."""
 
 MOST_COLUMNS = 240
@@ -92,7 +92,7 @@ def _find_step(trend: Trend) -> float:
 
 
 def _draw_commits(trend: Trend) -> str:
-    """Return the commits of the first and the last point, and of what begins between them where there is room."""
+    """Return commit and day of the first and the last point, and of what begins between them where there is room."""
     last = len(trend.seconds) - 1
     begun = sorted({place for segment in trend.segments for place in (segment.begin, *segment.steps)})
     step = _find_step(trend)
@@ -100,13 +100,11 @@ def _draw_commits(trend: Trend) -> str:
     parts: list[str] = []
     for place in dict.fromkeys((0, last, *begun)):
         across = min(max(LEFT + step * (place + 0.5), LEFT + APART / 2), WIDTH - APART / 2)
-        commit = trend.commits[place]
-        if commit is None or any(abs(across - other) < APART for other in taken):
+        if any(abs(across - other) < APART for other in taken):
             continue
         taken.append(across)
-        parts.append(
-            f'<text x="{across:.1f}" y="{2 * HEIGHT + 11}" text-anchor="middle">{escape(commit[:SHORT])}</text>'
-        )
+        for said, below in ((escape((trend.commits[place] or "")[:SHORT]), 11), (f"{trend.times[place]:%Y-%m-%d}", 24)):
+            parts.append(f'<text x="{across:.1f}" y="{2 * HEIGHT + below}" text-anchor="middle">{said}</text>')
     return "".join(parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -51,6 +52,7 @@ class Trend:
         kind: ``run`` or ``gate``.
         axes: of the case, by name.
         entries: names of the entries, in order of time.
+        times: when each began.
         commits: of the code that was measured, by point; None where it is not known.
         seconds: per iteration, by point; of a gate head's.
         verdicts: of a gate, by point; None in a run.
@@ -61,6 +63,7 @@ class Trend:
     kind: str
     axes: Mapping[str, Any]
     entries: tuple[str, ...]
+    times: tuple[datetime, ...]
     commits: tuple[str | None, ...]
     seconds: Array
     verdicts: tuple[str | None, ...]
@@ -139,6 +142,7 @@ def _make_trend(case: str, kind: str, own: DataFrame, facts: Mapping[str, Mappin
         kind=kind,
         axes={axis: own[axis].iloc[-1] for axis in AXES},
         entries=tuple(own["entry"]),
+        times=tuple(own["began"].dt.to_pydatetime()),
         commits=_list_known(own["commit"]),
         seconds=seconds,
         verdicts=_list_known(own["verdict"]),

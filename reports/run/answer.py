@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 
 from bench.record.case import Case, Group
 from bench.record.run import Run
@@ -14,6 +15,8 @@ from reports.figures.accounts import Account, Bound, list_accounts
 from reports.figures.compile_accounts import CompileAccount, Payoff, list_compile_accounts
 from reports.figures.evidence import Evidence, examine
 from reports.figures.metrics import METRICS
+from reports.figures.unsteadiness import find_unsteadiness
+from reports.figures.yardsticks import collect_yardsticks
 from reports.show.units import Unit, percent, seconds, text
 from reports.show.words import MOST_SENTENCES, join_words, name_some
 from reports.stats.intervals import Summary, speedup
@@ -43,7 +46,8 @@ def make_answers(run: Run) -> list[str]:
         *_tell_payoff(run),
         *_tell_bounds(run, evidence),
     ]
-    return sentences[:MOST_SENTENCES]
+    trust = [*_tell_trust(run, evidence)]
+    return [*sentences[: MOST_SENTENCES - len(trust)], *trust]
 
 
 def _tell_fastest(evidence: Mapping[Case, Evidence]) -> Iterator[str]:
@@ -159,6 +163,26 @@ def _tell_bounds(run: Run, evidence: Mapping[Case, Evidence]) -> Iterator[str]:
             f"At less than {percent(FAR)} of what the device allows, {_name_cases(far)} are bound by something else: "
             "--operators says by what."
         )
+
+
+def _tell_trust(run: Run, evidence: Mapping[Case, Evidence]) -> Iterator[str]:
+    """Yield how exact the figures are and how steady the machine was, unless it was so unsteady that this comes first.
+
+    Half an interval over its centre says how exact a figure is.
+    """
+    halves = {
+        case: (one.seconds.high - one.seconds.low) / (2 * one.seconds.centre)
+        for case, one in evidence.items()
+        if one.seconds is not None and one.seconds.low is not None and one.seconds.high is not None
+    }
+    if not halves or find_unsteadiness(run):
+        return
+    worst = max(halves, key=lambda case: halves[case])
+    readings = (collect_yardsticks(run, device) for device in dict.fromkeys(case.device for case in halves))
+    spreads = [one.spread for one in readings if one is not None and one.spread is not None]
+    steady = f"The machine was steady: its yardstick scattered by {percent(max(spreads))}. " if spreads else ""
+    least = f", to ±{percent(halves[worst])} in {worst.id}" if len(halves) > 1 else ""
+    yield f"{steady}Times are known to ±{percent(median(halves.values()))} in the median case{least}."
 
 
 def _name_cases(cases: Iterable[Case]) -> str:

@@ -99,6 +99,8 @@ def _list_sections(run: Run, reference: Reference) -> Iterator[Section]:
         body = _render_section(run, reference, table)
         picture = {"speedup": "speedup", "layers": "layers", "compile_account": "payoff"}.get(table)
         yield Section(name=name, title=title, body=(_draw(run, reference, picture) if picture else "") + body)
+    again = render_code(make_command(run, run.cases)) if run.cases else ""
+    yield Section(name="again", title="Measure it again", body=again)
     yield Section(name="environment", title="Environment", body=_render_environment(run))
 
 
@@ -161,7 +163,7 @@ def _list_details(run: Run) -> Mapping[str, str]:
                     _render_notes(run, case, evidence),
                     render_account(accounts[case], PAGE) if case in accounts else "",
                     render_case_modules(modules[case], PAGE) if case in modules else "",
-                    "<p>Measure it again:</p>" + render_code(make_command(run, case)),
+                    "<p>Measure it again:</p>" + render_code(make_command(run, [case])),
                 ),
             )
         )

@@ -195,7 +195,7 @@ TABLES: dict[str, RunTable] = {
                 read=read_figure("attainable_flops_per_second", Unit.FLOPS_PER_SECOND),
                 dispensable=2,
             ),
-            Column(header="limited by", read=_limited_by, right=False),
+            Column(header="ideal limit", read=_limited_by, right=False),
             Column(header="share", read=_share_of_attainable),
             Column(header="peak memory", read=_memory, optional=True, dispensable=6),
         ),

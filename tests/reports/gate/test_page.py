@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.record.arm import Arm, Side
+from bench.record.conditions import Environment
 from bench.record.gate import Ending
 from reports.gate.answer import conclude
 from reports.gate.answer_text import CONTROLS, make_headline
@@ -54,6 +55,24 @@ def test_page_begins_with_what_changed_by_how_much_and_whether_to_believe_it() -
     )
     broken = made_gate(blocks=3, looks=(), ending=Ending(reason="", broken=True, stopped=False, wall_seconds=1.0))
     assert "Both controls" not in render_gate_page(conclude(broken))
+
+
+def test_controls_are_as_they_must_be_and_a_busy_machine_is_said_first() -> None:
+    """A control that finds nothing, and one that finds a slowdown, are no verdicts on head."""
+    gate = made_gate()
+    facts = {**gate.environment.facts, "machine.load_at_start": 5.0, "machine.cores": 2}
+    page = render_gate_page(conclude(replace(gate, environment=Environment(facts=facts))))
+    assert page.count("<td>as it must be</td>") == len(CONTROLS)
+    assert 0 < page.index("UNSTEADY: load 5.0 on 2 cores") < page.index("The answer")
+    assert page.count("UNSTEADY") == 1
+
+
+def test_command_names_the_commit_and_not_what_moves() -> None:
+    """HEAD is another one tomorrow."""
+    gate = replace(made_gate(), arms={Side.BASE: Arm(ref="HEAD"), Side.HEAD: Arm()})
+    assert "--against HEAD" in make_command(gate)
+    known = Environment(facts={**gate.environment.facts, "arm.base.commit": 40 * "a", "arm.head.commit": None})
+    assert f"--against {12 * 'a'} " in make_command(replace(gate, environment=known))
 
 
 def test_gate_that_proves_nothing_begins_with_that() -> None:

@@ -25,7 +25,7 @@ from reports.history.dataset import Dataset
 from reports.history.entries import Judged, enter_gate, enter_run
 from reports.history.page import render
 from reports.history.steps import find_steps
-from reports.history.text import describe_steps, render_history
+from reports.history.text import CAVEAT, describe_changes, render_history
 from reports.history.trend_picture import FOOT, HEIGHT, MOST_COLUMNS, compare_points, draw_trend
 from reports.history.trends import Trend, list_trends
 from reports.show.command import OptionError
@@ -134,8 +134,9 @@ def test_step_that_was_planted_is_found_where_it_is(tmp_path: Path) -> None:
     ((place, change),) = trends[0].list_steps()
     assert place == 25
     assert change == pytest.approx(0.05, abs=0.01)
-    assert describe_steps(trends[:1], 5) == [
-        f"{TWO[0].id} steps by +{100 * change:.1f} % at 00000025aaaa, over 40 points."
+    assert describe_changes(trends[:1], 5) == [
+        f"{TWO[0].id} got {100 * change:.1f} % slower at 00000025aaaa (2030-01-26), over 40 points.",
+        CAVEAT,
     ]
 
 
@@ -166,6 +167,9 @@ def test_segment_begins_where_the_environment_changes(tmp_path: Path) -> None:
     assert (first.begin, first.end, second.begin, second.end) == (0, 15, 15, 30)
     assert (first.changed, second.changed) == ((), ("torch.version 2.14.1 to 2.15.0",))
     assert trends[0].list_steps() == []
+    assert describe_changes(trends, 5) == [
+        "The environment changed on 2030-01-16: torch.version 2.14.1 to 2.15.0; 2 cases begin anew there."
+    ]
     previous, since_first = compare_points(trends[0])
     assert (previous[15], since_first[15]) == (0.0, 0.0)
     assert since_first[16] == pytest.approx(np.log(seconds[16] / seconds[15]))
@@ -220,6 +224,7 @@ def trend_of(seconds: Sequence[float]) -> Trend:
         kind="run",
         axes={},
         entries=tuple(map(str, range(count))),
+        times=tuple(FIRST + timedelta(days=day) for day in range(count)),
         commits=(None,) * count,
         seconds=np.array(seconds),
         verdicts=(None,) * count,

@@ -50,7 +50,8 @@ def test_what_cannot_be_told_is_not_said() -> None:
     assert make_answers(steady_run(seconds, cases=CASES, launches=3)) == []
     noise = steady_run(lambda case, launch: [1e-3 * (1 + (hash(case) + launch) % 7)] * 2, cases=matrix())
     assert not [sentence for sentence in make_answers(noise) if "Fastest" in sentence]
-    assert make_answers(steady_run(seconds, cases=CASES[:1])) == []
+    (trust,) = make_answers(steady_run(seconds, cases=CASES[:1]))
+    assert trust.endswith("Times are known to ±0.2 % in the median case.")
 
 
 def test_quick_run_and_empty_plan_have_no_answer() -> None:
@@ -104,3 +105,14 @@ def test_answer_comes_with_the_summary_and_with_no_other_table() -> None:
     assert len(answers) <= 5
     assert answers[0] not in render(run, ["speedup"], Format.TEXT, Reference())
     assert answers[0] not in render(run, ["summary"], Format.CSV, Reference())
+
+
+def test_answer_ends_with_how_exact_it_is() -> None:
+    """Half the interval, in the middle and at worst; on a busy machine that is said first, and not here."""
+    run = steady_run(lambda case, launch: [1e-3 + launch * (1e-6 if case.dtype == "float32" else 1e-5)])
+    last = make_answers(run)[-1]
+    assert last.startswith("The machine was steady: its yardstick scattered by 0.0 %. Times are known to ±")
+    assert last.endswith(f"to ±2.4 % in {run.cases[1].id}.")
+    busy = replace(run.environment, facts={**run.environment.facts, "machine.load_at_start": 5.0, "machine.cores": 2})
+    assert not any("steady" in sentence for sentence in make_answers(replace(run, environment=busy)))
+    assert not any("known" in sentence for sentence in make_answers(steady_run(lambda *_: [1e-3], launches=2)))

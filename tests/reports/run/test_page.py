@@ -32,7 +32,7 @@ def test_page_of_a_run_holds_every_case_with_its_slices_and_its_command() -> Non
     said = "\n".join(balance.said)
     for case in run.cases:
         assert said.count(f"{case.id}\n") >= 1 or case.id in said
-        assert make_command(run, case) in said
+        assert make_command(run, [case]) in said
     for place in ("summary", "curves", "speedups", "compiling", "environment", "answer"):
         assert place in balance.ids
     assert "Imaginary Processor" in said
@@ -111,8 +111,19 @@ def test_page_of_many_cases_has_no_pictures_and_all_rows() -> None:
 def test_command_measures_the_case_again(case: Case, settings: Settings, facts: dict[str, str], command: str) -> None:
     """As a shell reads it, with what was not the default."""
     run = replace(made_run([case], []), settings=settings, environment=Environment(facts=facts))
-    assert make_command(run, case) == command
+    assert make_command(run, [case]) == command
     assert shlex.split(command)[:2] == ["pytest", "bench"]
+
+
+def test_command_measures_the_whole_run_again() -> None:
+    """Each value of an axis once; it stands in the page."""
+    run = steady_run(lambda *_: [1e-3], cases=matrix(batches=(1, 64), compiles=("off", "on"), threads=(None, 2)))
+    command = make_command(run, run.cases)
+    assert command == (
+        "pytest bench --model mlp --step forward --batch 1,64 --device cpu --dtype float32,bfloat16 --compile off,on "
+        "--threads 2 --benchmark-json again.json"
+    )
+    assert command in "\n".join(parsed(render_run_page(run)).said)
 
 
 def test_page_that_cannot_be_made_keeps_nothing_else_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
