@@ -22,9 +22,10 @@ from bench.plugin.replay import TAPE, Tape, tape_of
 from bench.plugin.selection import FLOOR_MARKER
 from bench.plugin.usage import usage_errors
 from bench.record.case import AXES, Case, Variant, select
-from bench.request import GateQuestion, PlanQuestion, Request, RunQuestion
+from bench.request import FleetQuestion, GateQuestion, PlanQuestion, Request, RunQuestion
 
 if TYPE_CHECKING:
+    from bench.plugin.fleet import FleetPlugin
     from bench.plugin.gate import GatePlugin
     from bench.plugin.run import RunPlugin
 
@@ -34,7 +35,10 @@ PLANNED = pytest.StashKey[Sequence[Case]]()
 
 BATCHES = pytest.StashKey[Callable[[str], Sequence[int]]]()
 DEVICES = pytest.StashKey[Sequence[str]]()
-MEASURING: pytest.StashKey[RunPlugin | GatePlugin] = pytest.StashKey()
+NODES = pytest.StashKey[Mapping[str, Sequence[str]]]()
+"""The devices of each node of a fleet, by its name; without a fleet there is none."""
+
+MEASURING: pytest.StashKey[RunPlugin | GatePlugin | FleetPlugin] = pytest.StashKey()
 """The plugin that is at work; none with ``--plan`` or ``--collect-only``, where no test is run."""
 
 
@@ -57,7 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
     planned = config.stash[PLANNED] = fill_in(config)  # which also says whose project an earlier part was of
     settings = fill_from_project(config, fill=not planned)
     request = config.stash[REQUEST] = name_files(read_request(config), settings)
-    config.stash[DEVICES] = named_devices(request)
+    spread = isinstance(request.question, FleetQuestion) and not config.option.collectonly
+    config.stash[DEVICES] = () if spread else named_devices(request)  # otherwise every node says what it has
     config.stash[BATCHES] = batches_of(request)
     if config.option.collectonly:
         return
@@ -76,6 +81,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
             run = config.stash[MEASURING] = RunPlugin(request, question, publication_of(config))
             config.pluginmanager.register(run, "accelbench-run")
+        case FleetQuestion() as question:
+            from bench.plugin.fleet import make_fleet_plugin
+
+            fleet = config.stash[MEASURING] = make_fleet_plugin(request, question, publication_of(config))
+            config.pluginmanager.register(fleet, "accelbench-fleet")
+            config.stash[NODES] = fleet.list_devices(request.devices)
         case GateQuestion() as question:
             from bench.plugin.gate import make_gate_plugin
 
@@ -101,27 +112,37 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrise the suite with eight scalars, so that a stored result explains itself."""
     if not set(AXES) <= set(metafunc.fixturenames):
         return
-    request = metafunc.config.stash[REQUEST]
-    cases = select(
+    config, request = metafunc.config, metafunc.config.stash[REQUEST]
+    nodes = config.stash.get(NODES, None)
+    if nodes is None:
+        cases = list_cases(config, request, config.stash[DEVICES])
+        metafunc.parametrize(AXES, [make_parameter(case) for case in cases])
+    else:
+        pairs = [(name, case) for name, devices in nodes.items() for case in list_cases(config, request, devices)]
+        metafunc.parametrize((*AXES, "node"), [make_parameter(case, name) for name, case in pairs])
+
+
+def make_parameter(case: Case, *node: str) -> Any:
+    """Return the parameters of a case's test, on a node where there are several."""
+    return pytest.param(
+        *(getattr(case, axis) for axis in AXES),
+        *node,
+        id="@".join((case.id, *node)),
+        marks=pytest.mark.benchmark(**{TAPE: Tape()}, group=" ".join(map(str, (*case.group, *node)))),
+    )
+
+
+def list_cases(config: pytest.Config, request: Request, devices: Sequence[str]) -> Sequence[Case]:
+    """Return the cases that were asked for on devices."""
+    return select(
         models=[spec.id for spec in request.models],
         steps=request.steps,
-        batches=metafunc.config.stash[BATCHES],
-        devices=metafunc.config.stash[DEVICES],
+        batches=config.stash[BATCHES],
+        devices=devices,
         dtypes=request.dtypes_for,
         compiles=request.compiles,
         layouts=request.layouts,
         threads=request.threads_for,
-    )
-    metafunc.parametrize(
-        AXES,
-        [
-            pytest.param(
-                *(getattr(case, axis) for axis in AXES),
-                id=case.id,
-                marks=pytest.mark.benchmark(**{TAPE: Tape()}, group=" ".join(map(str, case.group))),
-            )
-            for case in cases
-        ],
     )
 
 
@@ -158,7 +179,17 @@ def case(
 
 
 @pytest.fixture
-def replay_case(request: pytest.FixtureRequest, case: Case) -> Callable[[Any], None]:
+def node() -> str | None:
+    """The node of a test: a parameter where there are several."""
+    return None
+
+
+@pytest.fixture
+def replay_case(
+    request: pytest.FixtureRequest,
+    case: Case,
+    node: str | None,  # noqa: ARG001  so that it can be a parameter of the test
+) -> Callable[[Any], None]:
     """Hands the case's slices to pytest-benchmark, or ends the test the way the case ended."""
     measuring, item = request.config.stash[MEASURING], request.node
     return lambda benchmark: measuring.replay(case, benchmark, item, tape_of(item))

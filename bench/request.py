@@ -83,7 +83,24 @@ class GateQuestion:
     traces: Path | None = None
 
 
-Question = PlanQuestion | RunQuestion | GateQuestion
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetQuestion:
+    """How fast is each case on each of several machines?
+
+    Attributes:
+        engine: what reaches them, such as ``ray`` or ``local:2``.
+        labels: that a node must have.
+        count: of nodes, where the engine gives as many as it is asked for.
+        run: what is asked on each.
+    """
+
+    engine: str
+    labels: Mapping[str, str]
+    count: int
+    run: RunQuestion
+
+
+Question = PlanQuestion | RunQuestion | GateQuestion | FleetQuestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,8 @@ ROOMS: Mapping[str, Sequence[str]] = {
     "tabulate": ("reports.show",),
     "jinja2": ("reports.show",),
     "msgspec": ("bench.files",),
+    "ray": ("bench.processes",),
+    "submitit": ("bench.processes",),
     "markupsafe": ("reports.show",),
 }
 """Library -> the folders that may import it; a library without a room may be imported nowhere."""

@@ -204,6 +204,14 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "pytest bench --against main --detect 2% --benchmark-json gate.json": Parsed(
         adds=("--collect-only", "-q"), shows=r"mlp-forward-b64-cpu-float32-eager", why="half an hour"
     ),
+    "pytest bench --nodes ray --device auto --benchmark-json fleet.json": Elsewhere(
+        where="tests/bench/plugin/test_fleet.py, which has nodes on this machine"
+    ),
+    "python -m reports compare fleet.json": Parsed(
+        adds=("--help",), shows="FILE", why="a file of several machines, as tests/bench/plugin/test_fleet.py has it"
+    ),
+    "pip install '.[ray]'": Elsewhere(where="a machine that belongs to a cluster"),
+    "pip install '.[slurm]'": Elsewhere(where="a machine that belongs to a cluster"),
     "pip install '.[history]'": Elsewhere(where="the first steps of .ci/run, of which it is a part"),
     "python -m reports history add out.json gate.json": Executed(
         given={

@@ -18,11 +18,12 @@ from typing import Any, Generic, Protocol, TypeVar
 from bench.files.decode_fields import DecodeError
 from bench.files.journal import Journal
 from bench.files.parse_json import OtherKindError, UnreadableError, check_schema, content_of, journal_lines, parse
+from bench.record.fleet import Fleet
 from bench.record.gate import Gate
 from bench.record.run import Run
 
-Record = TypeVar("Record", bound=Run | Gate)
-Record_co = TypeVar("Record_co", bound=Run | Gate, covariant=True)
+Record = TypeVar("Record", bound=Run | Gate | Fleet)
+Record_co = TypeVar("Record_co", bound=Run | Gate | Fleet, covariant=True)
 Event = TypeVar("Event")
 Event_contra = TypeVar("Event_contra", contravariant=True)
 Line = dict[str, Any]

@@ -128,3 +128,6 @@ SECTION = "accelbench"
 
 GATE_SECTION = "accelbench_gate"
 """Our section in the JSON of a gate."""
+
+FLEET_SECTION = "accelbench_fleet"
+"""Our section in the JSON of a fleet."""

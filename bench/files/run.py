@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from bench.files.decode_fields import DecodeError, decode
 from bench.files.log import Format, Line, Log, read_log
-from bench.files.parse_json import GATE_SECTION, SECTION, OtherKindError, entries
+from bench.files.parse_json import FLEET_SECTION, GATE_SECTION, SECTION, OtherKindError, entries
 from bench.record.case import Case
 from bench.record.compiling import Compiled
 from bench.record.conditions import Environment, Settings
@@ -137,6 +137,8 @@ def _find_section(document: object, path: Path) -> Line:
         return section
     if isinstance(document, dict) and GATE_SECTION in document:
         raise OtherKindError(f"{path}: a gate, not a run; read it with `python -m reports gate`")
+    if isinstance(document, dict) and FLEET_SECTION in document:
+        raise OtherKindError(f"{path}: a fleet, not a run; put its nodes side by side with `python -m reports compare`")
     maker = _find_maker(document)
     raise OtherKindError(f"{path}: no {SECTION!r} section ({maker}); make it with `pytest bench --benchmark-json`")
 

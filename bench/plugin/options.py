@@ -15,6 +15,7 @@ import pytest
 
 from bench.host.steadiness import MEASURES
 from bench.plugin.device_names import KNOWN_DEVICES
+from bench.plugin.fleet_options import add_fleet_options, read_fleet_question
 from bench.plugin.foreign_options import refuse_foreign
 from bench.plugin.gate_options import (
     GATE_SLICE_SECONDS,
@@ -226,6 +227,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="keep there what the profiler saw, as traces for ui.perfetto.dev; includes --operators",
     )
     add_gate_options(parser)
+    add_fleet_options(parser)
     data = parser.getgroup("accelbench-data", "accelbench: what the network is fed")
     add = data.addoption
     add(
@@ -355,11 +357,15 @@ def _choose_question(config: pytest.Config, gate: GateQuestion | None, *, quick:
     for asked, option in ((operators, "--operators"), (layers, "--layers"), (compiling, "--compile-account")):
         if asked and quick:
             raise pytest.UsageError(f"{option} with --quick: a quick pass is not about time; leave one of them out")
-    if config.getoption("plan"):
-        return PlanQuestion(gate=gate)
-    return gate or RunQuestion(
+    run = RunQuestion(
         resume=resume, retry=retry, operators=operators, layers=layers, compiling=compiling, traces=traces
     )
+    fleet = read_fleet_question(config, run)
+    if fleet is not None and (gate is not None or config.getoption("plan")):
+        raise pytest.UsageError("--nodes measures runs: leave out --against, --arm and --plan, or leave out --nodes")
+    if config.getoption("plan"):
+        return PlanQuestion(gate=gate)
+    return fleet or gate or run
 
 
 def _list(option: str, text: str) -> tuple[str, ...]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import log
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.files.parse_json import UnreadableError
+from bench.files.fleet import read_fleet
+from bench.files.parse_json import OtherKindError, UnreadableError
 from bench.files.run import read_run
 from bench.record.case import Case, Variant
 from bench.record.conditions import Scalar
+from bench.record.fleet import Fleet
 from bench.record.run import Outcome, Run
 from reports.figures.evidence import Evidence, examine
 from reports.figures.metrics import METRICS
@@ -98,27 +100,78 @@ def load_contenders(paths: Sequence[Path]) -> list[Contender]:
     for path, resolved in zip(paths, given, strict=True):
         if given.count(resolved) > 1:
             raise UnreadableError(f"{path}: given twice; name different runs")
-    by_file = [_load_devices(path) for path in paths]
-    contenders = _name_contenders(paths, by_file)
+    stems = Counter(path.stem for path in paths)
+    names = {path: path.stem if stems[path.stem] == 1 else str(path.with_suffix("")) for path in paths}
+    return gather_contenders(
+        source for path in paths for source in _read_sources(path, names[path] if len(paths) > 1 else "")
+    )
+
+
+def gather_contenders(sources: Iterable[Source]) -> list[Contender]:
+    """Return every device of every source, in order, each with a name of its own; no source is kept.
+
+    Raises:
+        UnreadableError: as `load_contenders`.
+    """
+    contenders = [contender for source in sources for contender in _list_devices(source)]
     if len(contenders) < 2:  # noqa: PLR2004  it takes two
-        raise UnreadableError(f"{paths[0]}: one device in one file; name a second file, or measure a second device")
+        place = contenders[0].source if contenders else "the fleet"
+        raise UnreadableError(f"{place}: one device in one file; name a second file, or measure a second device")
     _check_common(contenders)
     return contenders
 
 
-def _load_devices(path: Path) -> list[Contender]:
-    """Return the devices of one file, named by device only."""
-    run = read_run(path)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where contenders come from.
+
+    Attributes:
+        name: begins the names of its contenders; empty where they are alone.
+        place: the file, and in it the node.
+        run: what was measured.
+    """
+
+    name: str
+    place: str
+    run: Run
+
+
+def list_sources(fleet: Fleet, name: str = "") -> list[Source]:
+    """Return the nodes of a fleet that measured something; a name stands before theirs."""
+    begin = f"{name}:" if name else ""
+    return [
+        Source(name=f"{begin}{one.node.name}", place=f"{fleet.source or 'the fleet'}, {one.node.name}", run=one.run)
+        for one in fleet.nodes
+        if one.run is not None and not one.run.settings.quick
+    ]
+
+
+def _read_sources(path: Path, name: str) -> list[Source]:
+    """Return what a file holds, a run or the nodes of a fleet, under a name."""
+    try:
+        run = read_run(path)
+    except OtherKindError as no_run:
+        try:
+            fleet = read_fleet(path)
+        except OtherKindError:
+            raise no_run from None
+        return list_sources(fleet, name)
+    return [Source(name=name, place=str(path), run=run)]
+
+
+def _list_devices(source: Source) -> list[Contender]:
+    """Return the devices of a source."""
+    run = source.run
     if run.settings.quick:
-        raise UnreadableError(f"{path}: a quick run, in which nothing was timed; measure without --quick")
+        raise UnreadableError(f"{source.place}: a quick run, in which nothing was timed; measure without --quick")
     by_device: dict[str, dict[Point, Cell]] = {}
     for case, evidence in examine(run).items():
         by_device.setdefault(case.device, {})[Point.of(case)] = _make_cell(evidence)
     limits = roofs(run)
     return [
         Contender(
-            name=device,
-            source=str(path),
+            name=_name(source, device, alone=len(by_device) == 1),
+            source=source.place,
             device=device,
             description=str(run.environment.get(f"device.{device}.description") or "unknown"),
             facts=_list_facts(run, device),
@@ -129,6 +182,13 @@ def _load_devices(path: Path) -> list[Contender]:
         )
         for device, cells in by_device.items()
     ]
+
+
+def _name(source: Source, device: str, *, alone: bool) -> str:
+    """Return a name that tells a device from all others, as short as that allows."""
+    if not source.name:
+        return device
+    return source.name if alone else f"{source.name}:{device}"
 
 
 def _make_cell(evidence: Evidence) -> Cell:
@@ -152,18 +212,6 @@ def _list_facts(run: Run, device: str) -> dict[str, Scalar]:
         elif not name.startswith("device."):
             facts[name] = value
     return facts
-
-
-def _name_contenders(paths: Sequence[Path], by_file: Sequence[Sequence[Contender]]) -> list[Contender]:
-    """Return all contenders with names that tell them apart, as short as that allows."""
-    stems = Counter(path.stem for path in paths)
-    named = []
-    for path, devices in zip(paths, by_file, strict=True):
-        file = path.stem if stems[path.stem] == 1 else str(path.with_suffix(""))
-        for contender in devices:
-            both = file if len(devices) == 1 else f"{file}:{contender.device}"
-            named.append(replace(contender, name=contender.device if len(paths) == 1 else both))
-    return named
 
 
 def _check_common(contenders: Sequence[Contender]) -> None:

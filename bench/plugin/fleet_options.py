@@ -1,0 +1,65 @@
+"""The options of a fleet: which engine, which of its nodes, and what is refused together with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from bench.processes.remote import MOST_NODES, WAYS
+from bench.request import FleetQuestion, RunQuestion
+
+
+def add_fleet_options(parser: pytest.Parser) -> None:
+    """Register the options of a fleet."""
+    fleet = parser.getgroup("accelbench-fleet", "accelbench: several machines at once")
+    fleet.addoption(
+        "--nodes",
+        metavar="ENGINE",
+        default=None,
+        help=f"measure on every node that {', '.join(WAYS)} reaches, each a contender of `python -m reports compare`",
+    )
+    fleet.addoption(
+        "--node-labels",
+        metavar="NAME=VALUE,...",
+        default=None,
+        help="only on nodes with these labels",
+    )
+    fleet.addoption(
+        "--node-count",
+        metavar="N",
+        default="1",
+        help="how many nodes to ask an engine for that gives as many as it is asked for (default: %(default)s)",
+    )
+
+
+def read_fleet_question(config: pytest.Config, run: RunQuestion) -> FleetQuestion | None:
+    """Return what is asked of several machines; None if nothing is.
+
+    Raises:
+        pytest.UsageError: if something is malformed or refused.
+    """
+    engine, labels, count = (config.getoption(name) for name in ("nodes", "node_labels", "node_count"))
+    if engine is None:
+        if labels is not None:
+            raise pytest.UsageError("--node-labels goes with --nodes, which names the engine")
+        return None
+    if not engine.strip():
+        raise pytest.UsageError(f"--nodes is empty; name an engine: {', '.join(WAYS)}")
+    if run.traces is not None:
+        raise pytest.UsageError("--trace-dir with --nodes: traces stay on their nodes; leave it out")
+    if not count.isdigit() or not 1 <= int(count) <= MOST_NODES:
+        raise pytest.UsageError(f"--node-count: {count!r} is not a whole number of at least 1 and at most {MOST_NODES}")
+    return FleetQuestion(engine=engine, labels=_read_labels(labels), count=int(count), run=run)
+
+
+def _read_labels(text: str | None) -> Mapping[str, str]:
+    labels = {}
+    for entry in (text or "").split(","):
+        name, equals, value = entry.strip().partition("=")
+        if not entry.strip():
+            continue
+        if not equals or not name:
+            raise pytest.UsageError(f"--node-labels: {entry.strip()!r} is not NAME=VALUE")
+        labels[name] = value
+    return labels
