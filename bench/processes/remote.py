@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import pickle
+import socket
 import subprocess
 import sys
 import tarfile
@@ -203,8 +204,9 @@ class RayEngine:
             raise EngineError("ray is not installed: pip install '.[ray]'") from error
         self._ray: Any = ray
         try:
+            _knock(place)
             ray.init(address=place or "auto", log_to_driver=False, configure_logging=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise EngineError(f"ray: no cluster at {place or 'the usual place'} ({reason})") from error
         self._labels = dict(labels)
@@ -242,6 +244,17 @@ class RayEngine:
     def close(self) -> None:
         """Leave the cluster."""
         self._ray.shutdown()
+
+
+KNOCK_SECONDS = 10.0
+"""Ray itself waits for minutes for a cluster that is not there."""
+
+
+def _knock(place: str) -> None:
+    """Raise OSError if nobody listens at an address that has a port; Ray finds out by itself about any other."""
+    host, colon, port = place.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
 class RayTask:
