@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import pickle
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Protocol
 
 from bench.processes import node
@@ -316,6 +318,13 @@ class SlurmEngine:
         except (RuntimeError, OSError, ValueError, subprocess.CalledProcessError) as error:
             raise EngineError(f"slurm: {str(error).strip().splitlines()[0]}") from error
         self._nodes = [Node(name=f"slurm-{number}", labels={}) for number in range(1, count + 1)]
+        self._over = Event()
+        Thread(target=self._live, daemon=True).start()
+
+    def _live(self) -> None:
+        """Show the nodes now and then that somebody waits for them."""
+        while not self._over.wait(ALIVE_SECONDS):
+            (self._folder / ALIVE).touch()
 
     def list_nodes(self) -> Sequence[Node]:
         """Return the nodes of the allocation."""
@@ -331,6 +340,7 @@ class SlurmEngine:
 
     def close(self) -> None:
         """End the allocation."""
+        self._over.set()
         (self._folder / "over").touch()
         with suppress(Exception):
             self._job.cancel()
@@ -370,12 +380,17 @@ class SlurmTask:
         (self._folder / f"stop-{self._rank}").touch()
 
 
+ALIVE, ALIVE_SECONDS, ABANDONED_SECONDS = "alive", 10.0, 120.0
+"""A file that the driver touches so often, and after how long without that a node ends."""
+
+
 def _serve_task(folder_name: str, program: str) -> None:
     """Wait on a node of an allocation for its task, and carry it out; the messages are lines of a file."""
     import submitit
 
     folder, rank = Path(folder_name), submitit.JobEnvironment().global_rank
     task, over, stop = folder / f"task-{rank}", folder / "over", folder / f"stop-{rank}"
+    Thread(target=_end_when_abandoned, args=(folder, rank), daemon=True).start()
     while not task.exists():
         if over.exists():
             return
@@ -390,6 +405,20 @@ def _serve_task(folder_name: str, program: str) -> None:
             if stop.exists() or over.exists():
                 break
         lines.write("\n")
+
+
+def _end_when_abandoned(folder: Path, rank: int) -> None:
+    """End this process, and by that its command, when the driver has been silent for too long: nobody listens.
+
+    Both times are of the file system that both share: clocks of two machines differ.
+    """
+    own, alive = folder / f"alive-{rank}", folder / ALIVE
+    alive.touch()
+    while True:
+        time.sleep(ALIVE_SECONDS)
+        own.touch()
+        if own.stat().st_mtime - alive.stat().st_mtime > ABANDONED_SECONDS:
+            os._exit(1)
 
 
 ENGINES: Mapping[str, Callable[[str, Mapping[str, str], int], Engine]] = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 pytest.importorskip("submitit")
 
+from bench.host.folders import ROOT
 from bench.processes.remote import EngineError, NodeLostError, SlurmEngine, Task, open_engine, pack_tree
 
 
@@ -55,6 +58,16 @@ def test_job_that_is_gone_is_a_reason(engine: SlurmEngine, tmp_path: Path) -> No
     engine._job.cancel()
     with pytest.raises(NodeLostError, match="its job ended"):
         list(iter(running.ask, None))
+
+
+def test_node_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
+    """The driver was killed, and its allocation goes on for hours; in a process of its own, which it ends."""
+    words = (
+        "import sys; from pathlib import Path; from bench.processes import remote; "
+        "remote.ALIVE_SECONDS, remote.ABANDONED_SECONDS = 0.1, 0.5; remote._end_when_abandoned(Path(sys.argv[1]), 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", words, str(tmp_path)], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 1
 
 
 def test_labels_mean_nothing_to_slurm() -> None:
