@@ -160,7 +160,7 @@ def _list_details(run: Run) -> Mapping[str, str]:
                 None,
                 (
                     _render_slices(case, evidence, dropped),
-                    _render_notes(run, case, evidence),
+                    _render_notes(evidence),
                     render_account(accounts[case], PAGE) if case in accounts else "",
                     render_case_modules(modules[case], PAGE) if case in modules else "",
                     "<p>Measure it again:</p>" + render_code(make_command(run, [case])),
@@ -185,10 +185,10 @@ def _render_slices(case: Case, evidence: Evidence, dropped: Any) -> str:
     return f'<figure class="small">{draw_strip(strip)}<figcaption>{escape(said)}; pale: dropped.</figcaption></figure>'
 
 
-def _render_notes(run: Run, case: Case, evidence: Evidence) -> str:
+def _render_notes(evidence: Evidence) -> str:
     """Return what is known of a case beside its time, as a list."""
-    outcome, reason = run.outcomes()[case]
-    lines = [f"{outcome.value}: {reason}"] if reason else []
+    case = evidence.case
+    lines = [f"{evidence.outcome.value}: {evidence.reason}"] if evidence.reason else []
     if evidence.seconds is not None:
         ends = (evidence.seconds.low, evidence.seconds.high)
         lines.append(

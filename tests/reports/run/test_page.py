@@ -10,6 +10,7 @@ import pytest
 
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
+from bench.record.run import Run
 from reports.run import page as page_module
 from reports.run.page import render_run_page
 from reports.run.reproduce import make_command
@@ -124,6 +125,24 @@ def test_command_measures_the_whole_run_again() -> None:
         "--threads 2 --benchmark-json again.json"
     )
     assert command in "\n".join(parsed(render_run_page(run)).said)
+
+
+def test_page_of_many_cases_looks_through_the_run_no_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for each case would be minutes for thousands of them."""
+    asked: list[int] = []
+    by_case = Run.by_case
+
+    def ask(run: Run) -> object:
+        asked.append(1)
+        return by_case(run)
+
+    monkeypatch.setattr(Run, "by_case", ask)
+    counts = []
+    for batches in ((1, 2), tuple(range(1, 25))):
+        asked.clear()
+        render_run_page(steady_run(lambda *_: [1e-3], cases=matrix(batches=batches)))
+        counts.append(len(asked))
+    assert counts[0] == counts[1] > 0
 
 
 def test_page_that_cannot_be_made_keeps_nothing_else_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
