@@ -1,4 +1,4 @@
-"""``python -m tests.field.gallery --run RUN --gate GATE [--compare FILE...]``: makes `reports/gallery` again.
+"""``python -m tests.field.gallery --run RUN --account RUN --gate GATE [--compare FILE...]``: makes `reports/gallery`.
 
 One example of each page, table and picture, from results that were really measured: of a run, a gate, several devices
 side by side, and a history of these. What stood in a folder before is replaced.
@@ -23,10 +23,15 @@ KEPT = (".md", ".png", ".html")
 """What a reader opens; a CSV and the same picture as SVG are beside them where a result is written."""
 
 
+ACCOUNT = ("compile_account.*", "payoff.*")
+"""What the compiler's account adds to the other tables and pictures."""
+
+
 def main(argv: Sequence[str]) -> int:
     """Make every folder of the gallery for which a result is named; return 1 if a command refuses."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, help="a result with --operators, --layers and --compile-account")
+    parser.add_argument("--account", type=Path, help="a result with --compile-account, if that is another one")
     parser.add_argument("--gate", type=Path, help="a gate in which something changed")
     parser.add_argument("--compare", type=Path, nargs="+", default=(), help="results of several devices")
     options = parser.parse_args(argv)
@@ -35,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
             made = Path(name) / kind
             if any(reports_main(command) for command in commands):
                 return 1
-            keep(made, GALLERY / kind)
+            keep(made, GALLERY / kind, ACCOUNT if kind == "account" else ("*",))
     return 0
 
 
@@ -44,6 +49,8 @@ def list_commands(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[
     history = ["--dataset", str(scratch / "history.parquet")]
     if options.run:
         yield "run", [["write", str(options.run), "--out", str(scratch / "run")]]
+    if options.account:
+        yield "account", [["write", str(options.account), "--out", str(scratch / "account")]]
     if options.gate:
         yield "gate", [["write", str(options.gate), "--out", str(scratch / "gate")]]
     if options.compare:
@@ -55,12 +62,12 @@ def list_commands(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[
         )
 
 
-def keep(made: Path, folder: Path) -> None:
-    """Put what a reader opens into a folder of the gallery, in place of what stood there."""
+def keep(made: Path, folder: Path, patterns: Sequence[str]) -> None:
+    """Put what a reader opens, and fits a pattern, into a folder of the gallery, in place of what stood there."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for path in sorted(made.iterdir()):
-        if path.suffix in KEPT:
+        if path.suffix in KEPT and any(path.match(pattern) for pattern in patterns):
             shutil.copy(path, folder)
             sys.stdout.write(f"{(folder / path.name).relative_to(ROOT)}\n")
 
