@@ -103,10 +103,14 @@ def test_slower_layer_is_seen_where_it_is() -> None:
             return super().forward(inputs)
 
     network = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), Slow(16, 16), nn.Linear(16, 10))
-    layers = layers_of(network)
-    seconds = [layer.forward.seconds for layer in layers.layers if layer.forward]
-    assert seconds[2] > 0.8 * layers.forward_seconds
-    assert max(seconds[:2] + seconds[3:]) < 0.2 * layers.forward_seconds
+    shares = []
+    for _ in range(5):  # a busy machine may take its time from one of them and not from the other
+        layers = layers_of(network)
+        seconds = [layer.forward.seconds for layer in layers.layers if layer.forward]
+        shares.append((seconds[2] / layers.forward_seconds, max(seconds[:2] + seconds[3:]) / layers.forward_seconds))
+    slow, others = map(sorted, zip(*shares, strict=True))
+    assert slow[2] > 0.8
+    assert others[2] < 0.2
 
 
 def test_network_without_parameters_has_a_forward_alone() -> None:

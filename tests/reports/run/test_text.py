@@ -63,6 +63,9 @@ float16                         —  ²            —              —         
 
 """
         + FOOTER
+        + """
+The machine was steady: its yardstick scattered by 0.0 %. Times are known to ±0.6 % in the median case.
+"""
     )
 
 
