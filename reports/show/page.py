@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from reports.show.escape import page as escape
 from reports.show.escape import plain
 from reports.show.files import NothingToDrawError
-from reports.show.picture import make_inline
 from reports.show.table import PAGE, Column, Row, Table, read_word, render_table
 from reports.show.units import ABSENT
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HERE = Path(__file__).resolve().parent
 
@@ -253,6 +255,8 @@ def render_picture(draw: Callable[[], Figure], name: str, caption: str) -> str:
         name: unique in the page.
         caption: what it shows; also for whoever does not see it.
     """
+    from reports.show.picture import make_inline  # a page without a picture, as of a history, is there a second sooner
+
     try:
         svg = make_inline(draw, name, caption)
     except NothingToDrawError:
