@@ -25,14 +25,15 @@ MANIFEST = ".written"
 
 
 def _stamps(folder: Path) -> dict[str, int]:
-    """Return when each file of a folder was changed, by name; hidden ones are left out, and those that cannot be told.
+    """Return when each file of a folder was changed, by name, without folders, hidden ones, and what cannot be told.
 
     Of a link it is the file that it leads to, since that gets the content.
     """
     stamps = {}
     for path in folder.iterdir():
         with suppress(OSError):  # a link to nothing, or a file that was removed a moment ago
-            stamps[path.name] = path.stat().st_mtime_ns
+            if not path.is_dir():  # a node's own, which is no file of this result's
+                stamps[path.name] = path.stat().st_mtime_ns
     return {name: stamp for name, stamp in stamps.items() if not name.startswith(".")}
 
 

@@ -76,8 +76,11 @@ def hold_host() -> Iterator[Iterator[int]]:
     Two measurements at a time would each be of the other, too. The kernel lets go of the lock with the process.
     """
     path = Path(tempfile.gettempdir()) / "accelbench.host.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    with open(descriptor, "r+b", buffering=0) as file:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)  # another user's may be read, and that is enough to lock it
+    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    with open(descriptor, "rb", buffering=0) as file:
         yield _wait_for(file.fileno())
 
 
@@ -113,7 +116,7 @@ def _execute(task: Mapping[str, Any], folder: Path, journal: Path) -> Iterator[s
     at = len(base64.b64decode(task["earlier"]))
     with (folder / "said").open("w+b") as said:
         process = subprocess.Popen(
-            [*(ENDING_WITH_PARENT if sys.platform == "linux" else ()), *command],
+            [*ENDING_WITH_PARENT, *command],
             cwd=folder / "tree" / task["folder"],
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -146,11 +149,15 @@ def _read_whole_lines(path: Path, at: int) -> list[bytes]:
 
 
 ENDING_WITH_PARENT = (
-    sys.executable,
-    "-c",
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execvp(sys.argv[1], sys.argv[1:])",
+    (
+        sys.executable,
+        "-c",
+        "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execvp(sys.argv[1], sys.argv[1:])",
+    )
+    if sys.platform == "linux"
+    else ()
 )
-"""Has Linux ask a command to end (SIGTERM) when its parent dies, however that is (PR_SET_PDEATHSIG, sys/prctl.h)."""
+"""Before a command: has Linux ask it to end (SIGTERM) when its parent dies, however that is (PR_SET_PDEATHSIG)."""
 
 GRACE_SECONDS = 10.0
 """A command that was asked to end writes down what it has."""

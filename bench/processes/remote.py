@@ -157,7 +157,10 @@ class LocalTask:
     def __init__(self, task: Task) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the task
         self._process = subprocess.Popen(
-            [sys.executable, str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+            [*node.ENDING_WITH_PARENT, sys.executable, str(PROGRAM)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
         )
         assert self._process.stdin is not None
         with suppress(BrokenPipeError), self._process.stdin as pipe:  # how it ended is found out when it is asked

@@ -88,6 +88,16 @@ def test_node_that_dies_fails_its_tests_and_is_resumed(
     assert all(one.whole for one in read_fleet(tmp_path / "out.json").nodes)
 
 
+def test_result_of_other_nodes_takes_the_place_of_an_earlier_one(suite: Suite, tmp_path: Path) -> None:
+    """The folder of a node that is no more is no file that could be in the way."""
+    suite(both()).assertoutcome(passed=4)
+    other = suite(FakeEngine({"gamma": node_messages(run_events())}))
+    assert other.ret == pytest.ExitCode.OK
+    assert [one.node.name for one in read_fleet(tmp_path / "out.json").nodes] == ["gamma"]
+    assert not (tmp_path / "reports" / "out" / "compare.md").exists(), "one node is compared with nobody"
+    assert (tmp_path / "reports" / "out" / "gamma" / "summary.md").exists()
+
+
 def test_fleet_that_is_gone_on_with_is_the_same(
     suite: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -149,6 +149,26 @@ def test_agent_that_is_killed_leaves_no_command(tree: bytes) -> None:
     wait_until_gone([command])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_driver_that_is_killed_leaves_no_command(tree: bytes, tmp_path: Path) -> None:
+    """Although the command says nothing by which it would be noticed."""
+    (tmp_path / "packed").write_bytes(tree)
+    words = (
+        "import sys; from pathlib import Path; from bench.processes.remote import LocalTask, Task; "
+        "sleeps = \"import os, sys, time; open(sys.argv[1].replace('.json', '.jsonl'), 'w')"
+        '.write(str(os.getpid()) + chr(10)); time.sleep(600)"; '
+        "running = LocalTask(Task(tree=Path(sys.argv[1]).read_bytes(), command=['{python}', '-c', sleeps, '{json}'])); "
+        "[print(running.ask(), end='', flush=True) for _ in range(3)]"
+    )
+    command = [sys.executable, "-c", words, str(tmp_path / "packed")]
+    with subprocess.Popen(command, cwd=PROGRAM.parents[2], stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        driver.stdout.readline()
+        left = psutil.Process(int(json.loads(driver.stdout.readline())["line"]))
+        driver.kill()
+        wait_until_gone([left])
+
+
 def test_stopped_task_ends(tree: bytes) -> None:
     """From another thread, while it is being asked."""
     (place,) = (engine := LocalEngine("1", {}, 1)).list_nodes()
