@@ -129,7 +129,7 @@ def test_whoever_stops_asking_ends_the_command(tree: bytes) -> None:
     next(messages)
     child = psutil.Process(int(json.loads(next(messages))["line"]))
     messages.close()
-    wait_until_gone([child])
+    assert not wait_until_gone([child])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
@@ -146,7 +146,7 @@ def test_agent_that_is_killed_leaves_no_command(tree: bytes) -> None:
     os.kill(running._process.pid, signal.SIGKILL)  # type: ignore[attr-defined]
     with pytest.raises(NodeLostError, match="its process ended with -9"):
         running.ask()
-    wait_until_gone([command])
+    assert not wait_until_gone([command])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
@@ -166,7 +166,7 @@ def test_driver_that_is_killed_leaves_no_command(tree: bytes, tmp_path: Path) ->
         driver.stdout.readline()
         left = psutil.Process(int(json.loads(driver.stdout.readline())["line"]))
         driver.kill()
-        wait_until_gone([left])
+        assert not wait_until_gone([left])
 
 
 def test_stopped_task_ends(tree: bytes) -> None:
