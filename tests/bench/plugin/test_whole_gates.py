@@ -205,7 +205,7 @@ def test_interrupted_gate_keeps_what_it_has(tmp_path: Path) -> None:
     assert ended.gate.blocks
     assert ended.gate.ending is not None
     assert ended.gate.ending.stopped
-    wait_until_gone(workers)
+    assert not wait_until_gone(workers)
 
 
 def test_killed_gate_leaves_nobody_and_is_continued(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_killed_gate_leaves_nobody_and_is_continued(tmp_path: Path) -> None:
     workers = psutil.Process(running.process.pid).children(recursive=True)
     running.process.kill()
     running.ended()
-    wait_until_gone(workers)
+    assert not wait_until_gone(workers)
     before = read_gate(path.with_suffix(".jsonl"))
     assert len(before.blocks) >= 2
     assert conclude(before).state is State.UNPROVEN
