@@ -27,9 +27,10 @@ from bench.plugin.replay import Tape, replay
 from bench.plugin.selection import case_of, only_shows
 from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen, width_of
 from bench.plugin.usage import usage_errors
+from bench.processes.engines import open_engine
 from bench.processes.fleet import Waiting, carry_out
 from bench.processes.node import PYTHON
-from bench.processes.remote import Engine, EngineError, NodeLostError, Task, open_engine, pack_tree
+from bench.processes.remote import Engine, EngineError, NodeLostError, Task, pack_tree
 from bench.record.case import Case
 from bench.record.fleet import Fleet, FleetEvent, Node, NodeBegan, NodeEnded, NodeRun, NodeTold, NodeUndone
 from bench.record.how_many import how_many

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from bench.processes.remote import MOST_NODES, WAYS
+from bench.processes.engines import WAYS
+from bench.processes.remote import MOST_NODES
 from bench.request import FleetQuestion, RunQuestion
 
 

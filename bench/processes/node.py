@@ -13,6 +13,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,9 @@ SAID = 20
 AFFINITY = "affinity"
 """The name of what an engine injects that is no variable: a choice of cores."""
 
+FOLDERS, HELD = "accelbench-node-", "held"
+"""How the folder of a task is called, and the file in it that is locked as long as somebody uses it."""
+
 PYTHON = "{python}"
 """Stands in a command for the interpreter of the node."""
 
@@ -44,17 +48,35 @@ def carry_out(task: Mapping[str, Any]) -> Iterator[str]:
     Args:
         task: what `bench.processes.remote.Task` packs.
     """
-    with tempfile.TemporaryDirectory(prefix="accelbench-node-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix=FOLDERS) as name, hold_folder(Path(name)) as folder:
         try:
             yield _say(host=os.uname().nodename, python=sys.executable, undone=undo(task["injected"]))
             journal = _unpack(task, folder)
             with hold_host() as waited:
                 for seconds in waited:
                     yield _say(waiting=seconds)
+                sweep()
                 yield from _execute(task, folder, journal)
         except OSError as error:
             yield _say(ended=None, said=[f"{error.filename}: {error.strerror or error}"])
+
+
+@contextlib.contextmanager
+def hold_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder that is seen to be in use for the length of the block, and no longer than this process lives."""
+    part = folder / f"{HELD}.part"
+    with part.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        part.rename(folder / HELD)  # it is locked by the time that anybody finds it
+        yield folder
+
+
+def sweep() -> None:
+    """Remove the folders of tasks that were killed, which nobody holds any more."""
+    for held in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*/{HELD}"):
+        with contextlib.suppress(OSError), held.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(held.parent)
 
 
 def undo(injected: list[str]) -> dict[str, str]:

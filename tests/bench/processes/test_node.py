@@ -17,7 +17,10 @@ import psutil
 import pytest
 
 from bench.processes import node
-from bench.processes.remote import PROGRAM, LocalEngine, NodeLostError, Task, load_program, open_engine, pack_tree
+from bench.processes.engines import open_engine
+from bench.processes.local_engine import LocalEngine
+from bench.processes.ray_engine import load_program
+from bench.processes.remote import PROGRAM, NodeLostError, Task, pack_tree
 from tests.makers.processes import wait_until_gone
 
 WRITES = """
@@ -150,11 +153,24 @@ def test_agent_that_is_killed_leaves_no_command(tree: bytes) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_folder_of_a_task_that_was_killed_is_removed_by_the_next(tree: bytes, tmp_path: Path) -> None:
+    """A checkout for each of them would fill a disk; one that is in use stays, and so does what is no task's."""
+    left, used, other = (tmp_path / name for name in ("accelbench-node-left", "accelbench-node-used", "accelbench-x"))
+    for folder in (left, used, other):
+        folder.mkdir()
+        (folder / node.HELD).touch()
+    with node.hold_folder(used):
+        told(node.carry_out(task(tree, "pass").pack(())))
+        assert [folder.exists() for folder in (left, used, other)] == [False, True, True]
+    assert sorted(path.name for path in tmp_path.glob(f"{node.FOLDERS}*")) == ["accelbench-node-used"]
+
+
 def test_driver_that_is_killed_leaves_no_command(tree: bytes, tmp_path: Path) -> None:
     """Although the command says nothing by which it would be noticed."""
     (tmp_path / "packed").write_bytes(tree)
     words = (
-        "import sys; from pathlib import Path; from bench.processes.remote import LocalTask, Task; "
+        "import sys; from pathlib import Path; from bench.processes.local_engine import LocalTask; "
+        "from bench.processes.remote import Task; "
         "sleeps = \"import os, sys, time; open(sys.argv[1].replace('.json', '.jsonl'), 'w')"
         '.write(str(os.getpid()) + chr(10)); time.sleep(600)"; '
         "running = LocalTask(Task(tree=Path(sys.argv[1]).read_bytes(), command=['{python}', '-c', sleeps, '{json}'])); "

@@ -15,7 +15,8 @@ pytest.importorskip("ray")
 from ray.cluster_utils import Cluster
 
 from bench.processes.fleet import carry_out
-from bench.processes.remote import EngineError, NodeLostError, RayEngine, Task, pack_tree
+from bench.processes.ray_engine import RayEngine
+from bench.processes.remote import EngineError, NodeLostError, Task, pack_tree
 from bench.record.fleet import FleetEvent, NodeEnded, NodeUndone
 
 

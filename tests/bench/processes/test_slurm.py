@@ -14,7 +14,9 @@ import pytest
 pytest.importorskip("submitit")
 
 from bench.host.folders import ROOT
-from bench.processes.remote import EngineError, NodeLostError, SlurmEngine, Task, open_engine, pack_tree
+from bench.processes.engines import open_engine
+from bench.processes.remote import EngineError, NodeLostError, Task, pack_tree
+from bench.processes.slurm_engine import SlurmEngine
 
 
 @pytest.fixture
@@ -50,6 +52,13 @@ def test_each_node_of_an_allocation_carries_out_its_task(engine: SlurmEngine, tm
         assert told[-1]["ended"] == 0
 
 
+def test_nothing_is_left_on_the_shared_file_system(tmp_path: Path, engine: SlurmEngine) -> None:
+    """A home folder has a quota."""
+    assert list((tmp_path / "shared").iterdir())
+    engine.close()
+    assert not list((tmp_path / "shared").iterdir())
+
+
 def test_job_that_is_gone_is_a_reason(engine: SlurmEngine, tmp_path: Path) -> None:
     """Somebody cancelled it."""
     place = engine.list_nodes()[0]
@@ -63,8 +72,9 @@ def test_job_that_is_gone_is_a_reason(engine: SlurmEngine, tmp_path: Path) -> No
 def test_node_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
     """The driver was killed, and its allocation goes on for hours; in a process of its own, which it ends."""
     words = (
-        "import sys; from pathlib import Path; from bench.processes import remote; "
-        "remote.ALIVE_SECONDS, remote.ABANDONED_SECONDS = 0.1, 0.5; remote._end_when_abandoned(Path(sys.argv[1]), 0)"
+        "import sys; from pathlib import Path; from bench.processes import slurm_engine; "
+        "slurm_engine.ALIVE_SECONDS, slurm_engine.ABANDONED_SECONDS = 0.1, 0.5; "
+        "slurm_engine._end_when_abandoned(Path(sys.argv[1]), 0)"
     )
     done = subprocess.run([sys.executable, "-c", words, str(tmp_path)], cwd=ROOT, timeout=60, check=False)
     assert done.returncode == 1
