@@ -109,7 +109,7 @@ def publication_of(config: pytest.Config) -> Publication:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrise the suite with eight scalars, so that a stored result explains itself."""
+    """Parametrise the suite with nine scalars, so that a stored result explains itself."""
     if not set(AXES) <= set(metafunc.fixturenames):
         return
     config, request = metafunc.config, metafunc.config.stash[REQUEST]
@@ -143,6 +143,7 @@ def list_cases(config: pytest.Config, request: Request, devices: Sequence[str]) 
         compiles=request.compiles,
         layouts=request.layouts,
         threads=request.threads_for,
+        ranks=request.ranks,
     )
 
 
@@ -163,7 +164,7 @@ def pytest_benchmark_group_stats(
 
 
 @pytest.fixture
-def case(
+def case(  # noqa: PLR0913, PLR0917  one for each axis
     model: str,
     step: str,
     batch: int,
@@ -172,9 +173,10 @@ def case(
     compile: str,  # noqa: A002
     layout: str,
     threads: int | None,
+    ranks: str,
 ) -> Case:
-    """The test's eight scalars as a Case."""
-    variant = Variant(dtype, compile, layout, threads)
+    """The test's nine scalars as a Case."""
+    variant = Variant(dtype, compile, layout, threads, ranks)
     return Case(model=model, step=step, batch=batch, device=device, **variant._asdict())
 
 

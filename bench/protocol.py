@@ -24,6 +24,10 @@ A device that cannot be used, a dtype or a compile mode that does not work there
 After the failure of `Open` the driver lets the worker leave. After a fault on an accelerator it does so too, since a
 broken context may fail whoever uses it next.
 
+**Ranks.** Several workers become one by `Join`: each is asked the same at the same time, and their replies are put
+together (`processes.group`). What they compute together nobody can answer alone: if one of them fails otherwise than
+the others, or dies, all of them are ended.
+
 **Exit.** `Exit` is not answered: the worker leaves, as it does when the other end of its channel is closed.
 No worker outlives its driver: a transport must see to that even where the driver was killed.
 
@@ -128,6 +132,27 @@ class Open(Request[Done]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Join(Request[Done]):
+    """Become one of several ranks, which run the same case at once; answered when all of them have met.
+
+    From then on every rank is asked the same, all of them at once, and none of them alone.
+
+    Attributes:
+        rank: which, from 0.
+        ranks: how many there are.
+        address: of the machine of rank 0, which the others call.
+        port: there, where nobody else listens.
+        timeout_seconds: how long a rank waits for the others, then and later.
+    """
+
+    rank: int
+    ranks: int
+    address: str
+    port: int
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare(CaseRequest[Preparation]):
     """Make a case ready to be timed.
 
@@ -159,7 +184,8 @@ class Timing:
         seconds: per iteration.
         started_seconds: when it began, on the machine's monotonic clock.
         wall_seconds: of the whole slice, whatever is not timed in it included.
-        stolen_seconds, minor_faults, involuntary_switches, latency_seconds, event_seconds: see `Slices`.
+        stolen_seconds, minor_faults, involuntary_switches, latency_seconds, event_seconds, local_seconds: see
+            `Slices`.
         throttled: why the device's clocks were lowered when it ended; empty if they were not.
     """
 
@@ -172,9 +198,10 @@ class Timing:
     latency_seconds: float | None
     event_seconds: float | None
     throttled: tuple[str, ...] = field(metadata=NOT_STORED)
+    local_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        positive(self, "seconds", "latency_seconds", "event_seconds")
+        positive(self, "seconds", "latency_seconds", "event_seconds", "local_seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -454,6 +481,7 @@ class Reap(Request[Reaped]):
 
 REQUESTS: Mapping[str, type[Request[Any]]] = {
     "open": Open,
+    "join": Join,
     "prepare": Prepare,
     "probe": Probe,
     "slice": TimeSlice,
@@ -483,6 +511,7 @@ WORDS: Mapping[type[Request[Any]], str] = {request: word for word, request in RE
 
 ANSWERS: Mapping[type[Request[Any]], type] = {
     Open: Done,
+    Join: Done,
     Prepare: Preparation,
     Probe: Done,
     TimeSlice: Timing,

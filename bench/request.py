@@ -13,6 +13,7 @@ from bench.record.arm import Arm, Side
 from bench.record.case import (
     DEFAULT_ACCELERATOR_DTYPES,
     DEFAULT_DTYPES,
+    DEFAULT_RANKS,
     on_cpu,
 )
 from bench.record.conditions import Settings
@@ -69,6 +70,7 @@ class GateQuestion:
         detect: the slowdown, as a share, that the gate is to be able to see; None if none was named.
         by_scatter: whether the pilot's scatter says how many blocks that takes, since no budget was named.
         explain: whether every case is profiled at the end, and not only those that changed.
+        gates: among how many gates of one decision the error is shared.
         traces: a folder that takes everything that the profiler saw; None for none.
     """
 
@@ -80,24 +82,27 @@ class GateQuestion:
     detect: float | None
     by_scatter: bool
     explain: bool = False
+    gates: int = 1
     traces: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetQuestion:
-    """How fast is each case on each of several machines?
+    """How fast is each case on each of several machines, or is head slower than base on any of them?
 
     Attributes:
         engine: what reaches them, such as ``ray`` or ``local:2``.
         labels: that a node must have.
         count: of nodes, where the engine gives as many as it is asked for.
-        run: what is asked on each.
+        run: what is asked on each, where nothing is compared.
+        gate: what is compared on each; None if nothing is.
     """
 
     engine: str
     labels: Mapping[str, str]
     count: int
     run: RunQuestion
+    gate: GateQuestion | None = None
 
 
 Question = PlanQuestion | RunQuestion | GateQuestion | FleetQuestion
@@ -136,6 +141,7 @@ class Request:
         compile_named: whether those of the compile axis were named, and not the default.
         dtypes: values of the dtype axis; None for the default, which depends on the device.
         threads: numbers of threads of a CPU; None for as many as a process has anyway.
+        ranks: values of the axis of ranks.
         devices: names, or ``auto`` or ``all`` alone.
         required: devices whose absence is a failure.
         settings: how to measure.
@@ -166,6 +172,7 @@ class Request:
     unsteady: tuple[str, ...]
     question: Question
     own_steps: tuple[StepSpec, ...] = ()
+    ranks: tuple[str, ...] = (DEFAULT_RANKS,)
 
     def dtypes_for(self, device: str) -> Sequence[str]:
         """Return the dtypes to take on a device."""

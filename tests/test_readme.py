@@ -207,6 +207,20 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "pytest bench --nodes ray --device auto --benchmark-json fleet.json": Elsewhere(
         where="tests/bench/plugin/test_fleet.py, which has nodes on this machine"
     ),
+    "pytest bench --nodes ray --against main": Elsewhere(
+        where="tests/bench/plugin/test_fleet.py, which has nodes on this machine"
+    ),
+    "python -m reports gate fleet.json": Parsed(
+        adds=("--help",), shows="FILE", why="gates of several machines, as tests/bench/plugin/test_fleet.py has them"
+    ),
+    "pytest bench --step forward,train --batch 64,1024 --ranks 1,ddp:1,ddp:2 --benchmark-json ranks.json": Executed(
+        adds=(
+            *("--batch", "2", "--step", "train", "--dtype", "float32", "--compile", "off", "--data", "random"),
+            *("--launches", "1", "--benchmark-max-time", "0.02"),
+        ),
+        shows=r"mlp-train-b2-cpu-float32-eager-ddp2",
+        writes=("ranks.json", "reports/out/ranks/ranks.csv"),
+    ),
     "python -m reports compare fleet.json": Parsed(
         adds=("--help",), shows="FILE", why="a file of several machines, as tests/bench/plugin/test_fleet.py has it"
     ),

@@ -1,16 +1,20 @@
-"""The files of a fleet: a journal that holds every node's lines, and a section of the JSON with a run for each."""
+"""The files of a fleet: a journal that holds every node's lines, and a section of the JSON with what each measured."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from bench.files.decode_fields import DecodeError, decode
+from bench.files.gate import EVENTS as GATE_EVENTS
+from bench.files.gate import GATE_FORMAT, make_gate_part
 from bench.files.log import Format, Line, Log, read_log
 from bench.files.parse_json import FLEET_SECTION, OtherKindError, check_schema, entries
-from bench.files.run import RUN_FORMAT, make_run_section
+from bench.files.run import RECORDS, RUN_FORMAT, make_run_section
 from bench.record.case import Case
+from bench.record.conditions import Environment
 from bench.record.fleet import (
     FLEET_SCHEMA,
     Fleet,
@@ -23,20 +27,28 @@ from bench.record.fleet import (
     NodeTold,
     NodeUndone,
 )
+from bench.record.gate import GATE_SCHEMA, Gate
 from bench.record.run import SCHEMA
 
 
-def make_fleet_section(fleet: Fleet) -> Line:
+def make_fleet_section(log: FleetLog) -> Line:
     """Return a fleet as its section of the JSON."""
+    fleet = log.record()
+    told: dict[str, list[Any]] = {one.node.name: [] for one in fleet.nodes}
+    for event in log.events:
+        if isinstance(event, NodeTold):
+            told[event.node].append(event.event)
     return {
         "schema": FLEET_SCHEMA,
         "engine": fleet.engine,
+        "facts": dict(fleet.facts),
         "nodes": [
             {
                 **_write_plan(one),
                 "undone": dict(one.undone),
                 "reason": one.reason,
                 "run": None if one.run is None else make_run_section(one.run),
+                "gate": None if one.gate is None else make_gate_part(one.gate, told[one.node.name]),
             }
             for one in fleet.nodes
         ],
@@ -59,18 +71,28 @@ def read_node_line(node: str, line: object) -> NodeBegan | NodeTold:
         DecodeError: if it is no such line.
         UnreadableError: if it is of another schema.
     """
-    if isinstance(line, dict) and line.get("event") == RUN_FORMAT.begin:
+    word = line.get("event") if isinstance(line, dict) else None
+    if isinstance(line, dict) and word in (RUN_FORMAT.begin, GATE_FORMAT.begin):
         head = {name: value for name, value in line.items() if name != "event"}
-        check_schema(head, node, SCHEMA)
-        return NodeBegan(node=node, run=RUN_FORMAT.read_head(head, f"{node}: "))
-    return NodeTold(node=node, event=RUN_FORMAT.read_event(line, node))
+        if word == RUN_FORMAT.begin:
+            check_schema(head, node, SCHEMA)
+            return NodeBegan(node=node, begun=RUN_FORMAT.read_head(head, f"{node}: "))
+        check_schema(head, node, GATE_SCHEMA)
+        return NodeBegan(node=node, begun=GATE_FORMAT.read_head(head, f"{node}: "))
+    if word in GATE_EVENTS.keys() - RECORDS.keys():
+        return NodeTold(node=node, event=GATE_FORMAT.read_event(line, node))
+    return NodeTold(node=node, event=RUN_FORMAT.read_event(line, node))  # a profile is the same in both
 
 
 def write_node_line(event: NodeBegan | NodeTold) -> Line:
     """Return the line of a node's own journal that says it."""
     if isinstance(event, NodeBegan):
-        return {"event": RUN_FORMAT.begin, "schema": SCHEMA, **RUN_FORMAT.write_head(event.run)}
-    word, fields = RUN_FORMAT.write_event(event.event)
+        if isinstance(event.begun, Gate):
+            return {"event": GATE_FORMAT.begin, "schema": GATE_SCHEMA, **GATE_FORMAT.write_head(event.begun)}
+        return {"event": RUN_FORMAT.begin, "schema": SCHEMA, **RUN_FORMAT.write_head(event.begun)}
+    told: Any = event.event
+    of_gate = type(told) in GATE_EVENTS.values() and type(told) not in RECORDS.values()
+    word, fields = GATE_FORMAT.write_event(told) if of_gate else RUN_FORMAT.write_event(told)
     return {"event": word, **fields}
 
 
@@ -89,7 +111,11 @@ def _read_plan(plan: object, where: str) -> NodeRun:
 
 
 def _write_head(fleet: Fleet) -> Line:
-    return {"engine": fleet.engine, "nodes": [_write_plan(one) for one in fleet.nodes]}
+    return {
+        "engine": fleet.engine,
+        "facts": dict(fleet.facts),
+        "nodes": [_write_plan(one) for one in fleet.nodes],
+    }
 
 
 def _read_head(head: Line, where: str) -> Fleet:
@@ -97,7 +123,9 @@ def _read_head(head: Line, where: str) -> Fleet:
     if not isinstance(engine, str):
         raise DecodeError(f"{where}engine: expected a text")
     plans = enumerate(entries(head, "nodes"))
-    return Fleet(engine=engine, nodes=tuple(_read_plan(plan, f"{where}nodes[{index}]") for index, plan in plans))
+    facts = decode(Environment, {"facts": head.get("facts", {})}, where).facts  # files of earlier versions have none
+    nodes = tuple(_read_plan(plan, f"{where}nodes[{index}]") for index, plan in plans)
+    return Fleet(engine=engine, nodes=nodes, facts=facts)
 
 
 def _write_event(event: FleetEvent) -> tuple[str, Line]:
@@ -135,12 +163,17 @@ def _read_section(section: Line) -> tuple[Fleet, Sequence[FleetEvent]]:
     for one, told in zip(fleet.nodes, entries(section, "nodes"), strict=True):
         name = one.node.name
         events.append(decode(NodeUndone, {"node": name, "undone": told.get("undone")}, name))
-        if isinstance(run := told.get("run"), dict):
-            check_schema(run, name, SCHEMA)
-            begun, happened = RUN_FORMAT.read_section(run)
-            events += [NodeBegan(node=name, run=begun), *(NodeTold(node=name, event=event) for event in happened)]
-        elif run is not None:
-            raise DecodeError(f"{name}: run: expected an object or null")
+        forms: tuple[tuple[str, int, Format[Any, Any]], ...] = (
+            ("run", SCHEMA, RUN_FORMAT),
+            ("gate", GATE_SCHEMA, GATE_FORMAT),
+        )
+        for kind, schema, form in forms:
+            if isinstance(part := told.get(kind), dict):
+                check_schema(part, name, schema)
+                begun, happened = form.read_section(part)
+                events += [NodeBegan(node=name, begun=begun), *(NodeTold(node=name, event=event) for event in happened)]
+            elif part is not None:
+                raise DecodeError(f"{name}: {kind}: expected an object or null")
         events.append(decode(NodeEnded, {"node": name, "reason": told.get("reason")}, name))
     return fleet, events
 

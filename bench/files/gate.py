@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,16 @@ WORDS = {kind: word for word, kind in EVENTS.items()}
 
 def make_gate_section(log: GateLog) -> Line:
     """Return a gate as our section of the JSON: the same events as in the journal."""
-    events = [_write_event(event) for event in log.events]
+    return make_gate_part(log.record(), log.events)
+
+
+def make_gate_part(gate: Gate, events: Iterable[GateEvent]) -> Line:
+    """Return a gate and its events as a section of a JSON."""
+    written = [_write_event(event) for event in events]
     return {
         "schema": GATE_SCHEMA,
-        **_write_head(log.record()),
-        "events": [{"event": word, **fields} for word, fields in events],
+        **_write_head(gate),
+        "events": [{"event": word, **fields} for word, fields in written],
     }
 
 
@@ -77,6 +82,7 @@ def _write_head(gate: Gate) -> Line:
         "accepted": [asdict(acceptance) for acceptance in gate.accepted],
         "idle_patterns": list(gate.idle_patterns),
         "detect": gate.detect,
+        "gates": gate.gates,
     }
 
 
@@ -92,6 +98,9 @@ def _read_head(head: Line, where: str) -> Gate:
     detect = head.get("detect")  # likewise
     if detect is not None and type(detect) is not float:
         raise DecodeError(f"{where}detect: expected a number or null")
+    gates = head.get("gates", 1)  # likewise
+    if type(gates) is not int:
+        raise DecodeError(f"{where}gates: expected a whole number")
     return Gate(
         environment=decode(Environment, head.get("environment"), f"{where}environment"),
         settings=decode(Settings, head.get("settings"), f"{where}settings"),
@@ -104,6 +113,7 @@ def _read_head(head: Line, where: str) -> Gate:
         ),
         idle_patterns=tuple(idle_patterns),
         detect=detect,
+        gates=gates,
     )
 
 

@@ -28,7 +28,7 @@ from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Scalar, find_differences
 from bench.record.gate import Acceptance, Block, Ending, Gate, GateEvent
-from bench.record.looks import MOST_LOOKS
+from bench.record.how_many import how_many
 from bench.request import SetupError
 from bench.session import Session, missing_facts
 
@@ -54,6 +54,7 @@ class Terms:
         earlier: a part of this gate that is continued; None to begin one.
         detect: the slowdown that it is to be able to see; None if none was named.
         target: after how many blocks in all an added part ends; None for as many as the settings allow.
+        gates: among how many gates the error is shared.
         traces: a folder that takes what the profiler saw; None for none.
     """
 
@@ -64,6 +65,7 @@ class Terms:
     earlier: Part | None
     detect: float | None = None
     target: int | None = None
+    gates: int = 1
     traces: Path | None = None
 
 
@@ -131,6 +133,7 @@ def gate_workers(
         compiled=any(arm.case(case).compiled for case in cases for arm in arms.values()),
         launches_per_launcher=blocks_per_launcher(arms),
         programs=tuple(program_of(arm) for arm in arms.values()),
+        ranked=any(arm.case(case).distributed for case in cases for arm in arms.values()),
         wake=wake,
     )
     with closing(pool):
@@ -186,6 +189,7 @@ def measure(  # noqa: PLR0913  everything that carries out a gate
         accepted=terms.accepted,
         idle_patterns=terms.idle_patterns,
         detect=terms.detect,
+        gates=terms.gates,
     )
     if earlier is not None and trouble is None:
         check_continuable(earlier[0], begun)
@@ -214,6 +218,7 @@ def measure(  # noqa: PLR0913  everything that carries out a gate
                     plan=None if earlier is None else earlier[0].plan,
                     done=0 if earlier is None else len(earlier[0].blocks),
                     target=terms.target,
+                    design=begun.design,
                 )
                 profiler = ArmProfiler(
                     arms=workers.arms,
@@ -284,7 +289,9 @@ def check_continuable(earlier: Gate, now: Gate) -> None:
             for key in dict.fromkeys((*before, *after))
             if before.get(key) != after.get(key)
         ]
-    if len(earlier.looks) >= MOST_LOOKS:
+    if earlier.gates != now.gates:
+        differences.append(f"its error was shared among {how_many(earlier.gates, 'gate')}, not {now.gates}")
+    if len(earlier.looks) >= earlier.design.most_looks:
         differences.append(f"its {len(earlier.looks)} looks have spent all the error there is: begin a new one")
     if earlier.plan is None:
         differences.append("it never came to a block: run it again without --add-blocks")

@@ -19,7 +19,6 @@ from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Ending
-from bench.record.looks import LEAST_BLOCKS
 from bench.record.profile import Profiled
 
 REPLICATES = 10
@@ -105,7 +104,7 @@ def add_profiles(
         find_changed: returns the cases to profile.
         begin: when the gate began, on the machine's monotonic clock.
     """
-    launch = LEAST_BLOCKS
+    launch = 1
     for event in events:
         if isinstance(event, Block):
             launch = max(launch, event.index)

@@ -30,7 +30,7 @@ from bench.record.case import Case, Group
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Counts, Ending, Fault, Footprint, GateEvent, Looked, Opened, Plan, Share
 from bench.record.how_many import how_many
-from bench.record.looks import LEAST_BLOCKS, is_look
+from bench.record.looks import ALONE, Design
 
 Event = Turn | GateEvent
 
@@ -62,6 +62,7 @@ class Blocks:
         plan: of an earlier part that is continued; None to begin.
         done: blocks of that part.
         target: after how many blocks in all to end, where an earlier part is continued; None likewise.
+        design: its looks.
     """
 
     def __init__(  # noqa: PLR0913  everything that makes a gate
@@ -80,6 +81,7 @@ class Blocks:
         plan: Plan | None = None,
         done: int = 0,
         target: int | None = None,
+        design: Design = ALONE,
     ) -> None:
         self._cases = list(cases)
         self._settings = settings
@@ -92,6 +94,7 @@ class Blocks:
         self._plan = plan
         self._done = done
         self._target = target
+        self._design = design
         self._floors = floors
         self._random = random
         self._timer = BlockTimer(arms=arms, settings=settings, workers=workers, stop=stop, random=random)
@@ -280,12 +283,12 @@ class Blocks:
                 continue
             self._walls.append(block.wall_seconds)
             yield block
-            number, looked = number + 1, is_look(number + 1)
+            number, looked = number + 1, self._design.is_look(number + 1)
             if looked:
                 yield Looked(blocks=number)
                 if self._settled():
                     return "every case is settled", False
-        if number < LEAST_BLOCKS:
+        if number < self._design.least_blocks:
             return f"{reason} after {how_many(number, 'block')}; {self._too_few(number)}", True
         if not looked and not self._done:
             yield Looked(blocks=number)
@@ -297,16 +300,17 @@ class Blocks:
             return f"{self._target} blocks are what their scatter asks for"
         if number >= self._done + self._settings.launches:
             return f"{self._settings.launches} blocks are the most that were asked for"
-        left = LEAST_BLOCKS - number
+        left = self._design.least_blocks - number
         if left > 0 and self._late(left * self._typical(), slack=FIRST_LOOK_SLACK) is None:
             return None
         return self._late(self._typical())
 
     def _too_few(self, number: int) -> str:
         """Return what so few blocks are good for, and how long enough of them would take."""
-        needed = monotonic() - self._begin + (LEAST_BLOCKS - number) * self._typical()
+        needed = monotonic() - self._begin + (self._design.least_blocks - number) * self._typical()
         tens = 10 * ceil(needed / 10)
-        return f"a verdict takes {LEAST_BLOCKS}, here about {tens} s in all: raise --budget, or go on by --add-blocks"
+        least = self._design.least_blocks
+        return f"a verdict takes {least}, here about {tens} s in all: raise --budget, or go on by --add-blocks"
 
     def _late(self, seconds: float = 0.0, *, slack: float = 1.0) -> str | None:
         """Return that the budget has ended, or will within so many seconds; None if it has not.

@@ -9,6 +9,8 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from bench.host.cores import Places
+
 MMAP_THRESHOLD_BYTES = 32 << 20
 """glibc accepts no higher threshold on 64 bits (man mallopt), so it maps and unmaps larger blocks each time."""
 
@@ -24,6 +26,19 @@ def importing() -> dict[str, str]:
 def cache_variables(folder: Path) -> dict[str, str]:
     """Return the environment variables by which compilers keep their caches in a folder."""
     return {"TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"), "TRITON_CACHE_DIR": str(folder / "triton")}
+
+
+def rank_variables(places: Places, left_out: Collection[str]) -> dict[str, str]:
+    """Return the environment variables with which the program of a rank is executed: its threads and their cores.
+
+    Args:
+        places: the rank's share of the cores.
+        left_out: names in `steadiness.MEASURES` that are switched off.
+    """
+    variables = {"OMP_NUM_THREADS": str(len(places))}
+    if "bound-threads" not in left_out:
+        variables["OMP_PLACES"] = ",".join(f"{{{','.join(map(str, place))}}}" for place in places)
+    return variables
 
 
 def worker_variables(scratch: Path, left_out: Collection[str]) -> dict[str, str]:

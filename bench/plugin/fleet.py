@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,13 +16,16 @@ from bench.files.journal import Journal, whole_lines
 from bench.files.log import JournalError, keep_aside, read_log
 from bench.files.parse_json import FLEET_SECTION, UnreadableError
 from bench.gate.scope import Scope
-from bench.gate.tree import Folder, TreeError, include_generated, make_tree
+from bench.gate.tree import Folder, Source, TreeError, include_generated, make_tree
+from bench.host.facts import commit
 from bench.host.folders import ROOT
 from bench.host.stopping import StopSwitch, stoppable
 from bench.plugin.benchmark_storage import check_storage
-from bench.plugin.node_command import CHECKOUT, PROJECT, make_node_command
+from bench.plugin.node_command import CHECKOUT, PROJECT
+from bench.plugin.node_gates import NodeGates
+from bench.plugin.node_runs import NodeRuns
 from bench.plugin.publication import Publication
-from bench.plugin.replay import Tape, replay
+from bench.plugin.replay import Tape
 from bench.plugin.selection import case_of, only_shows
 from bench.plugin.terminal import Terminal, reporter_of, while_it_can_be_seen, width_of
 from bench.plugin.usage import usage_errors
@@ -33,8 +35,9 @@ from bench.processes.node import PYTHON
 from bench.processes.remote import Engine, EngineError, NodeLostError, Task, pack_tree
 from bench.record.case import Case
 from bench.record.fleet import Fleet, FleetEvent, Node, NodeBegan, NodeEnded, NodeRun, NodeTold, NodeUndone
+from bench.record.gate import Block, Looked
 from bench.record.how_many import how_many
-from bench.record.run import Outcome, Started
+from bench.record.run import Started
 from bench.request import FleetQuestion, Request, SetupError
 
 NODE = "node"
@@ -58,6 +61,8 @@ class FleetPlugin:
     def __init__(self, request: Request, question: FleetQuestion, publication: Publication, engine: Engine) -> None:
         self.nodes: Sequence[Node] = engine.list_nodes()
         self.fleet: Fleet | None = None
+        self._work = NodeRuns(request, question.run) if question.gate is None else NodeGates(request, question.gate)
+        self._log: FleetLog | None = None
         self._request = request
         self._question = question
         self._publication = publication
@@ -72,7 +77,7 @@ class FleetPlugin:
         if named not in (("auto",), ("all",)):
             return {place.name: named for place in self.nodes}
         with usage_errors():
-            tree = self._pack()
+            tree = self._pack({})
         found = {place.name: ask_devices(self._engine, place, tree) for place in self.nodes}
         return {name: devices[:2] if named == ("auto",) else devices for name, devices in found.items()}
 
@@ -93,13 +98,15 @@ class FleetPlugin:
 
     def _measure(self, reporter: Terminal, planned: Mapping[str, Sequence[Case]], stop: StopSwitch) -> Fleet:
         """Drive all nodes, with every event in the journal before it is shown."""
-        path, resume = self._publication.output.journal_path, self._question.run.resume
+        path, resume = self._publication.output.journal_path, self._work.resumes
         earlier: tuple[FleetEvent, ...] = ()
+        trees, facts = self._work.find_trees()
         begun = Fleet(
             engine=self._question.engine,
             nodes=tuple(
                 NodeRun(node=place, cases=tuple(planned[place.name])) for place in self.nodes if place.name in planned
             ),
+            facts={**commit(ROOT), **facts},
         )
         if resume:
             begun, earlier = go_on(path, begun)
@@ -107,11 +114,11 @@ class FleetPlugin:
             self._publication.say(f"a run that was cut off was there: its journal is kept as {aside}")
         progress = FleetProgress(reporter, begun)
         with Journal(path, resume_at=whole_lines(path) if resume else 0) as journal:
-            log = FleetLog(FLEET_FORMAT, begun, journal, earlier=earlier, stands=resume)
+            log = self._log = FleetLog(FLEET_FORMAT, begun, journal, earlier=earlier, stands=resume)
             try:
                 carry_out(
                     self._engine,
-                    self._make_tasks(log.record(), earlier),
+                    self._make_tasks(log.record(), earlier, self._pack(trees)),
                     add=log.add,
                     show=while_it_can_be_seen(progress.show),
                     stop=stop,
@@ -120,9 +127,9 @@ class FleetPlugin:
                 self._publication.say(f"every node was stopped: {error}")
             return log.record()
 
-    def _make_tasks(self, fleet: Fleet, earlier: Sequence[FleetEvent]) -> dict[str, tuple[Node, Task]]:
+    def _make_tasks(self, fleet: Fleet, earlier: Sequence[FleetEvent], tree: bytes) -> dict[str, tuple[Node, Task]]:
         """Return the task of every node that is there and has something to do."""
-        tree, here = self._pack(), {place.name: place for place in self.nodes}
+        here = {place.name: place for place in self.nodes}
         tasks = {}
         for one in fleet.nodes:
             if one.whole or one.node.name not in here:
@@ -132,13 +139,16 @@ class FleetPlugin:
                 for event in earlier
                 if isinstance(event, NodeBegan | NodeTold) and event.node == one.node.name
             ]
-            command = make_node_command(self._request, self._question.run, one.cases, resume=bool(lines))
+            command = self._work.make_command(one.cases, len(fleet.nodes), resume=bool(lines))
             task = Task(tree=tree, command=command, folder=CHECKOUT, earlier="".join(lines).encode())
             tasks[one.node.name] = (here[one.node.name], task)
         return tasks
 
-    def _pack(self) -> bytes:
+    def _pack(self, trees: Mapping[str, Source]) -> bytes:
         """Return what travels: this program, and the project if it is another one, as committed and changed.
+
+        Args:
+            trees: what travels besides, by its folder.
 
         Raises:
             SetupError: if it cannot be packed.
@@ -153,55 +163,44 @@ class FleetPlugin:
                     other = Scope(whole=True, own=False, include=project.include, data=project.data)
                     make_tree(Folder(path=project.folder), folder / PROJECT, scope=other)
                     include_generated(project.folder, project.include, [folder / PROJECT])
+                for name_, source in trees.items():
+                    make_tree(source, folder / name_, scope=whole)
             except TreeError as error:
                 raise SetupError(f"--nodes: what is to travel cannot be packed: {error}") from error
             return pack_tree(folder)
 
     def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
-        """Hand a case's slices on its node to pytest-benchmark's fixture, or end the test the way the case ended."""
+        """End the test of a case on a node the way it ended there."""
         if self.fleet is None:
             pytest.fail("nothing was measured, since the collection failed", pytrace=False)
-        one = self.fleet.find(node_of(node))
-        outcome, reason = one.outcomes()[case]
-        if one.run is None or (one.reason is not None and outcome in (Outcome.NOT_RUN, Outcome.INTERRUPTED)):
-            pytest.fail(f"{one.node.name}: {reason}", pytrace=False)
-        replay(
-            one.run,
-            case,
-            benchmark,
-            tape,
-            required=self._request.required,
-            compile_named=self._request.compile_named,
-        )
+        self._work.replay(self.fleet.find(node_of(node)), case, benchmark, node, tape)
 
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Add our section to everything that pytest-benchmark stores."""
-        if self.fleet is not None:
-            output_json[FLEET_SECTION] = make_fleet_section(self.fleet)
+        if self._log is not None:
+            output_json[FLEET_SECTION] = make_fleet_section(self._log)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Publish the JSON and write the reports; pytest-benchmark has written its part by now."""
         if self.fleet is None:
             return
-        if not self._publication.publish(session.config, partial(write_reports, self.fleet)):
+        if not self._publication.publish(session.config, partial(self._work.write_reports, self.fleet)):
             session.exitstatus = pytest.ExitCode.INTERRUPTED
-        measured = any(
-            outcome is Outcome.MEASURED for one in self.fleet.nodes for outcome, _ in one.outcomes().values()
-        )
-        if session.exitstatus == pytest.ExitCode.OK and not measured:
-            self._publication.say("nothing was measured: every case was skipped, see the reasons; exit code 4")
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus, said = self._work.exit_code(self.fleet)
+            if said is not None:
+                self._publication.say(said)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Publish what was measured even if another plugin broke the end of the session; leave the cluster."""
         if self.fleet is not None:
-            self._publication.rescue(config, partial(write_reports, self.fleet))
+            self._publication.rescue(config, partial(self._work.write_reports, self.fleet))
         self._engine.close()
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say how each node ended, and what they show side by side."""
-        lines = [] if self.fleet is None else summary(self.fleet, width_of(terminalreporter))
+        lines = [] if self.fleet is None else self._work.summarize(self.fleet, width_of(terminalreporter))
         self._publication.show(terminalreporter, lines)
 
 
@@ -226,6 +225,10 @@ class FleetProgress:
             case NodeTold(event=Started() as started) if self._launch.get(event.node) != started.launch:
                 self._launch[event.node] = started.launch
                 self._say(event.node, f"launch {started.launch}" if started.launch else "pilot")
+            case NodeTold(event=Block() as block):
+                self._say(event.node, f"block {block.index}")
+            case NodeTold(event=Looked() as look):
+                self._say(event.node, f"look after {how_many(look.blocks, 'block')}")
             case NodeEnded():
                 self._say(event.node, "done" if event.reason is None else f"ended: {event.reason}")
             case _:
@@ -304,40 +307,4 @@ def go_on(path: Path, begun: Fleet) -> tuple[Fleet, tuple[FleetEvent, ...]]:
     if not now.keys() & before.keys():
         raise SetupError(f"--resume: of its nodes ({', '.join(before)}) none is there now: {', '.join(now)}")
     plain = tuple(NodeRun(node=one.node, cases=one.cases) for one in fleet.nodes)
-    return Fleet(engine=fleet.engine, nodes=plain), events
-
-
-def write_reports(fleet: Fleet, folder: Path) -> str:
-    """Write the tables and plots of each node into a folder of its own, and all side by side; say so."""
-    from bench.files.parse_json import UnreadableError
-    from reports.compare import page
-    from reports.compare.fleet import match_fleet
-    from reports.run import write
-
-    for one in fleet.nodes:
-        if one.run is not None:
-            write.write_reports(one.run, folder / one.node.name)
-    try:
-        page.write_compare(match_fleet(fleet), folder)
-    except UnreadableError:
-        return "tables and plots of each node"
-    return "all nodes side by side, and the tables and plots of each"
-
-
-def summary(fleet: Fleet, width: int | None) -> list[str]:
-    """Return how the cases ended on each node, and the best of each, as lines of text."""
-    from bench.files.parse_json import UnreadableError
-    from reports.compare.fleet import match_fleet
-    from reports.compare.page import render_compare
-    from reports.show.table import Format
-
-    lines = []
-    for one in fleet.nodes:
-        counts = Counter(outcome for outcome, _ in one.outcomes().values())
-        said = ", ".join(f"{count} {outcome.value.replace('_', ' ')}" for outcome, count in counts.items())
-        lines.append(f"{one.node.name}: {said}{f'; {one.reason}' if one.reason else ''}")
-    try:
-        table = render_compare(match_fleet(fleet), ["best"], Format.TEXT, width=width)
-    except UnreadableError as error:
-        return [*lines, "", str(error)]
-    return [*lines, "", *table.splitlines()]
+    return Fleet(engine=fleet.engine, nodes=plain, facts=fleet.facts), events

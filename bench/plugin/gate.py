@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ from bench.plugin.usage import usage_errors
 from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import Block
-from bench.record.looks import MOST_LOOKED, next_look
+from bench.record.looks import Design
 from bench.record.run import Outcome
 from bench.request import GateQuestion, Request, SetupError
 from bench.session import open_session
@@ -123,6 +123,7 @@ class GatePlugin:
                 earlier=self._earlier,
                 detect=self._question.detect,
                 target=self._find_target(),
+                gates=self._question.gates,
                 traces=open_traces(self._question.traces, self._publication.say),
             )
             self.measured = self._measure(reporter_of(session.config), terms, stop)
@@ -138,8 +139,8 @@ class GatePlugin:
         done, asked = len(gate.blocks), None if gate.plan is None else gate.plan.blocks
         prospect = foresee_from_gate(gate, gate.live, gate.floors)
         if prospect is not None:
-            asked = prospect.find_blocks(self._question.detect) or MOST_LOOKED
-        return max(asked or 0, next_look(done + 1))
+            asked = prospect.find_blocks(self._question.detect) or gate.design.most_looked
+        return max(asked or 0, gate.design.next_look(done + 1))
 
     def _foresee(
         self, say: Callable[[str], None], floors: Mapping[str, float], pilot: Block, seconds: float
@@ -154,14 +155,15 @@ class GatePlugin:
         settings, detect = self._request.settings, self._question.detect
         budget = settings.budget_seconds
         assert budget is not None, "a gate has a budget"
-        prospect = foresee_from_pilot(pilot, floors, seconds)
+        design = Design(self._question.gates)
+        prospect = foresee_from_pilot(pilot, floors, seconds, design)
         for line in describe_prospect(prospect, budget, settings.launches):
             say(f"by the pilot's scatter, {line}")
         if detect is None:
             return None
         blocks = prospect.find_blocks(detect, careful=CAREFUL)
         say(f"by the pilot's scatter, {describe_detection(prospect, detect, blocks, budget)}")
-        return (blocks or MOST_LOOKED) if self._question.by_scatter else None
+        return (blocks or design.most_looked) if self._question.by_scatter else None
 
     def _measure(self, reporter: Terminal, terms: Terms, stop: StopSwitch) -> Measured:
         """Compare the cases with progress on the terminal and every event in the journal."""
@@ -215,28 +217,9 @@ class GatePlugin:
 
     def replay(self, case: Case, benchmark: Any, node: pytest.Item, tape: Tape) -> None:
         """Hand head's slices to pytest-benchmark, and end the test with the case's verdict."""
-        from reports.gate.answer import find_pairings
-        from reports.gate.answer_text import explain_missing, make_verdict_line
-        from reports.stats.verdict import Verdict
-
         if self.measured is None:
             pytest.fail("nothing was measured, since the collection failed", pytrace=False)
-        answer = self.measured.answer
-        if timed := find_pairings(answer.gate, case):
-            iterations = next(pairing.iterations for pairing in timed.values())
-            head = {block: pairing.head_seconds for block, pairing in timed.items()}
-            record(benchmark, case, iterations, head, tape)
-        if case in answer.failed:
-            fault = answer.failed[case]
-            pytest.fail(f"{fault.outcome} in head: {fault.reason}", pytrace=False)
-        if case in answer.skipped and any(meets(case.device, name) for name in self._request.required):
-            pytest.fail(f"{case.device} is required: {answer.skipped[case]}", pytrace=False)
-        if case not in answer.rulings:
-            pytest.skip(explain_missing(answer, case))
-        line = make_verdict_line(answer, case)
-        node.user_properties.append(("verdict", line))
-        if answer.rulings[case].verdict is Verdict.REGRESSED and case not in answer.accepted and not answer.problems:
-            pytest.fail(line, pytrace=False)
+        replay_verdict(self.measured.answer, case, benchmark, node, tape, required=self._request.required)
 
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Add our section to everything that pytest-benchmark stores."""
@@ -275,6 +258,40 @@ class GatePlugin:
             said = [render_answer(answer, Format.TEXT, width=width), *other, look.stress(make_headline(answer))]
             lines = "\n".join(said).splitlines()
         self._publication.show(terminalreporter, lines)
+
+
+def replay_verdict(
+    answer: Answer, case: Case, benchmark: Any, item: pytest.Item, tape: Tape, *, required: Collection[str]
+) -> None:
+    """Hand head's slices of a case to pytest-benchmark, and end its test with its verdict.
+
+    Args:
+        answer: of the gate.
+        case: as base runs it.
+        benchmark: pytest-benchmark's fixture.
+        item: the test.
+        tape: what the fixture calls.
+        required: devices whose absence is a failure.
+    """
+    from reports.gate.answer import find_pairings
+    from reports.gate.answer_text import explain_missing, make_verdict_line
+    from reports.stats.verdict import Verdict
+
+    if timed := find_pairings(answer.gate, case):
+        iterations = next(pairing.iterations for pairing in timed.values())
+        head = {block: pairing.head_seconds for block, pairing in timed.items()}
+        record(benchmark, case, iterations, head, tape)
+    if case in answer.failed:
+        fault = answer.failed[case]
+        pytest.fail(f"{fault.outcome} in head: {fault.reason}", pytrace=False)
+    if case in answer.skipped and any(meets(case.device, name) for name in required):
+        pytest.fail(f"{case.device} is required: {answer.skipped[case]}", pytrace=False)
+    if case not in answer.rulings:
+        pytest.skip(explain_missing(answer, case))
+    line = make_verdict_line(answer, case)
+    item.user_properties.append(("verdict", line))
+    if answer.rulings[case].verdict is Verdict.REGRESSED and case not in answer.accepted and not answer.problems:
+        pytest.fail(line, pytrace=False)
 
 
 def make_gate_plugin(

@@ -10,8 +10,8 @@ import pytest
 
 from bench.plugin.threads import read_threads
 from bench.record.arm import Arm, Side
-from bench.record.case import DTYPES, LAYOUTS, Variant, check_compile, unknown
-from bench.record.looks import LEAST_BLOCKS, MOST_LOOKED
+from bench.record.case import DTYPES, LAYOUTS, Variant, check_compile, check_ranks, unknown
+from bench.record.looks import MOST_GATES, Design
 from bench.request import GateQuestion
 
 BUDGET_SECONDS = 300.0
@@ -85,6 +85,13 @@ def add_gate_options(parser: pytest.Parser) -> None:
         action="store_true",
         help="with --against: profile every case in both arms at the end, and not only those that changed",
     )
+    gate.addoption(
+        "--one-of",
+        metavar="N",
+        default=None,
+        help="with --against: this gate is one of N that make one decision, such as on N machines, and share one "
+        "error; --nodes does that by itself",
+    )
 
 
 def read_gate_question(config: pytest.Config) -> GateQuestion | None:
@@ -96,7 +103,7 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
     get = config.getoption
     against, texts = get("against"), get("arm")
     if against is None and not texts:
-        for name in ("against_tip", "detect", "strict_gate", "add_blocks", "exhaust", "explain"):
+        for name in ("against_tip", "detect", "strict_gate", "add_blocks", "exhaust", "explain", "one_of"):
             if get(name):
                 raise pytest.UsageError(f"--{name.replace('_', '-')} goes with --against or --arm")
         return None
@@ -104,7 +111,8 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
         arms = parse_arms(against, texts)
     except ValueError as error:
         raise pytest.UsageError(f"--arm: {error}") from error
-    for given, sentence in refusals(config):
+    gates = _read_gates(get("one_of"))
+    for given, sentence in refusals(config, Design(gates)):
         if given:
             raise pytest.UsageError(sentence)
     if get("add_blocks") and not get("benchmark_json"):
@@ -120,8 +128,17 @@ def read_gate_question(config: pytest.Config) -> GateQuestion | None:
         detect=None if get("detect") is None else read_share("--detect", get("detect")),
         by_scatter=get("detect") is not None and get("budget") is None,
         explain=bool(get("explain")),
+        gates=gates,
         traces=get("trace_dir"),
     )
+
+
+def _read_gates(text: str | None) -> int:
+    if text is None:
+        return 1
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_GATES:
+        raise pytest.UsageError(f"--one-of: {text!r} is not a whole number from 1 to {MOST_GATES}")
+    return int(text)
 
 
 def default_budget(gate: GateQuestion) -> float:
@@ -131,7 +148,7 @@ def default_budget(gate: GateQuestion) -> float:
 
 def default_blocks(gate: GateQuestion) -> int:
     """Return how many blocks a gate has at most where no number is given."""
-    return MOST_LOOKED if gate.by_scatter else MOST_BLOCKS
+    return Design(gate.gates).most_looked if gate.by_scatter else MOST_BLOCKS
 
 
 def read_share(option: str, text: str) -> float:
@@ -147,8 +164,8 @@ def read_share(option: str, text: str) -> float:
     return share
 
 
-def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
-    """Yield what a gate cannot honour: whether it was asked for, and the sentence that refuses it."""
+def refusals(config: pytest.Config, design: Design) -> Iterator[tuple[bool, str]]:
+    """Yield what a gate of such looks cannot honour: whether it was asked for, and the sentence that refuses it."""
     get = config.getoption
     named = {str(argument).partition("=")[0] for argument in config.invocation_params.args}
     repeats = "on a gate repeats only what failed, and is wrong more often: use --add-blocks, which adds to all cases"
@@ -173,8 +190,8 @@ def refusals(config: pytest.Config) -> Iterator[tuple[bool, str]]:
     for name in ("--benchmark-max-time", "--benchmark-min-rounds"):
         yield name in named, f"{name} has no effect on a gate: its time is --budget"
     most = str(get("launches"))
-    few = most.isdigit() and int(most) < LEAST_BLOCKS
-    yield few, f"--launches {most} with --against is the most blocks: a verdict takes {LEAST_BLOCKS}"
+    few = most.isdigit() and int(most) < design.least_blocks
+    yield few, f"--launches {most} with --against is the most blocks: a verdict takes {design.least_blocks}"
 
 
 def parse_arms(against: str | None, texts: Sequence[str]) -> dict[Side, Arm]:
@@ -231,6 +248,8 @@ def _arm(settings: Mapping[str, str]) -> Arm:
     if (layout := settings.get("layout")) is not None and layout not in LAYOUTS:
         raise ValueError(unknown("layout", layout, LAYOUTS))
     threads = settings.get("threads")
+    if (ranks := settings.get("ranks")) is not None:
+        check_ranks(ranks)
     return Arm(
         ref=settings.get("ref"),
         python=_locate(settings.get("python")),
@@ -239,6 +258,7 @@ def _arm(settings: Mapping[str, str]) -> Arm:
         compile=compile_,
         layout=layout,
         threads=None if threads is None else read_threads(threads),
+        ranks=ranks,
     )
 
 

@@ -10,7 +10,6 @@ from bench.gate.profiles import REPLICATES
 from bench.gate.schedule import Event
 from bench.record.gate import Block, Counts, Ending, Fault, Footprint, Gate, Looked, Opened, Plan, Trees
 from bench.record.how_many import how_many
-from bench.record.looks import LOOKS
 from bench.record.profile import Profiled
 from reports.show.units import duration
 
@@ -42,7 +41,7 @@ class GateProgress:
                     self._write(f"both arms: verify and count {how_many(self._cases, 'case')}")
             case Plan():
                 quads = sum(share.quads for share in event.shares)
-                looks = ", ".join(str(look.blocks) for look in LOOKS)
+                looks = ", ".join(map(str, gate().design.grid))
                 cases = how_many(len(event.shares), "case")
                 asked = f"; at most {how_many(event.blocks, 'block')}" if event.blocks else ""
                 self._write(

@@ -1,32 +1,92 @@
-"""The command that measures a node's share: `pytest bench` with every option that says what and how."""
+"""The command of a node: `pytest bench` with every option that says what is measured and how."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pytest
 
 from bench.host.folders import ROOT
 from bench.processes.node import PYTHON
+from bench.record.arm import Arm, Side
 from bench.record.case import AXES, Case
-from bench.request import Request, RunQuestion
+from bench.request import GateQuestion, Request, RunQuestion
 
-CHECKOUT, PROJECT = "checkout", "project"
-"""The folders of what travels: this program, and a project beside it if it is another one."""
+CHECKOUT, PROJECT, ARM = "checkout", "project", "arm-{side}"
+"""The folders of what travels: this program, a project beside it if it is another one, and an arm's code."""
 
 TEST = "bench/test_steps.py::test_steps[{id}]"
 """How pytest names the test of a case."""
 
 
-def make_node_command(request: Request, run: RunQuestion, cases: Sequence[Case], *, resume: bool) -> list[str]:
+def make_run_command(request: Request, run: RunQuestion, cases: Sequence[Case], *, resume: bool) -> list[str]:
     """Return the words of the command that measures cases, to be executed in the checkout's folder.
 
     Raises:
         pytest.UsageError: if a step of the user's own lies where no node has it.
     """
-    settings, project = request.settings, request.project
+    settings = request.settings
+    options = {
+        "--benchmark-max-time": repr(settings.case_seconds),
+        "--benchmark-min-rounds": str(settings.min_slices),
+    }
+    flags = {
+        "--quick": settings.quick,
+        "--operators": run.operators,
+        "--layers": run.layers,
+        "--compile-account": run.compiling,
+        "--resume": resume,
+        "--retry": resume and run.retry,
+    }
+    return _make_command(request, options, flags, cases)
+
+
+def make_gate_command(request: Request, gate: GateQuestion, cases: Sequence[Case], gates: int) -> list[str]:
+    """Return the words of the command that compares head with base, to be executed in the checkout's folder.
+
+    Args:
+        request: what was asked for.
+        gate: what is compared.
+        cases: as base runs them.
+        gates: among how many nodes the error is shared.
+
+    Raises:
+        pytest.UsageError: as `make_run_command`.
+    """
+    arms = [f"{side}={_write_arm(side, arm)}" for side, arm in gate.arms.items()]
+    overridden = set.intersection(*(set(arm.overrides) for arm in gate.arms.values()))
     options: dict[str, str | None] = {
+        "--one-of": str(gates),
+        "--detect": None if gate.detect is None else repr(gate.detect),
+        **{f"--{axis}": None for axis in overridden},  # every arm names its own
+    }
+    if gate.by_scatter:
+        options["--budget"] = None  # which the node's own pilot chooses
+    flags = {"--exhaust": gate.exhaust, "--explain": gate.explain}
+    return _make_command(request, options, flags, cases, *(word for arm in arms for word in ("--arm", arm)))
+
+
+def _write_arm(side: Side, arm: Arm) -> str:
+    """Return an arm as its option takes it; what a reference names has travelled."""
+    settings = {
+        "ref": None if arm.ref is None else f"../{ARM.format(side=side)}",
+        "python": arm.python,
+        **arm.overrides,
+        **arm.variables,
+    }
+    return ",".join(f"{name}={value}" for name, value in settings.items() if value is not None)
+
+
+def _make_command(
+    request: Request,
+    options: Mapping[str, str | None],
+    flags: Mapping[str, bool],
+    cases: Sequence[Case],
+    *words: str,
+) -> list[str]:
+    settings, project = request.settings, request.project
+    everything: dict[str, str | None] = {
         "--model": _list(spec.text for spec in request.models),
         "--step": _list(_list_steps(request)),
         **{f"--{axis}": _list(_tell(cases, axis)) or None for axis in AXES if axis not in ("model", "step")},
@@ -37,25 +97,17 @@ def make_node_command(request: Request, run: RunQuestion, cases: Sequence[Case],
         "--seed": str(settings.seed),
         "--budget": None if settings.budget_seconds is None else f"{settings.budget_seconds!r}s",
         "--case-timeout": f"{settings.timeout_seconds!r}s",
-        "--benchmark-max-time": repr(settings.case_seconds),
-        "--benchmark-min-rounds": str(settings.min_slices),
         "--unsteady": _list(request.unsteady) or None,
         "--data": request.data,
         "--data-root": str(request.data_root),
+        **options,
     }
-    flags = {
-        "--quick": settings.quick,
-        "--download": request.download,
-        "--operators": run.operators,
-        "--layers": run.layers,
-        "--compile-account": run.compiling,
-        "--resume": resume,
-        "--retry": resume and run.retry,
-    }
+    given = {**flags, "--download": request.download}
     return [
         *(PYTHON, "-m", "pytest", "--rootdir", ".", "-q", "-p", "no:cacheprovider"),
-        *(word for option, value in options.items() if value is not None for word in (option, value)),
-        *(flag for flag, given in flags.items() if given),
+        *(word for option, value in everything.items() if value is not None for word in (option, value)),
+        *words,
+        *(flag for flag, wanted in given.items() if wanted),
         *("--benchmark-json", "{json}", "--reports", "{reports}"),
         *(TEST.format(id=case.id) for case in cases),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,10 +37,12 @@ from bench.record.case import (
     DEFAULT_DTYPES,
     DEFAULT_LAYOUT,
     DEFAULT_MODELS,
+    DEFAULT_RANKS,
     DEFAULT_STEPS,
     DTYPES,
     LAYOUTS,
     check_compile,
+    check_ranks,
     on_cpu,
     unknown,
 )
@@ -117,6 +120,14 @@ def add_options(parser: pytest.Parser) -> None:
         default=None,
         help="on how many threads an operator of the CPU runs (default: as many as its process has anyway; "
         "accelerators always have that default)",
+    )
+    add(
+        "--ranks",
+        metavar="VALUES",
+        type=_named,
+        default=None,
+        help="in how many processes: 1, or ddp:N for N under DistributedDataParallel, each with its share of the batch "
+        f"and of the cores (default: {DEFAULT_RANKS})",
     )
     own = parser.getgroup("accelbench-own", "accelbench: models of your own")
     own.addoption(
@@ -296,6 +307,8 @@ def read_request(config: pytest.Config) -> Request:
         compile_named=get("compile") is not None,
         layouts=_of_arms(gate, "layout", get("layout")) or _names("--layout", get("layout") or DEFAULT_LAYOUT, LAYOUTS),
         threads=_of_arms(gate, "threads", get("threads")) or _threads(get("threads")),
+        ranks=_of_arms(gate, "ranks", get("ranks"))
+        or tuple(_checked("--ranks", check_ranks, entry) for entry in _list("--ranks", get("ranks") or DEFAULT_RANKS)),
         required=_devices("--require-device", get("require_device")) if get("require_device") else (),
         settings=Settings(
             launches=_whole("--launches", launches, least=1, most=MOST_LAUNCHES),
@@ -361,8 +374,13 @@ def _choose_question(config: pytest.Config, gate: GateQuestion | None, *, quick:
         resume=resume, retry=retry, operators=operators, layers=layers, compiling=compiling, traces=traces
     )
     fleet = read_fleet_question(config, run)
-    if fleet is not None and (gate is not None or config.getoption("plan")):
-        raise pytest.UsageError("--nodes measures runs: leave out --against, --arm and --plan, or leave out --nodes")
+    if fleet is not None and config.getoption("plan"):
+        raise pytest.UsageError("--plan with --nodes: what can be measured is found out on each node; leave one out")
+    if fleet is not None and gate is not None:
+        if gate.add_blocks or gate.gates > 1:
+            option = "--add-blocks" if gate.add_blocks else "--one-of"
+            raise pytest.UsageError(f"{option} with --nodes: a fleet begins a gate on each of its nodes; leave it out")
+        return replace(fleet, gate=gate)
     if config.getoption("plan"):
         return PlanQuestion(gate=gate)
     return fleet or gate or run

@@ -13,6 +13,7 @@ from bench.files.fleet import read_node_line
 from bench.files.parse_json import UnreadableError
 from bench.processes.remote import Engine, NodeLostError, Running, Task
 from bench.record.fleet import FleetEvent, Node, NodeEnded, NodeTold, NodeUndone
+from bench.record.gate import Ending
 from bench.record.run import Finish
 
 LOOK_SECONDS = 0.5
@@ -147,8 +148,13 @@ class _Part:
                 return [Waiting(node=self._name, seconds=seconds)]
             case {"line": str(line)}:
                 event = read_node_line(self._name, json.loads(line))
-                if isinstance(event, NodeTold) and isinstance(event.event, Finish):
-                    self._complete = event.event.complete
+                match event:
+                    case NodeTold(event=Finish() as finish):
+                        self._complete = finish.complete
+                    case NodeTold(event=Ending() as ending):
+                        self._complete = not ending.stopped
+                    case _:
+                        pass
                 return [event]
             case {"ended": code, "said": list(said)}:
                 last = next((str(line).strip() for line in reversed(said) if str(line).strip()), "it said nothing")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from bench.host.environment_variables import importing
 from bench.host.patience import Patience
@@ -198,11 +198,23 @@ class WorkerProcess:
             WorkerTimeoutError: if it took longer than `timeout_seconds`.
             AskedToStopError: if the run was asked to stop meanwhile; the worker is gone then.
         """
-        patience = Patience(timeout_seconds)
+        self.send(request)
+        return self.receive(request, timeout_seconds)
+
+    def send(self, request: Request[Any]) -> None:
+        """Ask, without waiting for the reply, which `receive` returns.
+
+        Raises:
+            WorkerDiedError: if the worker has ended.
+        """
         try:
             self._channel.sendall(encode_request(request))
         except OSError as error:
             raise WorkerDiedError(self._reaped()) from error
+
+    def receive(self, request: Request[R], timeout_seconds: float) -> R | Failure:
+        """Return the reply to what was sent last; raises as `ask`."""
+        patience = Patience(timeout_seconds)
         while b"\n" not in self._buffer:
             try:
                 ready = patience.wait(self._wait_for_anything, TimeoutError)
@@ -221,6 +233,16 @@ class WorkerProcess:
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         return decode_reply(request, line)
+
+    @property
+    def channel(self) -> socket.socket:
+        """Return what becomes readable when the worker answers or ends."""
+        return self._channel
+
+    @property
+    def spent(self) -> bool:
+        """Whether it cannot be asked any more."""
+        return not self._alive
 
     def _wait_for_anything(self, seconds: float) -> Sequence[object]:
         """Return the descriptors from which something can be read.

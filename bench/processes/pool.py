@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import socket
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-from bench.host.environment_variables import cache_variables, worker_variables
+from bench.host.cores import list_places, share_places
+from bench.host.environment_variables import cache_variables, rank_variables, worker_variables
+from bench.processes.group import Company, RankGroup
 from bench.processes.local import Launcher, WorkerProcess
 from bench.processes.supervisor import Opener, OpenerWithCaches
-from bench.protocol import Failure, Open
-from bench.record.case import on_cpu
+from bench.protocol import Failure, Join, Open
+from bench.record.case import count_ranks, on_cpu
+from bench.record.how_many import how_many
 from bench.record.run import Outcome
 
 
@@ -101,11 +105,26 @@ class Program:
 SAYS_WHY_ONLY_IF_EXECUTED = "cuda"
 """In a fork of a process that found none, this device says that it cannot be used in a fork, not what is missing."""
 
+LOOPBACK = "127.0.0.1"
+"""Ranks on one machine meet there."""
+
 WORKERS_LOG = "workers.log"
 """The file of the scratch folder that takes whatever workers print."""
 
 OWN = Program()
 """This is the interpreter that runs pytest, with no variables of its own."""
+
+
+def _skip(reason: str) -> Failure:
+    return Failure(outcome=Outcome.SKIPPED, reason=reason)
+
+
+def find_free_port() -> int:
+    """Return a port on which nobody listens now."""
+    with socket.socket() as found:
+        found.bind((LOOPBACK, 0))
+        port: int = found.getsockname()[1]
+    return port
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,6 +140,7 @@ class WorkerPool:
             a program is executed, so a fresh one is executed now and then.
         programs: all that workers will be made with. They are forked only if that is safe in every one, since a forked
             process is another one than a process that was executed.
+        ranked: whether any case is of several ranks.
         wake: a descriptor that becomes readable when nobody should wait for a worker any longer.
         compile_seconds: what the launchers so far spent on their first compile.
         launching_seconds: what executing them took in all, that compile included.
@@ -132,6 +152,7 @@ class WorkerPool:
     compiled: bool
     launches_per_launcher: int
     programs: Collection[Program] = (OWN,)
+    ranked: bool = False
     wake: int | None = None
     compile_seconds: float = 0.0
     launching_seconds: float = 0.0
@@ -147,8 +168,10 @@ class WorkerPool:
         models_root: Path | None = None,
         project: Path | None = None,
         arm: str = "",
-    ) -> WorkerProcess | Failure:
+    ) -> WorkerProcess | Company | Failure:
         """Return a fresh worker for a launch with its device opened, or why the device cannot be used.
+
+        Where cases of several ranks are measured, it comes with what makes those.
 
         Args:
             device: by name.
@@ -164,11 +187,77 @@ class WorkerPool:
         if (generation := self._generation_of(launch)) != self._generation:
             self.close()
             self._generation = generation
+        place = partial(self._open_one, launch=launch, models_root=models_root, project=project, arm=arm)
+        single = place(device, program)
+        if isinstance(single, Failure) or not self.ranked:
+            return single
+        return Company(single, partial(self._open_group, device, program, place))
+
+    def _open_one(
+        self,
+        device: str,
+        program: Program,
+        *,
+        beside: int = 0,
+        launch: int,
+        models_root: Path | None,
+        project: Path | None,
+        arm: str,
+    ) -> WorkerProcess | Failure:
+        """Return a fresh worker of a program with its device opened, or why the device cannot be used.
+
+        Memory is shared out where so many others are to allocate beside it.
+        """
         may_fork = all(self._launcher(other).may_fork for other in self.programs)
         launcher = self._launcher(program)
         refused = device.startswith(SAYS_WHY_ONLY_IF_EXECUTED) and not launcher.has_accelerator
         worker = launcher.start(fork=may_fork and not refused, root=models_root)
-        return self.setup.open(worker, device, launch=launch, project=project, arm=arm)
+        memory = self.setup.memory_bytes
+        setup = replace(self.setup, memory_bytes=None if memory is None else memory // (beside + 1))
+        return setup.open(worker, device, launch=launch, project=project, arm=arm)
+
+    def _open_group(
+        self, device: str, program: Program, place: Callable[..., WorkerProcess | Failure], ranks: str
+    ) -> RankGroup | Failure:
+        """Return ranks that have joined each other, each from a launcher that has its share of the cores alone.
+
+        Args:
+            device: of the first of them; the others have the next ones of its kind, unless it is the CPU.
+            program: what their launchers are executed with besides.
+            place: makes one of them.
+            ranks: a value of the axis of ranks.
+        """
+        count, places = count_ranks(ranks), list_places()
+        shares = share_places(places, count)
+        if shares is None:
+            few = how_many(len(places), "core")
+            return _skip(f"{ranks} needs a core for each rank, and this process may run on {few}")
+        if not on_cpu(device) and ":" in device and count > 1:
+            return _skip(f"{ranks} takes devices from the first on: name {device.partition(':')[0]}, not {device}")
+        devices = [device] * count if on_cpu(device) or ":" in device else [f"{device}:{rank}" for rank in range(count)]
+        workers: list[WorkerProcess] = []
+        try:
+            for name, share in zip(devices, shares, strict=True):
+                variables = {**dict(program.variables), **rank_variables(share, self.setup.left_out)}
+                own = replace(program, variables=tuple(sorted(variables.items())))
+                worker = place(name, own, beside=count - 1)
+                if isinstance(worker, Failure):
+                    return worker
+                workers.append(worker)
+        finally:
+            if len(workers) < count:  # nobody else ends those that were made before
+                for other in workers:
+                    other.kill()
+        group = RankGroup(workers, self.wake)
+        port, seconds = find_free_port(), self.setup.timeout_seconds
+        meeting = [
+            Join(rank=rank, ranks=count, address=LOOPBACK, port=port, timeout_seconds=seconds) for rank in range(count)
+        ]
+        joined = group.ask_each(meeting, seconds)
+        if isinstance(joined, Failure):
+            group.end()
+            return joined
+        return group
 
     @contextmanager
     def own_caches(self) -> Iterator[OpenerWithCaches]:

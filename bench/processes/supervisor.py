@@ -60,6 +60,10 @@ class WorkerHandle(Protocol):
     def end(self) -> None:
         """Let the worker leave."""
 
+    @property
+    def spent(self) -> bool:
+        """Whether it cannot be asked any more."""
+
 
 Opener = Callable[[str, int], WorkerHandle | Failure]
 """An opener returns a fresh worker for a launch with its device opened, or why there is none; a device that cannot be
@@ -258,7 +262,7 @@ class Supervisor:
             self._worker = None
             outcome = Outcome.TIMEOUT if isinstance(error, WorkerTimeoutError) else Outcome.CRASHED
             return Failure(outcome=outcome, reason=f"{WORDS[type(request)]}: {error}")
-        if isinstance(reply, Failure) and reply.outcome.fault and not on_cpu(device):
+        if isinstance(reply, Failure) and (worker.spent or (reply.outcome.fault and not on_cpu(device))):
             self.end()  # after a fault an accelerator's context may fail whoever uses it next
         return reply
 

@@ -32,7 +32,7 @@ class Arm:
         python: the interpreter; None for the one that runs pytest.
         variables: environment variables, set before its workers' program is executed.
         dtype: overrides every case's; None to leave it.
-        compile, layout, threads: likewise.
+        compile, layout, threads, ranks: likewise.
     """
 
     ref: str | None = None
@@ -42,6 +42,7 @@ class Arm:
     compile: str | None = None
     layout: str | None = field(default=None, metadata=ADDED_LATER)
     threads: int | None = field(default=None, metadata=ADDED_LATER)
+    ranks: str | None = field(default=None, metadata=ADDED_LATER)
 
     @property
     def overrides(self) -> dict[str, str | int]:

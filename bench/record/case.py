@@ -1,4 +1,4 @@
-"""What can be timed: a Case is eight scalars, and the axes are the values each may take.
+"""What can be timed: a Case is nine scalars, and the axes are the values each may take.
 
 Standard library only, so that tables are made where torch is not installed.
 """
@@ -24,7 +24,7 @@ BACKEND_PREFIX = "backend:"
 WORD = re.compile(r"\w+")
 """A step is a word, so that an id, which joins the axes with hyphens, belongs to one case only."""
 
-BEHIND_COMPILE = re.compile(r"-(channels_last|\d+threads?)$")
+BEHIND_COMPILE = re.compile(r"-(channels_last|\d+threads?|ddp\d+)$")
 """An id may end so behind the compile mode; the name of a compiler's backend may not, for the same reason."""
 
 DEFAULT_MODELS = ("mlp",)
@@ -34,6 +34,9 @@ DEFAULT_DTYPES = ("float32", "bfloat16")
 DEFAULT_ACCELERATOR_DTYPES = (*DEFAULT_DTYPES, "float16")
 DEFAULT_COMPILES = ("off", "on")
 DEFAULT_LAYOUT = "contiguous"
+DEFAULT_RANKS = "1"
+RANKS = re.compile(r"1|ddp:[1-9]\d{0,3}")
+"""One process as it is, or so many under DistributedDataParallel."""
 
 
 class Group(NamedTuple):
@@ -52,18 +55,21 @@ class Variant(NamedTuple):
     compile: str
     layout: str = DEFAULT_LAYOUT
     threads: int | None = None
+    ranks: str = DEFAULT_RANKS
 
     @property
-    def words(self) -> tuple[str, str, str, str]:
-        """Return how each value reads: ``float32``, ``eager``, ``contiguous``, ``2 threads``."""
+    def words(self) -> tuple[str, str, str, str, str]:
+        """Return how each value reads: ``float32``, ``eager``, ``contiguous``, ``2 threads``, ``ddp:2``."""
         threads = "default threads" if self.threads is None else how_many(self.threads, "thread")
-        return self.dtype, compile_label(self.compile), self.layout, threads
+        ranks = "one process" if self.ranks == DEFAULT_RANKS else self.ranks
+        return self.dtype, compile_label(self.compile), self.layout, threads, ranks
 
     @property
     def extras(self) -> tuple[str, ...]:
         """Return the words of the axes that are not shown where they have their default."""
-        _, _, layout, threads = self.words
-        return (layout,) * (self.layout != DEFAULT_LAYOUT) + (threads,) * (self.threads is not None)
+        _, _, layout, threads, ranks = self.words
+        named = (self.layout != DEFAULT_LAYOUT, self.threads is not None, self.ranks != DEFAULT_RANKS)
+        return tuple(word for word, shown in zip((layout, threads, ranks), named, strict=True) if shown)
 
     @property
     def without_compile(self) -> str:
@@ -88,6 +94,8 @@ class Case:
         compile: ``off``, ``on``, a mode of ``torch.compile``, or ``backend:NAME``.
         layout: one of `LAYOUTS`: in which order tensors of four dimensions lie in memory.
         threads: on which each operator of the CPU runs, at least 1; None for as many as the process has anyway.
+        ranks: ``1`` for one process as it is, or ``ddp:N`` for N of them under DistributedDataParallel, each with an
+            equal share of the batch.
 
     Raises:
         ValueError: if a field is not one of its axis's values.
@@ -101,6 +109,7 @@ class Case:
     compile: str
     layout: str = field(default=DEFAULT_LAYOUT, metadata=ADDED_LATER)
     threads: int | None = field(default=None, metadata=ADDED_LATER)
+    ranks: str = field(default=DEFAULT_RANKS, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -118,15 +127,16 @@ class Case:
             raise ValueError(unknown("layout", self.layout, LAYOUTS))
         if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
             raise ValueError(f"case: threads is {self.threads!r}; it must be a whole number of at least 1")
+        check_ranks(self.ranks)
 
     @property
     def id(self) -> str:
         """The name of this case in tests, tables and files: ``mlp-forward-b64-cpu-float32-eager``.
 
-        Layout and threads stand behind that where they are not the default: ``-channels_last-2threads``.
+        Layout, threads and ranks stand behind that where they are not the default: ``-channels_last-2threads-ddp2``.
         """
         group = f"{self.model}-{self.step}-b{self.batch}-{self.device}"
-        extras = (extra.replace(" ", "") for extra in self.variant.extras)
+        extras = (re.sub("[ :]", "", extra) for extra in self.variant.extras)
         return "-".join((group, self.dtype, compile_label(self.compile), *extras))
 
     @property
@@ -137,7 +147,17 @@ class Case:
     @property
     def variant(self) -> Variant:
         """Return in what this case differs from others of its group."""
-        return Variant(self.dtype, self.compile, self.layout, self.threads)
+        return Variant(self.dtype, self.compile, self.layout, self.threads, self.ranks)
+
+    @property
+    def processes(self) -> int:
+        """How many processes run it at once."""
+        return count_ranks(self.ranks)
+
+    @property
+    def distributed(self) -> bool:
+        """Whether it runs under DistributedDataParallel, of one rank or more."""
+        return self.ranks != DEFAULT_RANKS
 
     @property
     def on_cpu(self) -> bool:
@@ -182,7 +202,23 @@ def check_compile(compile_: str) -> str:
     return compile_
 
 
-def select(
+def check_ranks(ranks: str) -> str:
+    """Return a value of the axis of ranks unchanged.
+
+    Raises:
+        ValueError: if it is neither ``1`` nor ``ddp:N``.
+    """
+    if not RANKS.fullmatch(ranks):
+        raise ValueError(unknown("ranks", ranks, (DEFAULT_RANKS, "ddp:N with N from 1 to 9999")))
+    return ranks
+
+
+def count_ranks(ranks: str) -> int:
+    """Return how many processes a value of the axis of ranks means."""
+    return int(ranks.rpartition(":")[2])
+
+
+def select(  # noqa: PLR0913  one for each axis
     *,
     models: Sequence[str],
     steps: Sequence[str],
@@ -192,6 +228,7 @@ def select(
     compiles: Sequence[str],
     layouts: Sequence[str],
     threads: Callable[[str], Sequence[int | None]],
+    ranks: Sequence[str] = (DEFAULT_RANKS,),
 ) -> tuple[Case, ...]:
     """Return every case of the matrix in display order: variants of one group stand next to each other.
 
@@ -204,12 +241,13 @@ def select(
         compiles: values of the compile axis.
         layouts: values of the layout axis.
         threads: which numbers of threads to take on a given device.
+        ranks: values of the axis of ranks.
     """
     return tuple(
         Case(model=model, step=step, batch=batch, device=device, **variant._asdict())
         for model, device, step in product(models, devices, steps)
         for batch in batches(model)
-        for variant in map(Variant._make, product(dtypes(device), compiles, layouts, threads(device)))
+        for variant in map(Variant._make, product(dtypes(device), compiles, layouts, threads(device), ranks))
     )
 
 
@@ -219,5 +257,5 @@ def compute_dtype(dtype: str) -> str:
 
 
 def as_params(case: Case) -> dict[str, str | int | None]:
-    """Return a case as the eight scalars that a test's parameters and a file hold."""
+    """Return a case as the nine scalars that a test's parameters and a file hold."""
     return asdict(case)

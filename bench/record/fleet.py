@@ -1,4 +1,7 @@
-"""A fleet: the same question on several nodes, each of which has a run of its own. Standard library only."""
+"""A fleet: the same question on several nodes, each of which has a run, or a gate, of its own.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bench.record.case import Case
+from bench.record.conditions import Scalar
+from bench.record.gate import Gate, GateEvent, GateFold
 from bench.record.run import Outcome, Run, RunEvent, RunFold
 
 FLEET_SCHEMA = 1
@@ -31,7 +36,8 @@ class NodeRun:
     Attributes:
         node: which.
         cases: what was planned on it.
-        run: what it measured; None if it did not get so far.
+        run: what it measured; None if it did not get so far, and in a fleet of gates.
+        gate: likewise, in a fleet of gates.
         undone: what its engine had set there, by name, and was taken back.
         reason: why it ended before its run did, one line; None if it did not, or has not ended.
     """
@@ -39,16 +45,20 @@ class NodeRun:
     node: Node
     cases: tuple[Case, ...]
     run: Run | None = None
+    gate: Gate | None = None
     undone: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
 
     def __post_init__(self) -> None:
-        if self.run is not None and (strangers := set(self.run.cases) - set(self.cases)):
+        measured = self.run or self.gate
+        if measured is not None and (strangers := set(measured.cases) - set(self.cases)):
             raise ValueError(f"{self.node.name}: {min(case.id for case in strangers)} was run but not planned")
 
     @property
     def whole(self) -> bool:
-        """Whether its run came to its own end."""
+        """Whether its run or gate came to its own end."""
+        if self.gate is not None:
+            return self.gate.ending is not None and not self.gate.ending.stopped
         return self.run is not None and self.run.finish is not None and self.run.finish.complete
 
     def outcomes(self) -> dict[Case, tuple[Outcome, str | None]]:
@@ -70,11 +80,13 @@ class Fleet:
     Attributes:
         engine: by which they were reached, as ``--nodes`` names it.
         nodes: in display order.
+        facts: of what travelled: which commits that was.
         source: the file it was read from; no part of what it is.
     """
 
     engine: str
     nodes: tuple[NodeRun, ...]
+    facts: Mapping[str, Scalar] = field(default_factory=dict)
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -93,18 +105,18 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeBegan:
-    """A node's run begins: where, how and what it measures."""
+    """A node's run or gate begins: where, how and what it measures."""
 
     node: str
-    run: Run
+    begun: Run | Gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeTold:
-    """Something happened in a node's run."""
+    """Something happened in a node's run or gate."""
 
     node: str
-    event: RunEvent
+    event: RunEvent | GateEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +153,7 @@ class FleetFold:
 
     def __init__(self, begun: Fleet) -> None:
         self._begun = begun
-        self._folds: dict[str, RunFold] = {}
+        self._folds: dict[str, RunFold | GateFold] = {}
         self._reasons: dict[str, str | None] = {}
         self._undone: dict[str, Mapping[str, str]] = {}
 
@@ -157,11 +169,12 @@ class FleetFold:
             case NodeBegan():
                 if event.node in self._folds:
                     raise ValueError(f"{event.node} began twice")
-                self._folds[event.node] = RunFold(event.run)
+                begun = event.begun
+                self._folds[event.node] = RunFold(begun) if isinstance(begun, Run) else GateFold(begun)
             case NodeTold():
                 if event.node not in self._folds:
                     raise ValueError(f"{event.node} told something before it began")
-                self._folds[event.node].add(event.event)
+                self._folds[event.node].add(event.event)  # type: ignore[arg-type]  # what does not fit raises
             case NodeUndone():
                 self._undone[event.node] = event.undone
                 self._reasons[event.node] = None  # another part of it begins
@@ -178,9 +191,11 @@ class FleetFold:
 
     def _fold_node(self, one: NodeRun) -> NodeRun:
         fold = self._folds.get(one.node.name)
+        measured = None if fold is None else fold.record()
         return replace(
             one,
-            run=None if fold is None else fold.record(),
+            run=measured if isinstance(measured, Run) else None,
+            gate=measured if isinstance(measured, Gate) else None,
             undone=self._undone.get(one.node.name, {}),
             reason=self._reasons.get(one.node.name),
         )

@@ -15,6 +15,7 @@ from bench.record.added_later import ADDED_LATER
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
+from bench.record.looks import Design
 from bench.record.observations import LEAST_SECONDS, MOST_SECONDS, not_negative, positive
 from bench.record.profile import Profiled, keep_latest
 from bench.record.run import Outcome
@@ -309,6 +310,7 @@ class Gate:
         accepted: known regressions.
         idle_patterns: patterns of floors or known regressions that fit no case that was collected.
         detect: the slowdown, as a share, that it was to be able to see; None if none was named.
+        gates: among how many gates the error is shared that this one may spend a part of.
         new: cases that only head has.
         gone: cases, and models that were not asked for, that only base has.
         trees: what base and head are; None if it never came to that, and in files from before it was told.
@@ -331,6 +333,7 @@ class Gate:
     accepted: tuple[Acceptance, ...] = ()
     idle_patterns: tuple[str, ...] = ()
     detect: float | None = None
+    gates: int = 1
     new: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     trees: Trees | None = None
@@ -357,6 +360,7 @@ class Gate:
             raise ValueError("a floor is not a share between 0 and 1")
         if self.detect is not None and not 0 < self.detect < 1:
             raise ValueError("what is to be detected is not a share between 0 and 1")
+        Design(self.gates)
         if [block.index for block in self.blocks] != list(range(1, len(self.blocks) + 1)):
             raise ValueError("blocks are not counted from 1 without a gap")
         if list(self.looks) != sorted(set(self.looks)) or (self.looks and self.looks[-1] > len(self.blocks)):
@@ -365,6 +369,11 @@ class Gate:
         named |= {fault.case for fault in self.faults} | {profiled.case for profiled in self.profiles}
         if strangers := named - planned:
             raise ValueError(f"{min(case.id for case in strangers)} was measured but not planned")
+
+    @property
+    def design(self) -> Design:
+        """Its looks, and what each may spend."""
+        return Design(self.gates)
 
     @property
     def live(self) -> list[Case]:

@@ -52,6 +52,8 @@ class Slices:
             begins; None where slices are not queued: on a CPU, and for steps that wait for every iteration.
         event_seconds: the slices once more, per iteration, by the device's own events; None where it has none that
             can be trusted.
+        local_seconds: of iterations right after each slice in which every rank keeps its gradients to itself; None
+            where there is nothing to exchange: in one process, and without a backward.
     """
 
     iterations: int
@@ -65,13 +67,14 @@ class Slices:
     clock_seconds: float
     latency_seconds: tuple[float, ...] | None
     event_seconds: tuple[float, ...] | None
+    local_seconds: tuple[float, ...] | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.iterations < 1:
             raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
         if not self.seconds:
             raise ValueError("seconds is empty; a measured case has at least one slice")
-        for name in ("seconds", "yardstick_seconds", "latency_seconds", "event_seconds"):
+        for name in ("seconds", "yardstick_seconds", "latency_seconds", "event_seconds", "local_seconds"):
             if not _all_sane(getattr(self, name) or ()):
                 raise ValueError(f"{name} holds a value that is not a positive number of seconds of sane size")
         not_negative(self, "clock_seconds")

@@ -186,14 +186,15 @@ class Schedule:
     def _explain(self) -> Iterator[Event]:
         """Look at every case that did not break in passes of their own, after all that is timed."""
         live = [case for group in self._groups.values() for case in group]
+        alone = [case for case in live if not case.distributed]  # ranks have the same layers, and compile the same
         launch = self._settings.launches + 1
         self._supervisor.end()
         if self._operators:
             yield from profile_cases(live, self._supervisor, launch, self._traces)
         if self._layers:
-            yield from time_layers(live, self._supervisor, launch + 1)
+            yield from time_layers(alone, self._supervisor, launch + 1)
         if self._compiling:
-            yield from watch_compiling(live, self._workers, self._settings, self._stop, launch)
+            yield from watch_compiling(alone, self._workers, self._settings, self._stop, launch)
 
     def _launch(self, launch: int) -> Iterator[Event]:
         """Time every live case in fresh workers, one for each device."""

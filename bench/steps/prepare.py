@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -16,6 +17,7 @@ from bench.record.case import Case
 from bench.record.observations import Preparation
 from bench.steps.compiling import CompileCounts, SilentEagerError, why_nothing_compiles
 from bench.steps.find_step import find_step
+from bench.steps.parallel import Team
 from bench.steps.placement import Placement
 from bench.steps.recheck import CALLS, drops, last_answer, without_dropout
 from bench.steps.standard import Standard
@@ -54,6 +56,7 @@ class Prepared:
         standard: how far it may be off.
         preparation: what making it ready showed.
         placement: moves what its network reads.
+        team: the ranks that run it at once, of which this process is one; None if it runs it alone.
     """
 
     step: Step
@@ -61,6 +64,7 @@ class Prepared:
     standard: Standard
     preparation: Preparation
     placement: Placement
+    team: Team | None = None
 
     def recheck(self) -> dict[str, float]:
         """Return the relative errors of the last answer of one more slice.
@@ -68,7 +72,8 @@ class Prepared:
         Raises:
             WrongResultError: if it is wrong.
         """
-        return self.standard.check_last(last_answer(self.step), self.right, CALLS)
+        collect = None if self.team is None else self.team.collect
+        return self.standard.check_last(last_answer(self.step, collect), self.right, CALLS)
 
 
 def prepare(  # noqa: PLR0913  everything that makes a case
@@ -85,6 +90,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     warm: bool,
     counted: bool,
     warm_iterations: int | None = None,
+    team: Team | None = None,
 ) -> Prepared:
     """Return a case ready to be timed.
 
@@ -94,7 +100,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         device: where.
         clock: its clock.
         clock_seconds: what one pair of its reads costs.
-        feeds: what the network is fed and what its loss compares with, twice, on the CPU.
+        feeds: what the network is fed and what its loss compares with, twice, on the CPU; a rank's own share.
         right: the reference's answers to both.
         standard: how far the case's may be off.
         seed: of the weights.
@@ -102,6 +108,7 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         counted: whether to count operations and bytes, which are the same in every launch, and to verify the last
             answer of one more slice, since none may follow.
         warm_iterations: how many iterations warm it up, whether it settles or not; None to go on until it does.
+        team: the ranks that run it at once, of which this process is one; None if it runs it alone.
 
     Raises:
         WrongResultError: if the answer is wrong.
@@ -111,12 +118,21 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     begin = perf_counter()
     held = allocated_bytes(device) if counted else None
     step_class = find_step(case.step)
-    step = step_class(build(case, model, device, feeds, seed=seed, compiled=True), clock)
+    wrap = None if team is None else team.wrap
+    step = step_class(build(case, model, device, feeds, seed=seed, compiled=True, wrap=wrap), clock)
+    if team is not None:
+        team.check_training(step.subject.network)
+    collect = None if team is None else team.collect
     before = CompileCounts.now()
     with without_dropout(step.subject.network):
         (output, loss), first_seconds = _time_iteration(step, clock)
     check_output(output, device, on_host=step.answers_on_host)
     answer = None if right.first is None else step.answer(output, loss)
+    if answer is not None and collect is not None:
+        answer = collect(answer)
+    if team is not None and step.differentiates:
+        with team.local(step.subject):  # which is another graph where it is compiled
+            step.iterate()
     graphs = CompileCounts.now().since(before).graphs
     _, second_seconds = _time_iteration(step, clock)
     counts = CompileCounts.now().since(before)
@@ -129,12 +145,12 @@ def prepare(  # noqa: PLR0913  everything that makes a case
     warm_begin = perf_counter()
     estimate, settled = second_seconds, False
     if warm and warm_iterations is None:
-        estimate, settled = warm_up(step)
+        estimate, settled = warm_up(step) if team is None else warm_up(step, team.agree)
     elif warm and warm_iterations is not None:
         estimate = step.timed(warm_iterations) / warm_iterations
     warm_end = perf_counter()
     if counted:  # where no slices follow, whose last answer would be verified
-        errors = keep_worse(errors, standard.check_last(last_answer(step), right.last, CALLS))
+        errors = keep_worse(errors, standard.check_last(last_answer(step, collect), right.last, CALLS))
     verify_end = perf_counter()
     compiled = CompileCounts.now().since(before)
     flops = minimal = peak = copies = why_no_flops = why_no_peak = why_no_copies = None
@@ -142,14 +158,17 @@ def prepare(  # noqa: PLR0913  everything that makes a case
         copies, why_no_copies = step.time_copies(max(1, round(WARM_SLICE_SECONDS / estimate)))
         peak, why_no_peak = peak_bytes(device, step.iterate, held)
         step.restore()
-        twin = step_class(build(case, model, device, feeds, seed=seed, compiled=False), clock)
+        alone = case if team is None else team.alone(case)
+        twin = step_class(build(alone, model, device, feeds, seed=seed, compiled=False), clock)
         flops, why_no_flops = twin.flops()
-        minimal = twin.minimal_bytes()
+        flops = None if flops is None else case.processes * flops
+        minimal = case.processes * twin.minimal_bytes()
     return Prepared(
         step=step,
         right=right.last,
         standard=standard,
         placement=Placement(step.subject),
+        team=team,
         preparation=Preparation(
             first_call_seconds=first_seconds,
             compile_seconds=max(0.0, first_seconds - second_seconds) if case.compiled else None,
@@ -188,6 +207,10 @@ def _time_iteration(step: Step, clock: Clock) -> tuple[tuple[Nested, Tensor | No
     return result, clock() - begin
 
 
+Agree = Callable[[float], float]
+"""Makes one value of those of several ranks."""
+
+
 class Timeable(Protocol):
     """Whatever runs n iterations and says what they took."""
 
@@ -195,22 +218,31 @@ class Timeable(Protocol):
         """Return the seconds of `iterations` iterations, after `lead` that are not timed."""
 
 
-def warm_up(step: Timeable) -> tuple[float, bool]:
-    """Iterate until slice medians settle; return the seconds per iteration and whether they did."""
+def warm_up(step: Timeable, agree: Agree = float) -> tuple[float, bool]:
+    """Iterate until slice medians settle; return the seconds per iteration and whether they did.
+
+    Args:
+        step: runs the iterations.
+        agree: makes one value of what several ranks measured, so that all of them iterate equally often.
+    """
     begin = perf_counter()
     iterations = 1
-    while (seconds := step.timed(iterations)) < WARM_SLICE_SECONDS and perf_counter() - begin < WARM_LIMIT_SECONDS:
+
+    def elapsed() -> float:
+        return agree(perf_counter() - begin)
+
+    while (seconds := agree(step.timed(iterations))) < WARM_SLICE_SECONDS and elapsed() < WARM_LIMIT_SECONDS:
         iterations = max(
             2 * iterations, min(int(iterations * WARM_SLICE_SECONDS / max(seconds, 1e-9)), 16 * iterations)
         )
     several = WARM_SLICES if seconds < SLOW_SLICE_SECONDS else 1
     values = [seconds / iterations]
     while True:
-        values.append(step.timed(iterations) / iterations)
+        values.append(agree(step.timed(iterations)) / iterations)
         if len(values) < 2 * several:
             continue
         before, now = median(values[-2 * several : -several]), median(values[-several:])
         if abs(now / before - 1) < SETTLED_WITHIN:
             return now, True
-        if perf_counter() - begin > WARM_LIMIT_SECONDS:
+        if elapsed() > WARM_LIMIT_SECONDS:
             return now, False

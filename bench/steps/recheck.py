@@ -11,7 +11,7 @@ The last output is copied at once: whoever fills it in later, from a thread or o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -62,8 +62,12 @@ class _Watched:
         return loss
 
 
-def last_answer(step: Step) -> Answer:
+def last_answer(step: Step, collect: Callable[[Answer], Answer] | None = None) -> Answer:
     """Return what the last iteration of one more slice computed on the second of the two inputs.
+
+    Args:
+        step: takes the slice.
+        collect: puts the answers of several ranks together; None in one process.
 
     Raises:
         WrongResultError: if it is no plain tensor on the device.
@@ -78,7 +82,8 @@ def last_answer(step: Step) -> Answer:
             step.timed(ITERATIONS)
         output = watched.output
         loss = watched.loss if watched.loss is not None else subject.loss(output, subject.target)
-        return step.answer(output, loss)
+        answer = step.answer(output, loss)
+        return answer if collect is None else collect(answer)
     finally:
         step.subject = subject
         step.tidy()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils._pytree import tree_map
 
 from bench.devices.dtypes import TORCH_DTYPES, Dtype
@@ -33,6 +34,10 @@ class UnknownNameError(LookupError):
 
 Loss = Callable[[Nested, Nested], Tensor]
 """(a network's output, what it is compared with) -> scalar."""
+
+
+Wrap = Callable[[nn.Module, torch.device], DistributedDataParallel]
+"""Makes what several ranks call of a network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +82,11 @@ def feed_twice(feed: Feed, batch: int, seed: int, data_root: Path | None) -> tup
     except Exception:  # noqa: BLE001  what is fed may know one size only, whatever it raises at another
         both = None
     if both is not None and all(_is_batched(tensor, 2 * batch) for tensor in list_tensors(both)):
-        first, second = (_map_fed(partial(_take_rows, rows=rows), both) for rows in _halves(batch))
+        first, second = (map_fed(partial(_take_rows, rows=rows), both) for rows in _halves(batch))
     else:
         first, second = feed(batch, seed, data_root), feed(batch, seed + 1, data_root)
     if _are_equal(first, second):  # the data begin again, or know no seed: the same in another order
-        second = _map_fed(lambda tensor: tensor.roll(1, 0) if tensor.dim() else tensor, first)
+        second = map_fed(lambda tensor: tensor.roll(1, 0) if tensor.dim() else tensor, first)
     return first, second
 
 
@@ -93,7 +98,8 @@ def _take_rows(tensor: Tensor, *, rows: slice) -> Tensor:
     return tensor[rows]
 
 
-def _map_fed(change: Callable[[Tensor], Tensor], fed: Fed) -> Fed:
+def map_fed(change: Callable[[Tensor], Tensor], fed: Fed) -> Fed:
+    """Return what a network is fed with each tensor of it changed."""
     inputs, target = (map_tensors(change, part) for part in fed)
     return inputs, target
 
@@ -131,6 +137,7 @@ class Subject:
         remarks: what a reader of its figures must know.
         feeds: two of them, on the CPU, which take turns in the memory of `inputs` and `target`; see `take`.
         device: where all of it is.
+        exchanging: the network as several ranks call it, whose backward exchanges gradients; None in one process.
     """
 
     network: nn.Module
@@ -143,11 +150,12 @@ class Subject:
     remarks: tuple[str, ...]
     feeds: tuple[Fed, Fed]
     device: torch.device
+    exchanging: DistributedDataParallel | None = None
 
     @property
     def compiled(self) -> bool:
         """Return whether a compiled form of the network is called."""
-        return self.module is not self.network
+        return self.module is not (self.exchanging or self.network)
 
     def take(self, which: int) -> None:
         """Put one of the two feeds in place: other values in the same memory, which no version counter tells of."""
@@ -159,7 +167,14 @@ class Subject:
 
 
 def build(
-    case: Case, model: Definition, device: torch.device, feeds: tuple[Fed, Fed], *, seed: int, compiled: bool
+    case: Case,
+    model: Definition,
+    device: torch.device,
+    feeds: tuple[Fed, Fed],
+    *,
+    seed: int,
+    compiled: bool,
+    wrap: Wrap | None = None,
 ) -> Subject:
     """Return the subject of a case.
 
@@ -170,22 +185,25 @@ def build(
         feeds: what the network is fed, and what its loss compares with, twice, on the CPU; the first is in place.
         seed: of the weights: the same for every case, so that all compute the same function.
         compiled: whether to honour the case's compile mode; an eager twin serves to count operations.
+        wrap: makes what several ranks call of the network; None in one process.
     """
     dtype = TORCH_DTYPES[case.dtype]
     cpu = torch.device("cpu")
-    placed = (_map_fed(partial(_place, device=cpu, dtype=dtype), fed) for fed in feeds)
+    placed = (map_fed(partial(_place, device=cpu, dtype=dtype), fed) for fed in feeds)
     first, second = ((lay_out_inputs(inputs, case.layout), target) for inputs, target in placed)
     torch.manual_seed(seed)
     with torch.device("cpu"):  # whose random numbers the seed fixes
         network = model.build()
     network = network.to(device=device, dtype=dtype.storage)
     lay_out_weights(network, case.layout)
-    call: Callable[..., Nested] = network
+    exchanging = None if wrap is None else wrap(network, device)
+    called: nn.Module = network if exchanging is None else exchanging
+    call: Callable[..., Nested] = called
     if compiled and case.compiled:
-        call = compile_network(network, case.compile)
+        call = compile_network(called, case.compile)
     module, autocast = call, partial(_under_autocast, device=device, dtype=dtype) if dtype.amp else _leave
     call = autocast(call)
-    inputs, target = _map_fed(partial(_place, device=device, dtype=dtype, copy=True), first)
+    inputs, target = map_fed(partial(_place, device=device, dtype=dtype, copy=True), first)
     loss, remark = model.find_loss(network)
     return Subject(
         network=network,
@@ -198,6 +216,7 @@ def build(
         remarks=model.remarks if remark is None else (*model.remarks, remark),
         feeds=(first, second),
         device=device,
+        exchanging=exchanging,
     )
 
 

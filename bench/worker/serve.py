@@ -26,6 +26,7 @@ from bench.protocol import (
     Exit,
     Failure,
     FindCeilings,
+    Join,
     ListModels,
     Open,
     Prepare,
@@ -143,6 +144,8 @@ def _carry_out(worker: Worker, request: Request[Any]) -> Reply:  # noqa: C901, P
             return worker.drop()
         case Probe():
             return worker.probe(request)
+        case Join():
+            return worker.join(request)
         case FindCeilings():
             return worker.find_ceilings(request)
         case Count():

@@ -13,7 +13,7 @@ import torch
 
 from bench.devices.backend import load, release_memory
 from bench.devices.ceilings import ceilings
-from bench.devices.clock import clock, clock_cost, slowed
+from bench.devices.clock import Clock, clock, clock_cost, slowed
 from bench.devices.description import torch_facts
 from bench.devices.dtypes import TORCH_DTYPES
 from bench.devices.events import EventClock, event_maker
@@ -32,6 +32,7 @@ from bench.protocol import (
     FactsTold,
     FindCeilings,
     FootprintTold,
+    Join,
     ModelsListed,
     Open,
     Prepare,
@@ -46,7 +47,7 @@ from bench.protocol import (
     WatchCompiling,
     YardstickRead,
 )
-from bench.record.case import DEFAULT_LAYOUT, Case, Group
+from bench.record.case import DEFAULT_LAYOUT, DEFAULT_RANKS, Case, Group
 from bench.record.compiling import Compiling
 from bench.record.conditions import Scalar
 from bench.record.layers import Layers
@@ -64,6 +65,7 @@ from bench.steps.find_step import find_step, know_steps
 from bench.steps.global_state import GlobalState, find_changes, find_displaced, find_outside, list_loaded
 from bench.steps.imported import Project
 from bench.steps.layers import time_layers
+from bench.steps.parallel import Team
 from bench.steps.prepare import Prepared, prepare
 from bench.steps.profile import show_kernels, take_profile
 from bench.steps.references import Right, draw_eager, find_references
@@ -71,8 +73,11 @@ from bench.steps.standard import DerivedStandard, Draw, MeasuredStandard, Standa
 from bench.steps.step import Step
 from bench.steps.stored import read_answers, write_answers
 from bench.steps.subject import Definition, Fed, Feed, build, feed_twice
-from bench.steps.support import try_case
+from bench.steps.support import SkipError, try_case
 from bench.steps.verify import WrongResultError
+
+LOCAL_SHARE = 2
+"""Ranks run this part of a slice's iterations once more without exchanging gradients."""
 
 
 class Worker:
@@ -97,6 +102,7 @@ class Worker:
         specs = {name: read_spec(name, text) for name, text in opening.models.items()}
         self._catalogue = Catalogue(specs, self._project)
         self._yardstick: Yardstick | None = None
+        self._team: Team | None = None
         self._step_files = [split_target(target)[0] for target in opening.steps.values()]
         know_steps(opening.steps)
         own = self._catalogue.project
@@ -112,9 +118,24 @@ class Worker:
         """Import the code of a case's model, if that was not done before."""
         self._catalogue.find(case.model)
 
+    def join(self, request: Join) -> Done:
+        """Become one of several ranks, when all of them are there."""
+        self._team = Team.join(
+            self._device,
+            rank=request.rank,
+            ranks=request.ranks,
+            address=request.address,
+            port=request.port,
+            timeout_seconds=request.timeout_seconds,
+        )
+        self._began = GlobalState.now(self._device, self._places)  # what that changed is ours
+        return Done()
+
     def prepare(self, request: Prepare) -> Preparation:
         """Make a case ready; return what that showed."""
         case = request.case
+        if self._team is not None:
+            self._team.check(case)
         if case.compiled:
             allow_variants()
         if request.probe:
@@ -122,19 +143,21 @@ class Worker:
         model = self._catalogue.find(case.model)
         feeds = self._feeds(case)
         right = self._find_right(case, first=request.first)
+        team = self._team
         ready = prepare(
             case,
             model,
             self._device,
-            self._clock,
+            self._pair_clock(),
             self._clock_seconds,
-            feeds,
+            feeds if team is None else team.share(feeds, case.batch),
             right.answers,
             self._standard(case, model, feeds),
             seed=self._seed,
             warm=request.warm,
             counted=request.probe,
             warm_iterations=request.warm_iterations,
+            team=team,
         )
         self._ready[case] = ready
         return replace(ready.preparation, remarks=(*ready.preparation.remarks, *right.remarks))
@@ -152,7 +175,8 @@ class Worker:
         """Return how far a case's answers may be off; eager's errors are found once for all variants of a dtype."""
         if model.is_perceptron:
             return DerivedStandard(tolerance=model.find_tolerance(case))
-        dtype, eager = TORCH_DTYPES[case.dtype], replace(case, compile="off", layout=DEFAULT_LAYOUT)
+        dtype = TORCH_DTYPES[case.dtype]
+        eager = replace(case, compile="off", layout=DEFAULT_LAYOUT, ranks=DEFAULT_RANKS)
         if case == eager:
             return MeasuredStandard(dtype=dtype, draws=())
         key = case.group, case.dtype
@@ -172,16 +196,20 @@ class Worker:
 
     def probe(self, request: Probe) -> Done:
         """Try whether a case's dtype and compile mode work on this device at all."""
+        if self._team is not None:
+            self._team.check(request.case)
         try_case(request.case, self._device)
         return Done()
 
     def count(self, request: Count) -> Counted:
-        """Return the exact counts of a case, made for this and dropped again."""
-        case = request.case
+        """Return the exact counts of a case, made for this and dropped again: of one rank, where there are several."""
+        team = self._team
+        case = request.case if team is None else team.alone(request.case)
         model, step_class = self._catalogue.find(case.model), find_step(case.step)
 
         def step(*, compiled: bool) -> Step:
-            feeds = self._feeds(case)
+            whole = self._feeds(request.case)
+            feeds = whole if team is None else team.share(whole, request.case.batch)
             return step_class(build(case, model, self._device, feeds, seed=self._seed, compiled=compiled), self._clock)
 
         held = allocated_bytes(self._device)
@@ -197,6 +225,7 @@ class Worker:
 
     def take_profile(self, request: TakeProfile) -> Profile:
         """Return where the time of an iteration of a case goes; the case is made for this and dropped again."""
+        self._refuse_ranks("profiled")
         case = request.case
         if case.compiled:
             allow_variants()
@@ -209,6 +238,7 @@ class Worker:
 
     def time_layers(self, request: TimeLayers) -> Layers:
         """Return what each layer of a case's network takes; the network is made for this and dropped again."""
+        self._refuse_ranks("timed layer by layer")
         case = request.case
         model, feeds = self._catalogue.find(case.model), self._feeds(case)
         subject = build(case, model, self._device, feeds, seed=self._seed, compiled=False)
@@ -217,6 +247,7 @@ class Worker:
 
     def watch_compiling(self, request: WatchCompiling) -> Compiling:
         """Return what compiling a case takes; it is made for this and dropped again."""
+        self._refuse_ranks("compiled from empty caches")
         case = request.case
         model, feeds = self._catalogue.find(case.model), self._feeds(case)
         seconds = import_compiler()
@@ -240,16 +271,16 @@ class Worker:
     def time_slice(self, request: TimeSlice) -> Timing:
         """Time one slice; return its seconds per iteration and what disturbed it."""
         iterations, singles = request.iterations, request.singles
-        step = self._ready[request.case].step
-        step.clock = self._clock
+        step, read = self._ready[request.case].step, self._pair_clock()
+        step.clock = read
         if request.moved:
             self._ready[request.case].placement.move()
         step.swap()
-        events = EventClock(self._clock, self._make_event) if singles and self._make_event else None
+        events = EventClock(read, self._make_event) if singles and self._make_event else None
         if events:
             step.clock = events
         if request.slowdown:
-            step.clock = slowed(self._clock, request.slowdown)
+            step.clock = slowed(read, request.slowdown)
         graphs = CompileCounts.now().graphs
         with no_gc(enabled=self._gc_off):
             before = disturbance()
@@ -257,8 +288,9 @@ class Worker:
             seconds = step.timed(iterations, request.lead)
             counts = disturbance().since(before)
             lowered = throttled(self._device) if singles else ()
-            step.clock = self._clock
+            step.clock = read
             latency = sum(step.timed(1) for _ in range(singles)) / singles if singles else None
+            local = self._time_locally(step, max(1, iterations // LOCAL_SHARE))
             wall = monotonic() - started
         step.tidy()
         if CompileCounts.now().graphs != graphs:
@@ -273,13 +305,34 @@ class Worker:
             latency_seconds=latency,
             event_seconds=events.seconds() / iterations if events else None,
             throttled=lowered,
+            local_seconds=local,
         )
+
+    def _pair_clock(self) -> Clock:
+        """Return the clock of a case, which is read in pairs: those of several ranks begin together."""
+        return self._clock if self._team is None else self._team.together(self._clock)
+
+    def _time_locally(self, step: Step, iterations: int) -> float | None:
+        """Return the seconds per iteration without an exchange of gradients; None where none is exchanged anyway."""
+        if self._team is None or not step.differentiates:
+            return None
+        with self._team.local(step.subject):
+            return step.timed(iterations) / iterations
+
+    def _refuse_ranks(self, done: str) -> None:
+        """Do nothing if this process is alone.
+
+        Raises:
+            SkipError: if it is one of several ranks.
+        """
+        if self._team is not None:
+            raise SkipError(f"a case of several ranks is not {done}")
 
     def verify(self, request: Verify) -> Verified:
         """Verify the last answer of one more slice, in the surroundings of those that were timed."""
         began = monotonic()
         ready = self._ready[request.case]
-        ready.step.clock = self._clock
+        ready.step.clock = self._pair_clock()
         with no_gc(enabled=self._gc_off):
             errors = ready.recheck()
         return Verified(relative_errors=errors, seconds=monotonic() - began)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.record.case import DEFAULT_LAYOUT, compile_label
+from bench.record.case import DEFAULT_LAYOUT, DEFAULT_RANKS, compile_label
 from reports.compare.crossings import NO_INTERVAL, Course
 from reports.compare.rows import (
     Match,
@@ -88,6 +88,7 @@ _BATCH = axis_column("batch", right=True)
 _COMPILE = axis_column("compile", label=compile_label)
 _LAYOUT = axis_column("layout", usual=DEFAULT_LAYOUT)
 _THREADS = axis_column("threads", label=label_number, right=True, usual=ABSENT)
+_RANKS = axis_column("ranks", usual=DEFAULT_RANKS)
 _CONTENDER = Column(header="contender", read=read_word("contender"), right=False)
 _TIME = Column(header="time", read=read_figure("seconds", Unit.SECONDS, interval=True))
 _IMAGES = Column(header="images/s", read=read_figure("images_per_second", Unit.IMAGES_PER_SECOND))
@@ -128,6 +129,7 @@ COMPARE_TABLES: dict[str, CompareTable] = {
             _COMPILE,
             _LAYOUT,
             _THREADS,
+            _RANKS,
             _CONTENDER,
             _TIME,
             Column(header="latency", read=_latency, optional=True),
@@ -158,6 +160,7 @@ COMPARE_TABLES: dict[str, CompareTable] = {
             _COMPILE,
             _LAYOUT,
             _THREADS,
+            _RANKS,
             Column(header="contender", read=read_word("other"), right=False),
             Column(header="course", read=_course, right=False),
             Column(header="at batch", read=_where),

@@ -80,8 +80,8 @@ def cases(run: Run) -> DataFrame:
     """Return one row per planned case, in display order.
 
     Columns:
-        case, model, step, batch, device, dtype, compile, layout, threads: the case's id and its eight axes; batch in
-            examples, threads absent where the process's own number is taken.
+        case, model, step, batch, device, dtype, compile, layout, threads, ranks: the case's id and its nine axes; batch
+            in examples, threads absent where the process's own number is taken.
         outcome, reason: how it ended, and why if it was not measured.
         launches, slices: how many the figures rest on.
         dropped_sets, unsettled_launches: interleaved sets left out; launches whose warm-up did not settle.
@@ -218,7 +218,7 @@ def figures(name: str, summary: Summary | None, *, interval: bool) -> dict[str, 
 def variant_of(row: Mapping[str, Any]) -> Variant:
     """Return the variant of a row."""
     threads = None if isna(row["threads"]) else int(row["threads"])
-    return Variant(row["dtype"], row["compile"], row["layout"], threads)
+    return Variant(row["dtype"], row["compile"], row["layout"], threads, row["ranks"])
 
 
 def list_notes(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from bench.record.case import DEFAULT_LAYOUT, DTYPES, LAYOUTS, Case, Group, Variant, check_compile, unknown
+from bench.record.case import (
+    DEFAULT_LAYOUT,
+    DEFAULT_RANKS,
+    DTYPES,
+    LAYOUTS,
+    Case,
+    Group,
+    Variant,
+    check_compile,
+    check_ranks,
+    unknown,
+)
 
 T = TypeVar("T")
 
@@ -17,8 +28,8 @@ class Reference:
 
     Attributes:
         dtype, compile: of the reference.
-        layout, threads: likewise; None for the axis's default in a group that has it, and else for the first value
-            that the group has.
+        layout, threads, ranks: likewise; None for the axis's default in a group that has it, and else for the first
+            value that the group has.
 
     Raises:
         ValueError: if one is not a value of its axis.
@@ -28,6 +39,7 @@ class Reference:
     compile: str = "off"
     layout: str | None = None
     threads: int | None = None
+    ranks: str | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -35,14 +47,18 @@ class Reference:
         check_compile(self.compile)
         if self.layout is not None and self.layout not in LAYOUTS:
             raise ValueError(unknown("layout", self.layout, LAYOUTS))
+        if self.ranks is not None:
+            check_ranks(self.ranks)
 
     def of(self, cases: Sequence[Case]) -> Mapping[Case, Case]:
         """Return with which case each of a run is compared; itself if it is the reference."""
         layouts: dict[Group, list[str]] = {}
         threads: dict[Group, list[int | None]] = {}
+        ranks: dict[Group, list[str]] = {}
         for case in cases:
             layouts.setdefault(case.group, []).append(case.layout)
             threads.setdefault(case.group, []).append(case.threads)
+            ranks.setdefault(case.group, []).append(case.ranks)
         return {
             case: replace(
                 case,
@@ -50,6 +66,7 @@ class Reference:
                 compile=self.compile,
                 layout=self.layout or _choose(layouts[case.group], DEFAULT_LAYOUT),
                 threads=self.threads or _choose(threads[case.group], None),
+                ranks=self.ranks or _choose(ranks[case.group], DEFAULT_RANKS),
             )
             for case in cases
         }

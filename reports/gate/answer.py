@@ -16,7 +16,6 @@ from bench.record.case import Case
 from bench.record.conditions import is_busy
 from bench.record.gate import FIRST_FLOPS, Acceptance, Contest, Fault, Gate, Pairing, quad_effects
 from bench.record.how_many import how_many
-from bench.record.looks import LEAST_BLOCKS
 from bench.record.run import Outcome
 from reports.stats.verdict import Ruling, Verdict, judge
 
@@ -133,9 +132,10 @@ def conclude(gate: Gate, today: Callable[[], date] = date.today, *, finished: bo
         problems.append(gate.ending.reason)
     if gate.ending is None and finished:
         problems.append("it died before its end; go on with it by --add-blocks")
-    if len(gate.blocks) < LEAST_BLOCKS or not gate.looks:
+    least = gate.design.least_blocks
+    if len(gate.blocks) < least or not gate.looks:
         if not (gate.ending is not None and gate.ending.broken):
-            short = f"a verdict takes {LEAST_BLOCKS}" if len(gate.blocks) < LEAST_BLOCKS else "none was looked at"
+            short = f"a verdict takes {least}" if len(gate.blocks) < least else "none was looked at"
             problems.append(f"{how_many(len(gate.blocks), 'block')}; {short}")
     elif gate.plan is None or not gate.live:
         problems.append("no case was measured in both arms")
@@ -195,7 +195,7 @@ def _judge_cases(gate: Gate, contest: Contest, cases: Sequence[Case]) -> dict[Ca
         {case.id: values for case, values in compute(gate, contest, cases).items()}
         for compute in (compute_effects, compute_tails)
     )
-    rulings = judge(medians, tails, gate.looks, {case.id: gate.floors[case.id] for case in cases})
+    rulings = judge(medians, tails, gate.looks, {case.id: gate.floors[case.id] for case in cases}, gate.design)
     return {case: rulings[case.id] for case in cases}
 
 

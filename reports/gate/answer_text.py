@@ -14,7 +14,6 @@ from bench.record.arm import Side
 from bench.record.case import Case
 from bench.record.gate import FIRST_FLOPS, Contest, Counts, Gate, default_floor
 from bench.record.how_many import how_many
-from bench.record.looks import next_look
 from reports.figures.unsteadiness import find_load
 from reports.gate.answer import WHOLE_PROJECT, Answer, find_pairings
 from reports.gate.planning import foresee_from_gate
@@ -255,6 +254,11 @@ def list_remarks(answer: Answer) -> list[str]:
     remarks += _list_left_out(gate)
     remarks += gate.trees.remarks if gate.trees is not None else ()
     remarks += [f"{side}: {gate.arms[side]}{_name_build(gate, side)}" for side in Side]
+    if gate.gates > 1:
+        remarks.append(
+            f"this gate is one of {gate.gates} that share one error; its looks are after "
+            f"{', '.join(map(str, gate.design.grid))} blocks"
+        )
     if gate.ending is not None:
         remarks.append(f"ended because {gate.ending.reason}")
     return remarks
@@ -332,7 +336,7 @@ def explain_blindness(answer: Answer) -> str:
     prospect = foresee_from_gate(gate, list(answer.rulings), gate.floors)
     blocks = None if prospect is None else prospect.find_blocks(gate.detect)
     done = len(gate.blocks)
-    more = max(blocks, next_look(done + 1)) - done if blocks is not None else None
+    more = max(blocks, answer.gate.design.next_look(done + 1)) - done if blocks is not None else None
     then = "let nothing else run here, or name a larger one"
     if more is not None:
         then = f"about {how_many(more, 'more block')} would do (--add-blocks, or a longer --budget)"

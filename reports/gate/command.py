@@ -5,11 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
+from bench.files.fleet import read_fleet
 from bench.files.gate import read_gate
-from bench.files.parse_json import UnreadableError
+from bench.files.parse_json import OtherKindError, UnreadableError
 from bench.files.run import read_run
 from reports.gate.answer import State, conclude
 from reports.gate.answer_text import render_answer
+from reports.gate.nodes import decide, judge_nodes, render_nodes
 from reports.gate.stored import DRIFT, compare_stored
 from reports.gate.stored_text import render_stored
 from reports.show.command import add_format, find_width, print_report
@@ -52,11 +54,33 @@ def run_gate(options: Namespace) -> int:
     """
     if options.head is not None:
         return _stored(options)
-    answer = conclude(read_gate(options.file))
+    try:
+        answer = conclude(read_gate(options.file))
+    except OtherKindError as no_gate:
+        return _run_nodes(options, no_gate)
     print_report(render_answer(answer, options.format, width=find_width()))
-    if answer.state is State.INCONCLUSIVE and (options.strict or answer.blind):
-        return INCONCLUSIVE_STRICTLY
-    return CODES[answer.state]
+    return _choose_code(answer.state, strict=options.strict or answer.blind)
+
+
+def _run_nodes(options: Namespace, no_gate: OtherKindError) -> int:
+    """Print the answer of the gates of several nodes.
+
+    Raises:
+        OtherKindError: if the file holds none.
+    """
+    try:
+        nodes = judge_nodes(read_fleet(options.file))
+    except OtherKindError:
+        raise no_gate from None
+    if all(node.answer is None for node in nodes):
+        raise no_gate
+    print_report(render_nodes(nodes, options.format, width=find_width()))
+    blind = any(node.answer is not None and node.answer.blind for node in nodes)
+    return _choose_code(decide(nodes), strict=options.strict or blind)
+
+
+def _choose_code(state: State, *, strict: bool) -> int:
+    return INCONCLUSIVE_STRICTLY if state is State.INCONCLUSIVE and strict else CODES[state]
 
 
 def _stored(options: Namespace) -> int:

@@ -9,7 +9,7 @@ from statistics import median, stdev
 
 from bench.record.case import Case
 from bench.record.gate import Block, Contest, Gate, quad_effects
-from bench.record.looks import LEAST_BLOCKS, MOST_LOOKED, next_look
+from bench.record.looks import ALONE, Design
 from reports.gate.answer import compute_effects
 from reports.stats.forecast import forecast_visible
 
@@ -34,16 +34,20 @@ class Prospect:
         floors: the smallest change that counts, as a share, likewise.
         block_seconds: wall time of a block.
         before_seconds: wall time before the first block.
+        design: the looks.
     """
 
     scatters: Mapping[str, float]
     floors: Mapping[str, float]
     block_seconds: float
     before_seconds: float
+    design: Design = ALONE
 
     def list_visible(self, blocks: int) -> dict[str, float]:
         """Return the smallest slowdown of each case that so many blocks would show; empty if they are too few."""
-        return {} if blocks < LEAST_BLOCKS else forecast_visible(self.scatters, self.floors, blocks)
+        if blocks < self.design.least_blocks:
+            return {}
+        return forecast_visible(self.scatters, self.floors, blocks, self.design)
 
     def find_visible(self, blocks: int) -> float | None:
         """Return the smallest slowdown that so many blocks would show in any case; None if they are too few."""
@@ -57,11 +61,11 @@ class Prospect:
             careful: how many times the scatter is counted.
         """
         scatters = {name: careful * scatter for name, scatter in self.scatters.items()}
-        blocks = next_look(0)
-        while max(forecast_visible(scatters, self.floors, blocks).values()) > share:
-            if blocks >= MOST_LOOKED:
+        blocks = self.design.next_look(0)
+        while max(forecast_visible(scatters, self.floors, blocks, self.design).values()) > share:
+            if blocks >= self.design.most_looked:
                 return None
-            blocks = next_look(blocks + 1)
+            blocks = self.design.next_look(blocks + 1)
         return blocks
 
     def count_blocks(self, seconds: float) -> int:
@@ -73,13 +77,16 @@ class Prospect:
         return self.before_seconds + blocks * self.block_seconds
 
 
-def foresee_from_pilot(pilot: Block, floors: Mapping[str, float], before_seconds: float) -> Prospect:
+def foresee_from_pilot(
+    pilot: Block, floors: Mapping[str, float], before_seconds: float, design: Design = ALONE
+) -> Prospect:
     """Return what a pilot tells of the blocks behind it: it has one block, whose quads scatter.
 
     Args:
         pilot: the block that is discarded.
         floors: the smallest change of each case that counts.
         before_seconds: until the pilot ended.
+        design: the looks.
     """
     scatters = {
         pairing.case.id: MEDIAN_ERROR * stdev(quad_effects(pairing)) / sqrt(len(pairing.base_outside))
@@ -91,6 +98,7 @@ def foresee_from_pilot(pilot: Block, floors: Mapping[str, float], before_seconds
         floors={name: floors[name] for name in scatters},
         block_seconds=pilot.wall_seconds,
         before_seconds=before_seconds,
+        design=design,
     )
 
 
@@ -103,7 +111,7 @@ def foresee_from_gate(gate: Gate, cases: Collection[Case], floors: Mapping[str, 
         floors: the smallest change of each case that counts.
     """
     live = gate.live
-    if len(gate.blocks) < LEAST_BLOCKS or not cases or not set(cases) <= set(live):
+    if len(gate.blocks) < gate.design.least_blocks or not cases or not set(cases) <= set(live):
         return None
     walls = [block.wall_seconds for block in gate.blocks]
     share = (len(cases) + CONTROLS) / (len(live) + CONTROLS)
@@ -113,4 +121,5 @@ def foresee_from_gate(gate: Gate, cases: Collection[Case], floors: Mapping[str, 
         floors={case.id: floors[case.id] for case in cases},
         block_seconds=block_seconds,
         before_seconds=max(share * (gate.wall_seconds - sum(walls)), block_seconds),  # the pilot is before the first
+        design=gate.design,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bench.record.how_many import how_many
-from bench.record.looks import LEAST_BLOCKS, MOST_LOOKED
 from reports.gate.planning import Prospect
 from reports.show.units import duration, percent
 
@@ -19,13 +18,14 @@ def describe_prospect(prospect: Prospect, budget_seconds: float, launches: int) 
         budget_seconds: the gate's.
         launches: the most blocks that it may have.
     """
-    seen = dict.fromkeys(min(prospect.count_blocks(times * budget_seconds), MOST_LOOKED) for times in TIMES)
-    said = [_word_visible(prospect, blocks, launches) for blocks in seen if blocks >= LEAST_BLOCKS]
+    least, most = prospect.design.least_blocks, prospect.design.most_looked
+    seen = dict.fromkeys(min(prospect.count_blocks(times * budget_seconds), most) for times in TIMES)
+    said = [_word_visible(prospect, blocks, launches) for blocks in seen if blocks >= least]
     lines = [f"slowdowns visible from about {', '.join(said)}"] if said else []
-    if prospect.count_blocks(budget_seconds) < LEAST_BLOCKS:
+    if prospect.count_blocks(budget_seconds) < least:
         lines.append(
-            f"{how_many(LEAST_BLOCKS, 'block')}, the fewest that a verdict takes, take about "
-            f"{duration(prospect.count_seconds(LEAST_BLOCKS))}, and the budget is {duration(budget_seconds)}: raise "
+            f"{how_many(least, 'block')}, the fewest that a verdict takes, take about "
+            f"{duration(prospect.count_seconds(least))}, and the budget is {duration(budget_seconds)}: raise "
             "--budget, or let nothing else run here"
         )
     return lines
@@ -46,14 +46,13 @@ def describe_detection(prospect: Prospect, share: float, blocks: int | None, bud
         blocks: after how many it will be visible; None if no number that may be looked at will do.
         budget_seconds: the gate's.
     """
-    within = min(prospect.count_blocks(budget_seconds), MOST_LOOKED)
+    most = prospect.design.most_looked
+    within = min(prospect.count_blocks(budget_seconds), most)
     visible = prospect.find_visible(within)
     instead = f"one of {percent(visible)} will be visible" if visible is not None else "none will be visible"
     slowdown = f"a slowdown of {percent(share)} takes"
     if blocks is None:
-        return (
-            f"{slowdown} more than {how_many(MOST_LOOKED, 'block')}, the most that can be looked at: {instead} instead"
-        )
+        return f"{slowdown} more than {how_many(most, 'block')}, the most that can be looked at: {instead} instead"
     takes = f"{slowdown} about {how_many(blocks, 'block')}, {duration(prospect.count_seconds(blocks))}"
     if blocks <= within:
         return takes

@@ -18,6 +18,7 @@ from fsspec.core import url_to_fs
 from pandas import DataFrame
 from pyarrow import dataset as arrow
 
+from bench.record.case import DEFAULT_RANKS
 from reports.history.entries import Entry
 from reports.show.command import OptionError
 
@@ -43,6 +44,7 @@ SCHEMA = pa.schema(
         ("compile", pa.string()),
         ("layout", pa.string()),
         ("threads", pa.int64()),
+        ("ranks", pa.string()),
         ("seconds", pa.float64()),
         ("seconds_low", pa.float64()),
         ("seconds_high", pa.float64()),
@@ -120,6 +122,7 @@ class Dataset:
         if not (frame["seconds"] > 0).all():
             name = frame.loc[~(frame["seconds"] > 0), "entry"].iloc[0]
             raise OptionError(f"{self.url}: {name} holds a time that is none; take that file out of the folder")
+        frame["ranks"] = frame["ranks"].fillna(DEFAULT_RANKS)
         return frame.sort_values(["began", "entry"], kind="stable", ignore_index=True)
 
     def read_facts(self, entries: Collection[str]) -> Mapping[str, str]:

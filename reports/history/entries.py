@@ -100,7 +100,10 @@ def enter_gate(gate: Gate, judged: Mapping[Case, Judged]) -> Entry:
 
 
 def _describe_case(case: Case) -> dict[str, Any]:
-    return {"case": case.id, **asdict(case)}
+    axes = asdict(case)
+    if not case.distributed:
+        del axes["ranks"]  # which came later: an entry keeps the name that it had before
+    return {"case": case.id, **axes}
 
 
 def _enter(kind: str, environment: Environment, source: str, rows: Iterable[Mapping[str, Any]]) -> Entry:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pandas import DataFrame
 
-from bench.record.case import DEFAULT_LAYOUT, compile_label
+from bench.record.case import DEFAULT_LAYOUT, DEFAULT_RANKS, compile_label
 from bench.record.how_many import how_many
 from reports.history.text import HISTORY, MEANING, describe_changes, describe_span, list_rows, short
 from reports.history.trend_picture import draw_trend
@@ -94,6 +94,7 @@ def _render_cases(trends: Sequence[Trend]) -> str:
         axis_column("compile", label=compile_label),
         axis_column("layout", usual=DEFAULT_LAYOUT),
         axis_column("threads", label=label_number, right=True, usual=ABSENT),
+        axis_column("ranks", usual=DEFAULT_RANKS),
         Column(header="of", read=read_word("kind"), right=False, axis=True),
     )
     figures = [column for column in HISTORY.columns if column.header not in {"case", "of"}]

@@ -10,11 +10,13 @@ from dataclasses import replace
 from statistics import median
 
 from bench.record.case import Case, Group
+from bench.record.how_many import how_many
 from bench.record.run import Run
 from reports.figures.accounts import Account, Bound, list_accounts
 from reports.figures.compile_accounts import CompileAccount, Payoff, list_compile_accounts
 from reports.figures.evidence import Evidence, examine
 from reports.figures.metrics import METRICS
+from reports.figures.scaling import list_scalings
 from reports.figures.unsteadiness import find_unsteadiness
 from reports.figures.yardsticks import collect_yardsticks
 from reports.show.units import Unit, percent, seconds, text
@@ -43,6 +45,7 @@ def make_answers(run: Run) -> list[str]:
     sentences = [
         *_tell_fastest(evidence),
         *_tell_compiling(evidence),
+        *_tell_ranks(run),
         *_tell_payoff(run),
         *_tell_bounds(run, evidence),
     ]
@@ -114,6 +117,30 @@ def _tell_compiling(evidence: Mapping[Case, Evidence]) -> Iterator[str]:
 
 def _show(case: Case, ratio: Summary) -> str:
     return f"{text(Unit.RATIO, ratio.centre, ratio.low, ratio.high)} as fast as eager, {case.id}"
+
+
+def _tell_ranks(run: Run) -> Iterator[str]:
+    """Yield in how many cases several ranks have a higher throughput than one process, and a lower one."""
+    scalings = list_scalings(run).items()
+    gains = {case: scaling.strong for case, scaling in scalings if case.processes > 1 and scaling.strong is not None}
+    more = {case: gain for case, gain in gains.items() if _is_above(gain)}
+    less = {case: gain for case, gain in gains.items() if _is_below(gain)}
+    if not more and not less:
+        return
+    parts = []
+    if more:
+        most = max(more, key=lambda case: more[case].centre)
+        parts.append(f"{len(more)} with a higher throughput (up to {_show_gain(most, more[most])})")
+    if less:
+        least = min(less, key=lambda case: less[case].centre)
+        parts.append(f"{len(less)} with a lower throughput (down to {_show_gain(least, less[least])})")
+    if left := len(gains) - len(more) - len(less):
+        parts.append(f"{left} of which neither can be told")
+    yield f"{how_many(len(gains), 'case')} of several ranks beside one process: {', '.join(parts)}."
+
+
+def _show_gain(case: Case, gain: Summary) -> str:
+    return f"{text(Unit.RATIO, gain.centre, gain.low, gain.high)}, {case.id}"
 
 
 def _tell_payoff(run: Run) -> Iterator[str]:

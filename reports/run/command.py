@@ -33,9 +33,9 @@ def configure_write(parser: ArgumentParser) -> None:
         "--reference",
         type=_parse_reference,
         default=Reference(),
-        metavar="dtype=D,compile=C,layout=L,threads=N",
-        help="what speed-ups are measured against (default: dtype=float32,compile=off, and of layout and threads the "
-        "default where it was measured, else the first)",
+        metavar="dtype=D,compile=C,layout=L,threads=N,ranks=R",
+        help="what speed-ups are measured against (default: dtype=float32,compile=off, and of layout, threads and "
+        "ranks the default where it was measured, else the first)",
     )
 
 

@@ -27,7 +27,7 @@ def list_curves(cases: DataFrame) -> list[Curve]:
 def assign_marks(cases: DataFrame) -> dict[Curve, Mark]:
     """Return how each curve in a frame of cases is drawn, in display order.
 
-    Colour is the device, line the dtype, marker the compile mode with layout and threads; eager is hollow.
+    Colour is the device, line the dtype, marker the compile mode with layout, threads and ranks; eager is hollow.
     """
     curves = list(dict.fromkeys(list_curves(cases)))
     colours = assign_colours(device for device, _ in curves)

@@ -45,6 +45,7 @@ CAPTIONS = {
     "throughput": "Throughput against batch; point at a figure for its interval.",
     "latency": "Time of an iteration that is waited for against batch.",
     "speedup": "How many times faster each variant is than the reference; bold where the interval leaves out 1.",
+    "ranks": "What several ranks give over one process, over what would be ideal.",
     "layers": "Which share of a network each of its layers takes, timed alone.",
     "payoff": "Total time against iterations, eager and compiled, and where they cross.",
 }
@@ -52,6 +53,7 @@ CAPTIONS = {
 
 SECTIONS = {
     "speedup": ("speedups", "Speed-ups"),
+    "ranks": ("ranks", "Ranks"),
     "roofline": ("roofline", "Against what the device allows"),
     "layers": ("layers", "Layer by layer"),
     "compile": ("compiling", "Compiling and first call"),
@@ -97,7 +99,7 @@ def _list_sections(run: Run, reference: Reference) -> Iterator[Section]:
     yield Section(name="curves", title="Against batch", body=drawn)
     for table, (name, title) in SECTIONS.items():
         body = _render_section(run, reference, table)
-        picture = {"speedup": "speedup", "layers": "layers", "compile_account": "payoff"}.get(table)
+        picture = {"speedup": "speedup", "ranks": "ranks", "layers": "layers", "compile_account": "payoff"}.get(table)
         yield Section(name=name, title=title, body=(_draw(run, reference, picture) if picture else "") + body)
     again = render_code(make_command(run, run.cases)) if run.cases else ""
     yield Section(name="again", title="Measure it again", body=again)

@@ -12,6 +12,8 @@ from reports.figures.reference import Reference
 from reports.run.curves import draw_latency, draw_throughput
 from reports.run.layer_bars import draw_layers
 from reports.run.payoff import draw_payoff
+from reports.run.scaling import has_ranks
+from reports.run.scaling_curves import draw_scaling
 from reports.run.speedup_map import draw_speedup_map
 from reports.run.spread import draw_spread
 from reports.show.files import NothingToDrawError, Output
@@ -22,6 +24,7 @@ PLOTS: dict[str, Callable[[Run, Reference], Figure]] = {
     "latency": draw_latency,
     "speedup": draw_speedup_map,
     "spread": draw_spread,
+    "ranks": draw_scaling,
     "layers": draw_layers,
     "payoff": draw_payoff,
 }
@@ -30,7 +33,7 @@ PLOTS: dict[str, Callable[[Run, Reference], Figure]] = {
 
 def list_drawn(run: Run) -> list[str]:
     """Return the pictures of a run by name, without those of what nobody asked it to measure."""
-    asked = {"layers": bool(run.layers), "payoff": bool(run.compiled)}
+    asked = {"ranks": has_ranks(run), "layers": bool(run.layers), "payoff": bool(run.compiled)}
     return [name for name in PLOTS if asked.get(name, True)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from shlex import quote
 
-from bench.record.case import DEFAULT_LAYOUT, Case
+from bench.record.case import DEFAULT_LAYOUT, DEFAULT_RANKS, Case
 from bench.record.run import Run
 
 
@@ -14,7 +14,7 @@ def make_command(run: Run, cases: Iterable[Case]) -> str:
     cases = tuple(cases)
     settings, defaults = run.settings, type(run.settings)()
     words = ["pytest", "bench"]
-    layouts = _list(case.layout for case in cases)
+    layouts, ranks = _list(case.layout for case in cases), _list(case.ranks for case in cases)
     options = {
         "--model": _list(_find_spec(run, "model", case.model) for case in cases),
         "--step": _list(_find_spec(run, "step", case.step) for case in cases),
@@ -24,6 +24,7 @@ def make_command(run: Run, cases: Iterable[Case]) -> str:
         "--compile": _list(case.compile for case in cases),
         "--layout": None if layouts == DEFAULT_LAYOUT else layouts,
         "--threads": _list(str(case.threads) for case in cases if case.threads is not None) or None,
+        "--ranks": None if ranks == DEFAULT_RANKS else ranks,
         "--launches": None if settings.launches == defaults.launches else str(settings.launches),
         "--seed": None if settings.seed == defaults.seed else str(settings.seed),
         "--benchmark-max-time": None

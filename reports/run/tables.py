@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from pandas import DataFrame, isna
 
-from bench.record.case import DEFAULT_LAYOUT, Group, compile_label
+from bench.record.case import DEFAULT_LAYOUT, DEFAULT_RANKS, Group, compile_label
 from bench.record.run import Outcome, Run
 from reports.figures import frame
 from reports.figures.evidence import NO_FLOPS
 from reports.figures.reference import Reference
-from reports.run import compile_accounts, layers, modules
+from reports.run import compile_accounts, layers, modules, scaling
 from reports.run.operators import NOTHING, TITLE, list_operators, render_operators
 from reports.show.table import Column, Look, Row, Table, axis_column, label_number, read_figure, read_word
 from reports.show.units import ABSENT, Unit, data_size, percent, present, text
@@ -134,6 +134,7 @@ _AXES = (
     axis_column("compile", label=compile_label),
     axis_column("layout", usual=DEFAULT_LAYOUT),
     axis_column("threads", label=label_number, right=True, usual=ABSENT),
+    axis_column("ranks", usual=DEFAULT_RANKS),
 )
 _TIME = Column(header="time", read=read_figure("seconds", Unit.SECONDS, interval=True))
 
@@ -179,6 +180,26 @@ TABLES: dict[str, RunTable] = {
         empty="No case differs from the reference: there is nothing to compare.",
         notes=frame.list_notes,
         marked=3,
+        group=Group._fields,
+    ),
+    "ranks": RunTable(
+        title=scaling.TITLE,
+        rows=lambda run, _: scaling.list_ranks(run),
+        columns=(
+            *_AXES,
+            _TIME,
+            Column(header="images/s", read=read_figure("images_per_second", Unit.IMAGES_PER_SECOND), dispensable=4),
+            Column(
+                header="per rank", read=read_figure("images_per_second_of_rank", Unit.IMAGES_PER_SECOND), dispensable=5
+            ),
+            Column(header="efficiency", read=scaling.read_share("strong")),
+            Column(header="of ddp:1", read=scaling.read_share("strong_of_ranks"), optional=True, dispensable=3),
+            Column(header="weak", read=scaling.read_share("weak"), optional=True, dispensable=1),
+            Column(header="weak of ddp:1", read=scaling.read_share("weak_of_ranks"), optional=True, dispensable=6),
+            Column(header="exchange", read=scaling.read_share("exchange"), optional=True, dispensable=2),
+        ),
+        empty=scaling.NOTHING,
+        made=scaling.has_ranks,
         group=Group._fields,
     ),
     "roofline": RunTable(

@@ -12,7 +12,7 @@ from statistics import NormalDist, stdev
 
 import numpy as np
 
-from bench.record.looks import LEAST_BLOCKS, LOOKS, allowed_error, looks_up_to
+from bench.record.looks import ALONE, LOOKS, Design
 from reports.stats.intervals import hodges_lehmann
 from reports.stats.signflip import critical
 
@@ -44,7 +44,9 @@ def visible(scatter: float, blocks: int, floor: float, limit: float) -> float:
     return max(significant, log1p(floor)) + FAR * scatter / sqrt(blocks)
 
 
-def forecast_visible(scatters: Mapping[str, float], floors: Mapping[str, float], blocks: int) -> dict[str, float]:
+def forecast_visible(
+    scatters: Mapping[str, float], floors: Mapping[str, float], blocks: int, design: Design = ALONE
+) -> dict[str, float]:
     """Return the smallest slowdown of each case, as a share, that a gate of so many blocks would show.
 
     It is `visible` at the best of the looks that such a gate has, as in a ruling; what the statistic must reach is that
@@ -53,12 +55,13 @@ def forecast_visible(scatters: Mapping[str, float], floors: Mapping[str, float],
     Args:
         scatters: standard deviation of a block's log effect on the median, by case.
         floors: the smallest change that counts, likewise.
-        blocks: how many, at least `LEAST_BLOCKS`.
+        blocks: how many, at least as many as a verdict takes.
+        design: the looks.
     """
     columns = 2 * len(scatters)
     limits = [
-        (look, expected_limit(look, columns, allowed_error(number)[0]))
-        for number, look in enumerate(looks_up_to(blocks))
+        (look, expected_limit(look, columns, design.allowed_error(number)[0]))
+        for number, look in enumerate(design.looks_up_to(blocks))
     ]
     return {
         name: expm1(min(visible(scatter, look, floors[name], limit) for look, limit in limits))
@@ -77,11 +80,13 @@ def expected_limit(blocks: int, columns: int, alpha: float) -> float:
     return critical(table - np.median(table, axis=0), alpha)
 
 
-def needed_blocks(values: Sequence[float], floor: float, limit: float, level: float) -> int | None:
+def needed_blocks(
+    values: Sequence[float], floor: float, limit: float, level: float, least: int = ALONE.least_blocks
+) -> int | None:
     """Return about how many blocks would settle a case whose effect and scatter stay as they are; None if none."""
     effect, scatter, margin = abs(hodges_lehmann(values)), stdev(values), log1p(floor)
     wide = NormalDist().inv_cdf(1 - level) * scatter
     significant = effect >= margin
     enough = (limit * scatter / effect) ** 2 + limit**2 if significant else (wide / (margin - effect)) ** 2
-    blocks = max(len(values) + 1, LEAST_BLOCKS, round(enough * SURE))
+    blocks = max(len(values) + 1, least, round(enough * SURE))
     return blocks if blocks <= MOST_BLOCKS else None

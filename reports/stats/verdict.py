@@ -16,7 +16,7 @@ from statistics import stdev
 
 import numpy as np
 
-from bench.record.looks import LEAST_BLOCKS, allowed_error
+from bench.record.looks import ALONE, Design
 from reports.stats.forecast import needed_blocks, visible
 from reports.stats.intervals import CONFIDENCE, hodges_lehmann, walsh_interval
 from reports.stats.signflip import Array, adjusted_p, critical
@@ -160,6 +160,7 @@ def judge(
     tails: Mapping[str, Sequence[float]],
     looks: Sequence[int],
     floors: Mapping[str, float],
+    design: Design = ALONE,
 ) -> dict[str, Ruling]:
     """Return the ruling on every case.
 
@@ -168,29 +169,31 @@ def judge(
         tails: the effect on each case's tail, likewise.
         looks: numbers of blocks at which a look was made, ascending.
         floors: the smallest change that counts, of each case, as a share.
+        design: what each look may spend.
 
     Raises:
         ValueError: if there is nothing to judge, cases differ in blocks, or a look is too early or too late.
     """
     names = list(medians)
     table = _make_table([*medians.values(), *(tails[name] for name in names)])  # (K, 2C): all medians, then all tails
-    if not looks or list(looks) != sorted(set(looks)) or looks[0] < LEAST_BLOCKS or looks[-1] > len(table):
-        raise ValueError(
-            f"looks at {list(looks)} do not fit {len(table)} blocks, of which a verdict takes {LEAST_BLOCKS}"
-        )
+    least = design.least_blocks
+    if not looks or list(looks) != sorted(set(looks)) or looks[0] < least or looks[-1] > len(table):
+        raise ValueError(f"looks at {list(looks)} do not fit {len(table)} blocks, of which a verdict takes {least}")
     margins = [floors[name] for name in names] + [tail_floor(floors[name]) for name in names]
     columns: list[_Column] = []
     decided: dict[str, tuple[Verdict, int]] = {}
     for number, blocks in enumerate(looks):
-        columns = _look(table[:blocks], margins, *allowed_error(number), before=columns)
+        columns = _look(table[:blocks], margins, *design.allowed_error(number), before=columns)
         for name, median, tail in _pair(names, columns):
             verdict = combine(median.reading, tail.reading)
             stands = verdict is Verdict.REGRESSED or (median.decided and tail.decided)
             if name not in decided and verdict is not Verdict.INCONCLUSIVE and (stands or blocks == looks[-1]):
                 decided[name] = verdict, blocks
-    limits = {blocks: _find_limit(table[:blocks], number) for number, blocks in enumerate(looks)}
+    limits = {
+        blocks: _find_limit(table[:blocks], design.allowed_error(number)[0]) for number, blocks in enumerate(looks)
+    }
     return {
-        name: _make_ruling(medians[name], tails[name], (median, tail), floors[name], limits, decided.get(name))
+        name: _make_ruling(medians[name], tails[name], (median, tail), floors[name], limits, decided.get(name), design)
         for name, median, tail in _pair(names, columns)
     }
 
@@ -239,9 +242,8 @@ def _read(values: Sequence[float], effect: float, p: float, margin: float, alpha
     return Reading.SAME if -margin < bounds[0] else Reading.NOT_SLOWER
 
 
-def _find_limit(shown: Array, number: int) -> float:
-    """Return what the statistic of a column must reach at the look with this number, whatever its own centre is."""
-    alpha, _ = allowed_error(number)
+def _find_limit(shown: Array, alpha: float) -> float:
+    """Return what the statistic of a column must reach at a look, whatever its own centre is."""
     return critical(shown - np.median(shown, axis=0), alpha)
 
 
@@ -252,10 +254,11 @@ def _make_ruling(
     floor: float,
     limits: Mapping[int, float],
     decided: tuple[Verdict, int] | None,
+    design: Design,
 ) -> Ruling:
     """Return what is said of a case, given what a statistic had to reach at each look, by blocks."""
     median, tail = columns
-    last, (_, level) = max(limits), allowed_error(len(limits) - 1)
+    last, (_, level) = max(limits), design.allowed_error(len(limits) - 1)
     change, low, high = _estimate(medians)
     verdict, decided_at = decided or (Verdict.INCONCLUSIVE, None)
     undecided = [
@@ -274,7 +277,7 @@ def _make_ruling(
         blocks=len(medians),
         floor=floor,
         visible=expm1(_find_visible(medians[:last], floor, limits)),
-        needed_blocks=None if decided else _forecast(undecided, limits[last], level),
+        needed_blocks=None if decided else _forecast(undecided, limits[last], level, design.least_blocks),
         tail=_make_tail(tails, tail, tail_floor(floor)),
     )
 
@@ -300,13 +303,13 @@ def _estimate(values: Sequence[float]) -> tuple[float, float | None, float | Non
     return expm1(hodges_lehmann(values)), low, high
 
 
-def _forecast(undecided: Sequence[tuple[Sequence[float], float]], limit: float, level: float) -> int | None:
+def _forecast(undecided: Sequence[tuple[Sequence[float], float]], limit: float, level: float, least: int) -> int | None:
     """Return about how many blocks would settle a case with these columns undecided; None if no number would.
 
     One that will be slower settles the case alone, otherwise all of them must be settled.
     """
     forecasts = [
-        (hodges_lehmann(values) >= log1p(floor), needed_blocks(values, floor, limit, level))
+        (hodges_lehmann(values) >= log1p(floor), needed_blocks(values, floor, limit, level, least))
         for values, floor in undecided
     ]
     alone = [blocks for slower, blocks in forecasts if slower and blocks is not None]

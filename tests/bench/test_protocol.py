@@ -26,6 +26,7 @@ from bench.protocol import (
     Failure,
     FindCeilings,
     FootprintTold,
+    Join,
     ListModels,
     ModelsListed,
     Open,
@@ -95,6 +96,7 @@ EXCHANGES: list[tuple[Request[Any], Reply]] = [
         ),
         Done(),
     ),
+    (Join(rank=1, ranks=2, address="127.0.0.1", port=29500, timeout_seconds=60.0), Done()),
     (Prepare(case=CASE, warm=True, probe=False, warm_iterations=5), preparation()),
     (Probe(case=CASE), Done()),
     (TimeSlice(case=CASE, iterations=3, lead=1, slowdown=0.5, singles=2), TIMING),
@@ -186,7 +188,7 @@ def test_reply_that_cannot_be_is_a_failure(line: bytes, words: str) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b"{}", "unknown request 'None'; known: open, prepare"),
+        (b"{}", "unknown request 'None'; known: open, join, prepare"),
         (b'{"do":"dance"}', "unknown request 'dance'"),
         (b'{"do":["open"]}', "unknown request"),
         (b"[]", "unknown request"),

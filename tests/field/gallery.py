@@ -1,4 +1,4 @@
-"""``python -m tests.field.gallery --run RUN --account RUN --gate GATE [--compare FILE...]``: makes `reports/gallery`.
+"""``python -m tests.field.gallery [--run RUN] [--gate GATE] ...``: makes `reports/gallery`, see ``--help``.
 
 One example of each page, table and picture, from results that were really measured: of a run, a gate, several devices
 side by side, and a history of these. What stood in a folder before is replaced.
@@ -23,8 +23,8 @@ KEPT = (".md", ".png", ".html")
 """What a reader opens; a CSV and the same picture as SVG are beside them where a result is written."""
 
 
-ACCOUNT = ("compile_account.*", "payoff.*")
-"""What the compiler's account adds to the other tables and pictures."""
+PARTS = {"account": ("compile_account.*", "payoff.*"), "ranks": ("ranks.*",)}
+"""What these add to the other tables and pictures of a run."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,6 +32,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, help="a result with --operators, --layers and --compile-account")
     parser.add_argument("--account", type=Path, help="a result with --compile-account, if that is another one")
+    parser.add_argument("--ranks", type=Path, help="a result with --ranks")
     parser.add_argument("--gate", type=Path, help="a gate in which something changed")
     parser.add_argument("--compare", type=Path, nargs="+", default=(), help="results of several devices")
     options = parser.parse_args(argv)
@@ -40,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
             made = Path(name) / kind
             if any(reports_main(command) for command in commands):
                 return 1
-            keep(made, GALLERY / kind, ACCOUNT if kind == "account" else ("*",))
+            keep(made, GALLERY / kind, PARTS.get(kind, ("*",)))
     return 0
 
 
@@ -49,8 +50,9 @@ def list_commands(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[
     history = ["--dataset", str(scratch / "history.parquet")]
     if options.run:
         yield "run", [["write", str(options.run), "--out", str(scratch / "run")]]
-    if options.account:
-        yield "account", [["write", str(options.account), "--out", str(scratch / "account")]]
+    for kind in PARTS:
+        if result := getattr(options, kind):
+            yield kind, [["write", str(result), "--out", str(scratch / kind)]]
     if options.gate:
         yield "gate", [["write", str(options.gate), "--out", str(scratch / "gate")]]
     if options.compare:

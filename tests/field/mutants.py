@@ -42,6 +42,42 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        path="bench/steps/parallel.py",
+        line="torch.stack(self._gather(answer.loss)).mean()",
+        broken="torch.stack(self._gather(answer.loss)).sum()",
+        tests="tests/bench/processes/test_group.py",
+    ),
+    Mutant(
+        path="bench/steps/parallel.py",
+        line="begin = self.rank * size",
+        broken="begin = 0 * size",
+        tests="tests/bench/processes/test_group.py",
+    ),
+    Mutant(
+        path="bench/processes/group.py",
+        line="        seconds=max(timing.seconds for timing in timings),\n",
+        broken="        seconds=min(timing.seconds for timing in timings),\n",
+        tests="tests/bench/processes/test_group.py",
+    ),
+    Mutant(
+        path="bench/record/looks.py",
+        line="return LOOKS[number].alpha / self.gates, LOOKS[number].level",
+        broken="return LOOKS[number].alpha, LOOKS[number].level",
+        tests="tests/bench/record/test_looks.py",
+    ),
+    Mutant(
+        path="reports/gate/nodes.py",
+        line="WORST_FIRST = (State.FAILED, State.REGRESSED, State.UNPROVEN,",
+        broken="WORST_FIRST = (State.FAILED, State.UNPROVEN, State.REGRESSED,",
+        tests="tests/reports/gate/test_nodes.py",
+    ),
+    Mutant(
+        path="reports/figures/scaling.py",
+        line="ideal=1 if case.on_cpu else case.processes",
+        broken="ideal=case.processes",
+        tests="tests/reports/figures/test_scaling.py",
+    ),
+    Mutant(
         path="models/mlp.py",
         line="            nn.Linear(hidden, hidden),\n            nn.ReLU(),\n",
         broken="            nn.Linear(hidden, hidden),\n",
@@ -62,8 +98,8 @@ MUTANTS = (
     ),
     Mutant(
         path="bench/record/looks.py",
-        line="/ 2**added, ADDED_LEVEL",
-        broken="/ 1.5**added, ADDED_LEVEL",
+        line="return ADDED_ALPHA / 2**added / self.gates",
+        broken="return ADDED_ALPHA / 1.5**added / self.gates",
         tests="tests/bench/record",
     ),
     Mutant(
@@ -176,7 +212,7 @@ MUTANTS = (
     ),
     Mutant(
         path="bench/gate/schedule.py",
-        line="number, looked = number + 1, is_look(number + 1)",
+        line="number, looked = number + 1, self._design.is_look(number + 1)",
         broken="number, looked = number + 1, True",
         tests="tests/bench/gate",
     ),

@@ -76,6 +76,8 @@ class FakeWorker:
     first: bool = True
     caches: int = 0
 
+    spent = False
+
     def ask(self, request: Request[R], timeout_seconds: float) -> R | Failure:
         assert self.alive, "a worker that is gone was asked"
         assert self.awake, "a worker that is suspended was asked"

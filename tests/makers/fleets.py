@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bench.files.fleet import write_node_line
+from bench.files.fleet import FLEET_FORMAT, FleetLog, write_node_line
+from bench.files.journal import Journal
 from bench.processes.remote import NodeLostError, Task
 from bench.record.fleet import Fleet, FleetEvent, FleetFold, Node, NodeBegan, NodeEnded, NodeRun, NodeTold, NodeUndone
+from bench.record.gate import Gate, GateEvent
 from bench.record.run import Measured, Run, RunEvent, Started
+from tests.makers.gates import empty, events_of, made_gate
 from tests.makers.runs import FINISH, TWO, made_run, measured, slices
 
 ALPHA, BETA = (Node(name=name, labels={"machine": name}) for name in ("alpha", "beta"))
@@ -34,7 +37,7 @@ def empty_fleet() -> Fleet:
 def fleet_events(*, lost: bool = False) -> list[FleetEvent]:
     """Return what happens in a fleet of two nodes, the second of which may be lost when its run has begun."""
     events: list[FleetEvent] = [NodeUndone(node=place.name, undone={"OMP_NUM_THREADS": "1"}) for place in (ALPHA, BETA)]
-    events += [NodeBegan(node=place.name, run=begun_run()) for place in (ALPHA, BETA)]
+    events += [NodeBegan(node=place.name, begun=begun_run()) for place in (ALPHA, BETA)]
     for place, seconds in ((ALPHA, 1e-3), (BETA, 2e-3)):
         happened = run_events(seconds)[:1] if lost and place is BETA else run_events(seconds)
         events += [NodeTold(node=place.name, event=event) for event in happened]
@@ -51,9 +54,35 @@ def made_fleet(*, lost: bool = False) -> Fleet:
     return fold.record()
 
 
-def node_messages(events: Iterable[RunEvent], *, code: int | None = 0) -> list[str]:
-    """Return what a node says of a run, message by message."""
-    told: list[NodeBegan | NodeTold] = [NodeBegan(node="", run=begun_run())]
+def node_gate(*, slower: float = 0.0, seed: int = 0) -> Gate:
+    """Return the gate of one of two nodes, whose first case may be slower."""
+    changes = {TWO[0]: slower} if slower else {}
+    return made_gate(cases=TWO, blocks=16, looks=(9, 16), gates=2, seed=seed, slower=changes)
+
+
+def gate_fleet_events(*gates: Gate) -> list[FleetEvent]:
+    """Return what happens in a fleet of two nodes that compare."""
+    events: list[FleetEvent] = []
+    for place, gate in zip((ALPHA, BETA), gates or (node_gate(), node_gate(seed=1)), strict=True):
+        events.append(NodeBegan(node=place.name, begun=empty(gate)))
+        events += [NodeTold(node=place.name, event=event) for event in events_of(gate)]
+        events.append(NodeEnded(node=place.name, reason=None))
+    return events
+
+
+def logged_fleet(events: Iterable[FleetEvent], journal: Journal | None = None) -> FleetLog:
+    """Return a log in which these events were written down."""
+    log = FleetLog(FLEET_FORMAT, empty_fleet(), journal)
+    for event in events:
+        log.add(event)
+    return log
+
+
+def node_messages(
+    events: Iterable[RunEvent | GateEvent], *, code: int | None = 0, begun: Run | Gate | None = None
+) -> list[str]:
+    """Return what a node says of a run, or of what it began, message by message."""
+    told: list[NodeBegan | NodeTold] = [NodeBegan(node="", begun=begun or begun_run())]
     told += [NodeTold(node="", event=event) for event in events]
     lines = [json.dumps({"line": json.dumps(write_node_line(one)) + "\n"}) for one in told]
     ended = [] if code is None else [json.dumps({"ended": code, "said": ["1 failed", "", "as it was"]})]

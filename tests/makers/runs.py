@@ -51,6 +51,7 @@ def matrix(
     compiles: Sequence[str] = ("off",),
     layouts: Sequence[str] = ("contiguous",),
     threads: Sequence[int | None] = (None,),
+    ranks: Sequence[str] = ("1",),
 ) -> tuple[Case, ...]:
     """Return the cases of a small matrix of the model mlp."""
     return select(
@@ -62,6 +63,7 @@ def matrix(
         compiles=compiles,
         layouts=layouts,
         threads=lambda _: threads,
+        ranks=ranks,
     )
 
 
@@ -79,6 +81,7 @@ def slices(
     set_index: Sequence[int] = (),
     latency: Sequence[float] | None = None,
     events: Sequence[float] | None = None,
+    local: Sequence[float] | None = None,
 ) -> Slices:
     """Return slices of equal length; an empty argument is filled with the unremarkable, None stolen is unknown."""
     count = len(seconds)
@@ -94,6 +97,7 @@ def slices(
         clock_seconds=clock_seconds,
         latency_seconds=None if latency is None else tuple(latency),
         event_seconds=None if events is None else tuple(events),
+        local_seconds=None if local is None else tuple(local),
     )
 
 

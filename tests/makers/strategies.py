@@ -32,6 +32,7 @@ cases = st.builds(
     compile=st.sampled_from(COMPILE_MODES) | names.map(lambda name: f"backend:{name}"),
     layout=st.sampled_from(LAYOUTS),
     threads=st.none() | st.integers(1, 2**10),
+    ranks=st.just("1") | st.integers(1, 9999).map(lambda number: f"ddp:{number}"),
 )
 
 
@@ -55,6 +56,7 @@ def slices(draw: st.DrawFn) -> Slices:
         clock_seconds=draw(lengths),
         latency_seconds=row(sane) if draw(st.booleans()) else None,
         event_seconds=row(sane) if draw(st.booleans()) else None,
+        local_seconds=row(sane) if draw(st.booleans()) else None,
     )
 
 

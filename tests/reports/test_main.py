@@ -68,7 +68,7 @@ def test_plot_and_write_go_to_the_folder_of_the_file(
     folder = tmp_path / "generated" / "out"
     assert capsys.readouterr().out.split() == [str(folder / "latency.svg"), str(folder / "latency.png")]
     assert main(["write", str(result)]) == 0
-    asked_for = {"operators", "modules", "layers", "compile_account", "payoff"}
+    asked_for = {"operators", "modules", "layers", "compile_account", "payoff", "ranks"}
     expected = {f"{name}{suffix}" for name in TABLES.keys() - asked_for for suffix in (".csv", ".md")}
     expected |= {f"{name}{suffix}" for name in PLOTS.keys() - asked_for for suffix in (".svg", ".png")}
     expected.add("report.html")

@@ -14,7 +14,16 @@ from bench.files.parse_json import FLEET_SECTION, OtherKindError, UnreadableErro
 from bench.files.run import read_run
 from bench.record.fleet import FleetFold, NodeEnded, NodeTold
 from bench.record.run import Outcome
-from tests.makers.fleets import ALPHA, BETA, empty_fleet, fleet_events, made_fleet, run_events
+from tests.makers.fleets import (
+    ALPHA,
+    BETA,
+    empty_fleet,
+    fleet_events,
+    gate_fleet_events,
+    logged_fleet,
+    made_fleet,
+    run_events,
+)
 from tests.makers.runs import TWO
 
 
@@ -32,12 +41,24 @@ def test_disk_knows_what_the_log_knows_after_each_event(count: int, tmp_path: Pa
 @pytest.mark.parametrize("lost", [False, True])
 def test_json_holds_what_the_journal_holds(lost: bool, tmp_path: Path) -> None:  # noqa: FBT001
     """A run for each node that began one."""
-    fleet = made_fleet(lost=lost)
+    log = logged_fleet(fleet_events(lost=lost))
     path = tmp_path / "out.json"
-    path.write_text(json.dumps({FLEET_SECTION: make_fleet_section(fleet)}))
-    assert read_fleet(path) == fleet
+    path.write_text(json.dumps({FLEET_SECTION: make_fleet_section(log)}))
+    assert read_fleet(path) == log.record() == made_fleet(lost=lost)
     with pytest.raises(OtherKindError, match="a fleet, not a run; put its nodes side by side with"):
         read_run(path)
+
+
+def test_gates_of_nodes_are_on_disk_as_runs_are(tmp_path: Path) -> None:
+    """Event by event in the journal, and as a gate for each node in the JSON."""
+    path = tmp_path / "out.jsonl"
+    with Journal(path) as journal:
+        log = logged_fleet(gate_fleet_events(), journal)
+    fleet = log.record()
+    assert all(one.gate is not None and one.run is None and one.whole for one in fleet.nodes)
+    assert read_fleet(path) == fleet
+    path.with_suffix(".json").write_text(json.dumps({FLEET_SECTION: make_fleet_section(log)}))
+    assert read_fleet(path.with_suffix(".json")) == fleet
 
 
 def test_node_that_died_is_a_reason_and_the_others_are_whole() -> None:
@@ -82,12 +103,14 @@ def test_event_that_does_not_fit_is_refused(event: Any, fault: str) -> None:
         (lambda section: section["nodes"].append(section["nodes"][0]), "two nodes have one name"),
         (lambda section: section["nodes"][0]["run"].update(schema=1), "schema 1"),
         (lambda section: section["nodes"][0].update(run=[]), "run: expected an object or null"),
+        (lambda section: section["nodes"][0].update(gate=7), "gate: expected an object or null"),
+        (lambda section: section.update(facts=7), "facts: expected an object"),
         (lambda section: section["nodes"][0].update(cases=[]), "was run but not planned"),
     ],
 )
 def test_damaged_file_is_one_sentence(change: Any, fault: str, tmp_path: Path) -> None:
     """As of every other kind."""
-    section = json.loads(json.dumps(make_fleet_section(made_fleet())))
+    section = json.loads(json.dumps(make_fleet_section(logged_fleet(fleet_events()))))
     change(section)
     path = tmp_path / "out.json"
     path.write_text(json.dumps({FLEET_SECTION: section}))

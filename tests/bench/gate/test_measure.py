@@ -10,7 +10,7 @@ from bench.gate.measure import blocks_per_launcher, check_continuable
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Environment
 from bench.record.gate import Gate
-from bench.record.looks import LOOK_EVERY, LOOKS, MOST_LOOKS
+from bench.record.looks import ALONE, LOOK_EVERY, LOOKS
 from bench.request import SetupError
 from tests.makers.gates import made_gate
 from tests.makers.runs import FACTS
@@ -78,7 +78,7 @@ def test_every_difference_is_named_with_both_values() -> None:
 
 def test_a_gate_whose_looks_are_spent_is_not_continued() -> None:
     """A further look could find nothing."""
-    added = [LOOKS[-1].blocks + number * LOOK_EVERY for number in range(1, MOST_LOOKS - len(LOOKS) + 1)]
+    added = [LOOKS[-1].blocks + number * LOOK_EVERY for number in range(1, ALONE.most_looks - len(LOOKS) + 1)]
     spent = replace(made_gate(blocks=added[-1], looks=(*(look.blocks for look in LOOKS), *added)), source="gate.json")
     with pytest.raises(SetupError, match="its 9 looks have spent all the error there is"):
         check_continuable(spent, spent)

@@ -22,7 +22,7 @@ from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
 from bench.record.gate import Block, Contest, Counts, Ending, Fault, Footprint, Looked, Opened, Pairing, Plan, Share
-from bench.record.looks import LEAST_BLOCKS, LOOKS
+from bench.record.looks import ALONE, LOOKS
 from bench.record.run import Outcome
 from tests.makers.doubles import FakeArms, FakeWorker, Script, case_of
 from tests.makers.gates import CASES
@@ -336,7 +336,7 @@ def test_budget_that_ends_before_the_pilots_number_wins(monkeypatch: pytest.Monk
 def test_it_ends_at_the_look_that_settles_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is not spent on what is known."""
     events = carry_out(FakeArms(), monkeypatch, settled=lambda: True)
-    assert len(blocks_in(events)) == LEAST_BLOCKS
+    assert len(blocks_in(events)) == ALONE.least_blocks
     assert ending_of(events) == Ending(
         reason="every case is settled", broken=False, stopped=False, wall_seconds=ending_of(events).wall_seconds
     )

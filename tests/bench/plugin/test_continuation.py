@@ -49,6 +49,7 @@ def a_config(result: Path | None, *arguments: str, resume: bool = True) -> Any:
         compile=None,
         layout=None,
         threads=None,
+        ranks=None,
         launches=None,
         seed="0",
         benchmark_max_time="1.0",
@@ -76,7 +77,7 @@ def test_what_was_not_given_is_as_the_journal_says(result: Path) -> None:
     assert fill_in(config) == BEGUN.cases
     found = config.option
     assert (found.step, found.batch, found.device, found.dtype) == ("forward", "2,8", "cpu", "float32,float64")
-    assert (found.layout, found.threads) == ("contiguous", None)
+    assert (found.layout, found.threads, found.ranks) == ("contiguous", None, "1")
     assert (found.launches, found.seed, float(found.benchmark_max_time)) == ("3", "7", 0.05)
     assert (found.unsteady, found.benchmark_min_rounds) == ("no-gc", 5)
 

@@ -13,14 +13,16 @@ import pytest
 from bench.files.fleet import read_fleet
 from bench.host.folders import ROOT
 from bench.plugin import fleet as fleet_module
-from bench.plugin.node_command import make_node_command
+from bench.plugin.node_command import make_gate_command, make_run_command
+from bench.record.arm import Arm, Side
 from bench.record.conditions import Settings
 from bench.record.run import Outcome
 from bench.record.spec import parse_specs
 from bench.record.step_spec import StepSpec
-from bench.request import Project, RunQuestion
+from bench.request import GateQuestion, Project, RunQuestion
 from reports.__main__ import main
-from tests.makers.fleets import LOST, FakeEngine, node_messages, run_events
+from tests.makers.fleets import LOST, FakeEngine, node_gate, node_messages, run_events
+from tests.makers.gates import empty, events_of
 from tests.makers.requests import RUN, made_request
 from tests.makers.runs import TWO
 
@@ -36,7 +38,7 @@ def suite(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     def run(engine: FakeEngine, *arguments: str) -> pytest.HookRecorder:
         monkeypatch.setattr(fleet_module, "open_engine", lambda *_: engine)
-        monkeypatch.setattr(fleet_module.FleetPlugin, "_pack", lambda _: b"")
+        monkeypatch.setattr(fleet_module.FleetPlugin, "_pack", lambda *_: b"")
         out = f"--benchmark-json={tmp_path / 'out.json'}"
         return pytester.inline_run(
             str(ROOT / "bench"), "-p", "no:cacheprovider", "--nodes=fake", *SMALL, out, *arguments
@@ -141,8 +143,15 @@ def test_node_that_does_not_say_which_devices_it_has_is_named(suite: Suite, caps
         (["--nodes", "local:1", "--node-count", "0"], "--node-count: '0' is not a whole number"),
         (["--nodes", "local:1", "--node-labels", "gpu"], "--node-labels: 'gpu' is not NAME=VALUE"),
         (["--node-labels", "gpu=h100"], "--node-labels goes with --nodes"),
-        (["--nodes", "local:1", "--against", "HEAD", "--launches=8"], "--nodes measures runs: leave out --against"),
-        (["--nodes", "local:1", "--plan"], "--nodes measures runs"),
+        (["--nodes", "local:1", "--plan"], "--plan with --nodes"),
+        (["--nodes", "local:1", "--against", "HEAD", "--launches=9", "--one-of=2"], "--one-of with --nodes"),
+        (
+            ["--nodes=local:1", "--against=HEAD", "--launches=9", "--add-blocks", "--benchmark-json=x.json"],
+            "--add-blocks with --nodes",
+        ),
+        (["--one-of=2"], "--one-of goes with --against or --arm"),
+        (["--against=HEAD", "--launches=9", "--one-of=0"], "--one-of: '0' is not a whole number from 1 to 1000"),
+        (["--against=HEAD", "--launches=8", "--one-of=2"], "a verdict takes 9"),
         (["--nodes", "local:1", "--trace-dir", "traces"], "traces stay on their nodes"),
     ],
 )
@@ -159,19 +168,76 @@ def test_command_of_a_node_says_what_and_how() -> None:
     """All that was asked for, and the tests of its own cases."""
     request = made_request(settings=Settings(launches=2, budget_seconds=90.0), unsteady=("no-gc",), download=True)
     run = RunQuestion(resume=True, retry=True, operators=True, layers=True, compiling=True)
-    words = make_node_command(request, run, TWO, resume=True)
+    words = make_run_command(request, run, TWO, resume=True)
     text = " ".join(words)
     for said in (
         "--model mlp --step forward --batch 64 --device cpu --dtype float32,bfloat16 --compile off",
         "--launches 2 --seed 0 --budget 90.0s",
         "--unsteady no-gc",
-        "--download --operators --layers --compile-account --resume --retry",
+        "--operators --layers --compile-account --resume --retry --download",
         "--benchmark-json {json} --reports {reports}",
     ):
         assert said in text
     assert words[-2:] == [f"bench/test_steps.py::test_steps[{case.id}]" for case in TWO]
-    assert "--retry" not in make_node_command(request, run, TWO, resume=False)
+    assert "--retry" not in make_run_command(request, run, TWO, resume=False)
     assert "--threads" not in text
+
+
+@pytest.mark.parametrize(
+    ("slower", "code", "outcomes"),
+    [(0.0, 0, {"passed": 4}), (0.1, 1, {"passed": 3, "failed": 1})],
+    ids=["the-same", "slower-on-beta"],
+)
+def test_gates_on_nodes_are_one_decision(
+    slower: float,
+    code: int,
+    outcomes: dict[str, int],
+    suite: Suite,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A verdict for each case on each node, and one answer, in the tests, on the terminal and any time later."""
+    gates = {"alpha": node_gate(), "beta": node_gate(seed=1, slower=slower)}
+    engine = FakeEngine({name: node_messages(events_of(gate), begun=empty(gate)) for name, gate in gates.items()})
+    result = suite(engine, "--against=HEAD", "--launches=16")
+    result.assertoutcome(**outcomes)
+    assert result.ret == code
+    command = " ".join(engine.tasks["alpha"].command)
+    assert "--one-of 2" in command
+    assert "--arm base=ref=../arm-base" in command
+    assert "--against" not in command
+    headline = "REGRESSED · regressed on beta · pass on alpha" if slower else "PASS · pass on alpha, beta"
+    assert capsys.readouterr().out.count(headline) == 2, "first and last"
+    fleet = read_fleet(tmp_path / "out.json")
+    assert fleet.facts["arm.base.commit"] == fleet.facts["commit.id"]
+    assert main(["gate", str(tmp_path / "out.json")]) == code
+    assert capsys.readouterr().out.startswith(headline)
+    assert (tmp_path / "reports" / "out" / "nodes.md").exists()
+    assert (tmp_path / "reports" / "out" / "beta" / "report.html").exists()
+
+
+def test_command_of_a_gate_says_both_arms() -> None:
+    """What a reference names has travelled; all else an arm says is said on the node."""
+    arms = {
+        Side.BASE: Arm(ref="main", dtype="float32"),
+        Side.HEAD: Arm(dtype="bfloat16", variables={"OMP_NUM_THREADS": "1"}),
+    }
+    gate = GateQuestion(
+        arms=arms,
+        from_branch_point=True,
+        strict=False,
+        add_blocks=False,
+        exhaust=True,
+        detect=0.02,
+        by_scatter=True,
+        explain=True,
+    )
+    text = " ".join(make_gate_command(made_request(), gate, TWO, 3))
+    assert "--one-of 3 --detect 0.02" in text
+    assert "--arm base=ref=../arm-base,dtype=float32 --arm head=dtype=bfloat16,OMP_NUM_THREADS=1" in text
+    assert "--exhaust --explain" in text
+    for absent in ("--dtype", "--budget", "--benchmark-max-time", "--against"):
+        assert absent not in text
 
 
 def test_project_and_steps_of_the_users_own_travel(tmp_path: Path) -> None:
@@ -185,12 +251,12 @@ def test_project_and_steps_of_the_users_own_travel(tmp_path: Path) -> None:
         steps=("forward", "adamw"),
         own_steps=(inside,),
     )
-    text = " ".join(make_node_command(request, RUN, TWO, resume=False))
+    text = " ".join(make_run_command(request, RUN, TWO, resume=False))
     assert "--model net.py:make --step forward,tests/steps.py:adamw" in text
     assert "--project ../project --src src --shape 3,4" in text
     outside = StepSpec(id="adamw", text="../steps.py:adamw", file=tmp_path / "steps.py", function="adamw")
     with pytest.raises(pytest.UsageError, match=r"with --nodes it must lie in .*, which travels"):
-        make_node_command(made_request(steps=("adamw",), own_steps=(outside,)), RUN, TWO, resume=False)
+        make_run_command(made_request(steps=("adamw",), own_steps=(outside,)), RUN, TWO, resume=False)
 
 
 def test_two_real_nodes_on_this_machine(tmp_path: Path) -> None:

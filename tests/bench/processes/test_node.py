@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -163,6 +164,24 @@ def test_folder_of_a_task_that_was_killed_is_removed_by_the_next(tree: bytes, tm
         told(node.carry_out(task(tree, "pass").pack(())))
         assert [folder.exists() for folder in (left, used, other)] == [False, True, True]
     assert sorted(path.name for path in tmp_path.glob(f"{node.FOLDERS}*")) == ["accelbench-node-used"]
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="the limit stands for a full disk")
+def test_disk_that_is_full_is_a_reason(tmp_path: Path) -> None:
+    """With the place, and no traceback."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "large").write_bytes(b"x" * 100_000)
+    words = (
+        "import json, resource, signal, sys; sys.path.insert(0, sys.argv[1]); from bench.processes import node; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); "
+        "[print(message) for message in node.carry_out(json.loads(sys.stdin.read()))]"
+    )
+    packed = json.dumps(task(pack_tree(tmp_path / "tree"), "pass").pack(()))
+    command = [sys.executable, "-c", words, str(PROGRAM.parents[2])]
+    done = subprocess.run(command, input=packed, capture_output=True, text=True, check=True)
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["ended"] is None
+    assert last["said"][0].endswith("File too large")
 
 
 def test_driver_that_is_killed_leaves_no_command(tree: bytes, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A Case is eight scalars, none of which can be wrong."""
+"""A Case is nine scalars, none of which can be wrong."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ CASE = Case(model="mlp", step="forward", batch=64, device="cpu", dtype="float32"
         pytest.param("threads", 0, "threads is 0", id="no-threads"),
         pytest.param("threads", True, "threads is True", id="bool-threads"),
         pytest.param("threads", "2", "threads is '2'", id="text-threads"),
+        pytest.param("ranks", "2", "unknown ranks '2'; known: 1, ddp:N", id="ranks"),
+        pytest.param("ranks", "ddp:0", "unknown ranks 'ddp:0'", id="no-ranks"),
+        pytest.param("ranks", "ddp:01", "unknown ranks 'ddp:01'", id="ranks-in-two-ways"),
+        pytest.param("compile", "backend:x-ddp2", "ends as an id of another axis does", id="ranks-of-backend"),
         pytest.param("compile", "backend:x-2threads", "ends as an id of another axis does", id="threads-of-backend"),
         pytest.param("compile", "backend:-channels_last", "ends as an id of another", id="layout-of-backend"),
     ],
@@ -64,6 +68,8 @@ def test_id_reads_as_a_person_would_say_it(compile_: str, ending: str) -> None:
         ({"threads": 1}, "-eager-1thread"),
         ({"threads": 2, "compile": "on"}, "-compiled-2threads"),
         ({"threads": 2, "layout": "channels_last"}, "-eager-channels_last-2threads"),
+        ({"ranks": "ddp:2"}, "-eager-ddp2"),
+        ({"threads": 1, "ranks": "ddp:1"}, "-eager-1thread-ddp1"),
     ],
     ids=str,
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.record.gate import Block, Contest
-from bench.record.looks import MOST_LOOKED, is_look
+from bench.record.looks import ALONE
 from reports.gate.answer import conclude
 from reports.gate.planning import CONTROLS, Prospect, foresee_from_gate, foresee_from_pilot
 from reports.gate.planning_text import describe_detection, describe_prospect
@@ -83,12 +83,12 @@ def test_blocks_that_are_asked_for_are_a_look_of_the_grid() -> None:
     """The first at which the slowdown shows; more scatter asks for a later one."""
     asked = [prospect(scatter).find_blocks(0.03) for scatter in (0.001, 0.005, 0.01, 0.03, 0.05)]
     assert None not in asked
-    assert all(is_look(blocks) for blocks in asked if blocks is not None)
+    assert all(ALONE.is_look(blocks) for blocks in asked if blocks is not None)
     assert asked == sorted(asked, key=lambda blocks: blocks or 0)
     assert asked[0] == 8
     for scatter, blocks in zip((0.01, 0.03), (asked[2], asked[3]), strict=True):
         assert blocks is not None
-        before = max(look for look in range(8, blocks) if is_look(look)) if blocks > 8 else None
+        before = max(look for look in range(8, blocks) if ALONE.is_look(look)) if blocks > 8 else None
         assert (prospect(scatter).find_visible(blocks) or 1) <= 0.03
         assert before is None or (prospect(scatter).find_visible(before) or 0) > 0.03
 
@@ -113,7 +113,7 @@ def test_plan_reads_as_which_slowdown_in_which_time() -> None:
     assert line.startswith("slowdowns visible from about ")
     assert " in 5m00s (56 blocks), " in line
     assert " in 10m00s (116 blocks, --launches 116), " in line
-    assert f"({MOST_LOOKED} blocks, --launches {MOST_LOOKED})" in line
+    assert f"({ALONE.most_looked} blocks, --launches {ALONE.most_looked})" in line
 
 
 def test_budget_that_ends_before_the_first_look_is_told_before_it_is_spent() -> None:

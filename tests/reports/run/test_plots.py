@@ -24,7 +24,11 @@ FLOAT, BFLOAT = TWO
 
 def tiny() -> Run:
     """Return a small run with holes, quick to draw."""
-    cases = matrix(steps=("forward",), batches=(64, 1024), compiles=("off", "on"))
+    cases = [
+        case
+        for ranks in ("1", "ddp:2")
+        for case in matrix(steps=("forward",), batches=(64, 1024), compiles=("off", "on"), ranks=(ranks,))
+    ]
     run = realistic_run(cases=cases, launches=2, sets=4)
     several = [made_layers(forward=40e-6 + 1e-6 * number) for number in range(6)]
     wrong = Layered(
