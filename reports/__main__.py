@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -248,4 +249,5 @@ def _parser() -> ArgumentParser:
 
 
 if __name__ == "__main__":
+    gc.disable()  # a command ends before it would pay to look for cycles: records hold none, and there are millions
     sys.exit(main())

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache, lru_cache
 from types import GenericAlias, NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -126,11 +126,16 @@ def _make_twin(kind: Any) -> type[msgspec.Struct]:
         if not field.compare:
             continue
         hint = _replace_types(hints[field.name])
-        if field.metadata.keys() & ADDED_LATER.keys():
-            listed.append((field.name, hint | msgspec.UnsetType, msgspec.UNSET))
-        else:
-            listed.append((field.name, hint, msgspec.NODEFAULT))
+        default = _find_default(field) if field.metadata.keys() & ADDED_LATER.keys() else msgspec.NODEFAULT
+        listed.append((field.name, hint, default))
     return msgspec.defstruct(kind.__name__, listed, kw_only=True, forbid_unknown_fields=True)
+
+
+def _find_default(field: Field[Any]) -> Any:
+    """Return what a structure has in place of a field that an older file lacks."""
+    if field.default_factory is MISSING:
+        return field.default
+    return msgspec.field(default_factory=field.default_factory)
 
 
 def _replace_types(hint: Any) -> Any:
@@ -164,7 +169,6 @@ class _Maker:
         stored = [field for field in fields(kind) if field.compare]
         self._kind = kind
         self._names = [field.name for field in stored]
-        self._later = [field.name for field in stored if field.metadata.keys() & ADDED_LATER.keys()]
         makers = {name: _find_maker(hints[name]) for name in self._names}
         self._changes = {name: change for name, change in makers.items() if change is not None}
 
@@ -175,16 +179,12 @@ class _Maker:
     def make_of(self, held: tuple[Any, ...]) -> Any:
         """Return the record of what its twin holds, in order."""
         values = dict(zip(self._names, held, strict=True))
-        for name in self._later:
-            if values[name] is msgspec.UNSET:
-                del values[name]
         for name, change in self._changes.items():
-            if name in values:
-                try:
-                    values[name] = change(values[name])
-                except _UnfitError as unfit:
-                    unfit.place.append(f".{name}")
-                    raise
+            try:
+                values[name] = change(values[name])
+            except _UnfitError as unfit:
+                unfit.place.append(f".{name}")
+                raise
         try:
             return self._kind(**values)
         except ValueError as error:

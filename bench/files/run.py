@@ -177,8 +177,10 @@ CLOCK_PAIRS_OF_OLD_STEPS = {"forward": 0, "backward": 1, "train": 0}
 def complete_preparation(content: object) -> object:
     """Return a parsed measurement with what its step's name alone said before a preparation recorded it."""
     match content:
+        case {"preparation": {"queued": _}}:  # as in every file since then
+            return content
         case {"case": {"step": str(step)}, "preparation": dict(preparation)} if (
-            step in CLOCK_PAIRS_OF_OLD_STEPS and not preparation.keys() & {"queued", "clock_pairs_per_iteration"}
+            step in CLOCK_PAIRS_OF_OLD_STEPS and "clock_pairs_per_iteration" not in preparation
         ):
             pairs = CLOCK_PAIRS_OF_OLD_STEPS[step]
             recorded = {"queued": pairs == 0, "clock_pairs_per_iteration": pairs}

@@ -74,7 +74,7 @@ class Slices:
             raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
         if not self.seconds:
             raise ValueError("seconds is empty; a measured case has at least one slice")
-        for name in ("seconds", "yardstick_seconds", "latency_seconds", "event_seconds", "local_seconds"):
+        for name in SANE:
             if not _all_sane(getattr(self, name) or ()):
                 raise ValueError(f"{name} holds a value that is not a positive number of seconds of sane size")
         not_negative(self, "clock_seconds")
@@ -82,19 +82,22 @@ class Slices:
             values = getattr(self, name)
             if values is not None and len(values) != len(self.seconds):
                 raise ValueError(f"{name} has {len(values)} values for {len(self.seconds)} slices")
-            if values is not None and name not in SIGNED and min(values) < 0:
+            if values is not None and name in NOT_NEGATIVE and min(values) < 0:
                 raise ValueError(f"{name} holds a negative value")
 
 
 def _all_sane(seconds: tuple[float, ...]) -> bool:
     """Return whether every value is a time that can be; a file holds a million of them, so no loop of ours."""
     return not seconds or (
-        min(seconds) >= LEAST_SECONDS and max(seconds) <= MOST_SECONDS and not any(map(isnan, seconds))
+        min(seconds) >= LEAST_SECONDS and max(seconds) <= MOST_SECONDS and not isnan(sum(seconds))
     )
 
 
-SIGNED = ("started_seconds",)
-"""The part of a run that was resumed begins its clock anew, and a slice may have begun before that."""
+SANE = ("seconds", "yardstick_seconds", "latency_seconds", "event_seconds", "local_seconds")
+"""These times are of something that was done, and so of sane size."""
+
+NOT_NEGATIVE = ("set_index", "stolen_seconds", "minor_faults", "involuntary_switches")
+"""`started_seconds` may be: the part of a run that was resumed begins its clock anew, after a slice of the first."""
 
 
 def _element(hint: Any) -> type | None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pandas import DataFrame, Series
 
 from bench.record.case import AXES
@@ -116,12 +117,43 @@ def list_trends(dataset: Dataset) -> tuple[DataFrame, list[Trend]]:
     """
     points = dataset.read().drop_duplicates(["kind", "case", "entry"], keep="last")
     entries = points.drop_duplicates("entry").set_index("entry")
-    beginnings = _find_beginnings(dataset, entries)
-    trends = [
-        _make_trend(str(case), str(kind), own, beginnings)
-        for (kind, case), own in points.groupby(["kind", "case"], sort=False, observed=True)
-    ]
+    history = _History(
+        points=points,
+        entries=points["entry"].to_numpy(dtype=object),
+        environments=points["environment"].to_numpy(dtype=object),
+        seconds=points["seconds"].to_numpy(),
+        verdicts=_list_known(points["verdict"]),
+        times=dict(zip(entries.index, entries["began"].dt.to_pydatetime(), strict=True)),
+        commits=dict(zip(entries.index, _list_known(entries["commit"]), strict=True)),
+        facts=_find_beginnings(dataset, entries),
+    )
+    places: dict[tuple[str, str], list[int]] = {}
+    cases, kinds = (points[name].to_numpy(dtype=object) for name in ("case", "kind"))
+    for place, key in enumerate(zip(cases, kinds, strict=True)):
+        places.setdefault(key, []).append(place)
+    trends = [_make_trend(case, kind, np.array(own), history) for (case, kind), own in places.items()]
     return entries, trends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _History:
+    """Every point of every case, as what a trend is made from: a frame is slow to ask for one value after the other.
+
+    Attributes:
+        points: a row for each.
+        entries, environments, seconds, verdicts: its columns.
+        times, commits: of each entry, by its name.
+        facts: of each environment.
+    """
+
+    points: DataFrame
+    entries: NDArray[np.object_]
+    environments: NDArray[np.object_]
+    seconds: Array
+    verdicts: tuple[str | None, ...]
+    times: Mapping[str, datetime]
+    commits: Mapping[str, str | None]
+    facts: Mapping[str, Mapping[str, Any]]
 
 
 def _find_beginnings(dataset: Dataset, entries: DataFrame) -> Mapping[str, Mapping[str, Any]]:
@@ -134,25 +166,26 @@ def _find_beginnings(dataset: Dataset, entries: DataFrame) -> Mapping[str, Mappi
     }
 
 
-def _make_trend(case: str, kind: str, own: DataFrame, facts: Mapping[str, Mapping[str, Any]]) -> Trend:
-    seconds: Array = own["seconds"].to_numpy()
-    environments = own["environment"].tolist()
+def _make_trend(case: str, kind: str, places: NDArray[np.intp], history: _History) -> Trend:
+    """Return the trend of a case, whose points stand at these places."""
+    entries, seconds = history.entries[places].tolist(), history.seconds[places]
+    last = history.points.iloc[places[-1]]
     return Trend(
         case=case,
         kind=kind,
-        axes={axis: own[axis].iloc[-1] for axis in AXES},
-        entries=tuple(own["entry"]),
-        times=tuple(own["began"].dt.to_pydatetime()),
-        commits=_list_known(own["commit"]),
+        axes={axis: last[axis] for axis in AXES},
+        entries=tuple(entries),
+        times=tuple(history.times[entry] for entry in entries),
+        commits=tuple(history.commits[entry] for entry in entries),
         seconds=seconds,
-        verdicts=_list_known(own["verdict"]),
-        segments=tuple(_cut(environments, np.log(seconds), facts)),
+        verdicts=tuple(history.verdicts[place] for place in places),
+        segments=tuple(_cut(history.environments[places].tolist(), np.log(seconds), history.facts)),
     )
 
 
 def _list_known(column: Series) -> tuple[str | None, ...]:
     """Return texts, None for what is absent."""
-    return tuple(None if absent else str(value) for value, absent in zip(column, column.isna(), strict=True))
+    return tuple(column.astype(object).where(column.notna(), None))
 
 
 def _cut(environments: Sequence[str], logs: Array, facts: Mapping[str, Mapping[str, Any]]) -> Iterator[Segment]:
