@@ -158,7 +158,7 @@ ROWS: Mapping[str, Executed | Parsed | Elsewhere] = {
     "python -m reports plot out.jsonl --out pictures": Executed(
         shows=r"pictures/throughput\.svg", writes=("pictures/throughput.svg", "pictures/throughput.png")
     ),
-    'reports.load("out.json")': Executed(shows=r"mlp +forward +1 +cpu +float32 +off +contiguous +<NA> +measured"),
+    'reports.load("out.json")': Executed(shows=r"mlp +forward +1 +cpu +float32 +off +contiguous +<NA> +1 +measured"),
     "python -m models": Executed(shows=r"669,706"),
     "pytest bench --model=../mine/net.py:make --benchmark-json mine.json": Executed(
         adds=(*SMALLEST, "--quick"),

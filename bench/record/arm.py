@@ -23,6 +23,10 @@ class Side(StrEnum):
     HEAD = "head"
 
 
+ANY = Case(model="any", step="forward", batch=1, device="cpu", dtype="float32", compile="off")
+"""What an arm makes of this case must be a case."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
     """One side of a gate.
@@ -33,6 +37,9 @@ class Arm:
         variables: environment variables, set before its workers' program is executed.
         dtype: overrides every case's; None to leave it.
         compile, layout, threads, ranks: likewise.
+
+    Raises:
+        ValueError: if what overrides an axis is not one of its values.
     """
 
     ref: str | None = None
@@ -43,6 +50,9 @@ class Arm:
     layout: str | None = field(default=None, metadata=ADDED_LATER)
     threads: int | None = field(default=None, metadata=ADDED_LATER)
     ranks: str | None = field(default=None, metadata=ADDED_LATER)
+
+    def __post_init__(self) -> None:
+        self.case(ANY)
 
     @property
     def overrides(self) -> dict[str, str | int]:

@@ -88,9 +88,7 @@ class Slices:
 
 def _all_sane(seconds: tuple[float, ...]) -> bool:
     """Return whether every value is a time that can be; a file holds a million of them, so no loop of ours."""
-    return not seconds or (
-        min(seconds) >= LEAST_SECONDS and max(seconds) <= MOST_SECONDS and not isnan(sum(seconds))
-    )
+    return not seconds or (min(seconds) >= LEAST_SECONDS and max(seconds) <= MOST_SECONDS and not isnan(sum(seconds)))
 
 
 SANE = ("seconds", "yardstick_seconds", "latency_seconds", "event_seconds", "local_seconds")

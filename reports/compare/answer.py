@@ -8,6 +8,7 @@ from reports.compare.alike import warn_of_alike
 from reports.compare.crossings import Course, Crossing
 from reports.compare.rows import Match, all_crossings, best_rows, tell_unsteady
 from reports.show.words import MOST_SENTENCES, join_words, name_some
+from reports.stats.intervals import LEAST_LAUNCHES
 
 
 def list_warnings(match: Match) -> list[str]:
@@ -17,7 +18,23 @@ def list_warnings(match: Match) -> list[str]:
 
 def make_answers(match: Match) -> list[str]:
     """Return what a compare says, each a sentence, naming the cases that it rests on."""
-    return [*_tell_fastest(match), *_tell_courses(all_crossings(match))][:MOST_SENTENCES]
+    answers = [*_tell_fastest(match), *_tell_courses(all_crossings(match))][:MOST_SENTENCES]
+    return answers or [*_tell_few_launches(match)]
+
+
+def _tell_few_launches(match: Match) -> Iterator[str]:
+    """Yield by what medians differ where there are too few launches for an interval, and what to do."""
+    launches = {
+        contender.name: max((len(cell.logs) for cell in contender.cells.values()), default=0)
+        for contender in match.contenders
+    }
+    few = {name: count for name, count in launches.items() if 0 < count < LEAST_LAUNCHES}
+    if few:
+        counts = join_words([f"{name} has {count}" for name, count in few.items()])
+        yield (
+            f"By their medians they differ as the tables say, but nothing can be told from chance: an interval takes "
+            f"{LEAST_LAUNCHES} launches, and {counts}. Measure again with --launches 8, or with a longer --budget."
+        )
 
 
 def _tell_fastest(match: Match) -> Iterator[str]:

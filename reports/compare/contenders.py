@@ -18,6 +18,7 @@ from bench.record.fleet import Fleet
 from bench.record.run import Outcome, Run
 from reports.figures.evidence import Evidence, examine
 from reports.figures.metrics import METRICS
+from reports.figures.reproduce import make_command
 from reports.figures.roofline import Roof, roofs
 from reports.figures.unsteadiness import find_unsteadiness
 from reports.figures.yardsticks import Yardsticks, collect_yardsticks
@@ -76,6 +77,7 @@ class Contender:
         roofs: what it allows at best, by dtype.
         cells: by point, in display order.
         unsteadiness: what says that its machine was busy or changed, each in a few words.
+        command: measures it again, on its machine.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Contender:
     roofs: Mapping[str, Roof]
     cells: Mapping[Point, Cell]
     unsteadiness: tuple[str, ...] = ()
+    command: str = ""
 
 
 def load_contenders(paths: Sequence[Path]) -> list[Contender]:
@@ -179,6 +182,7 @@ def _list_devices(source: Source) -> list[Contender]:
             roofs={dtype: roof for (owner, dtype), roof in limits.items() if owner == device},
             cells=cells,
             unsteadiness=tuple(find_unsteadiness(run, device)),
+            command=make_command(run, [case for case in run.cases if case.device == device]),
         )
         for device, cells in by_device.items()
     ]

@@ -23,7 +23,8 @@ from reports.compare.crossings import (
 )
 from reports.figures.frame import figures
 from reports.show.units import ABSENT
-from reports.stats.intervals import Summary
+from reports.show.words import join_words
+from reports.stats.intervals import LEAST_LAUNCHES, Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,9 @@ def _list_rivals(contender: Contender, best: Point, rivals: Sequence[str]) -> It
     if others:
         yield f"best by its median; {', '.join(others)} cannot be told from it"
     if rivals:
-        yield f"fastest by its median; {', '.join(rivals)} cannot be told from it"
+        few = len(contender.cells[best].logs) < LEAST_LAUNCHES
+        why = f", for want of an interval: it takes {LEAST_LAUNCHES} launches" if few else ""
+        yield f"fastest by its median; {', '.join(rivals)} cannot be told from it{why}"
 
 
 def yardstick_rows(match: Match) -> list[dict[str, Any]]:
@@ -188,12 +191,38 @@ def environment_rows(match: Match) -> list[dict[str, Any]]:
     return rows
 
 
+SHARED = {
+    "torch.version": "torch",
+    "python.version": "Python",
+    "os.name": "system",
+    "machine.cpu": "processor",
+    "machine.cores": "cores",
+    "commit.id": "commit",
+    "data.source": "data",
+}
+"""Facts that are said of all contenders where they are the same, and what each is called."""
+
+
+def describe_shared(match: Match) -> str:
+    """Return what is the same for all contenders, as a sentence; empty if nothing of that is."""
+    said = []
+    for name, word in SHARED.items():
+        values = {contender.facts.get(name) for contender in match.contenders}
+        if len(values) == 1 and (value := values.pop()) is not None:
+            said.append(f"{word} {value}")
+    return f"The same for all: {', '.join(said)}." if said else ""
+
+
 def tell_unsteady(match: Match) -> list[str]:
-    """Return a sentence for each contender whose machine was busy or changed while it was measured on."""
+    """Return a sentence for contenders whose machine was busy or changed while they were measured on."""
+    named: dict[tuple[str, ...], list[str]] = {}
+    for contender in match.contenders:
+        if contender.unsteadiness:
+            named.setdefault(contender.unsteadiness, []).append(contender.name)
     return [
-        f"UNSTEADY: {contender.name}: {'; '.join(contender.unsteadiness)}. Measure it again on an idle machine."
-        for contender in match.contenders
-        if contender.unsteadiness
+        f"UNSTEADY: {join_words(names)}: {'; '.join(said)}. Measure {'it' if len(names) == 1 else 'them'} again on an "
+        "idle machine."
+        for said, names in named.items()
     ]
 
 

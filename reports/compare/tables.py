@@ -146,7 +146,8 @@ COMPARE_TABLES: dict[str, CompareTable] = {
         "of a single one that is waited for. *Copies* is the share of the time that copying between host and device "
         "takes by itself. *Speed-up* is the ratio of the medians over launches, with the rank-sum "
         "interval (95 %): contenders are not measured in turn, so a difference between the hours of measuring is part "
-        "of it.",
+        "of it; the reference has none over itself. *Of attainable* is against a contender's own limits, so that a "
+        "slow device may reach more of them.",
         notes=list_notes,
         marked=2,
     ),

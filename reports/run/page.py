@@ -14,13 +14,13 @@ from reports.figures.accounts import list_accounts
 from reports.figures.dropped_sets import find_dropped_sets
 from reports.figures.evidence import Evidence, examine
 from reports.figures.reference import Reference
+from reports.figures.reproduce import make_command
 from reports.figures.yardsticks import collect_yardsticks
 from reports.run.answer import make_answers
 from reports.run.hints import list_hints
 from reports.run.modules import find_modules, render_case_modules
 from reports.run.operators import render_account
 from reports.run.plots import PLOTS
-from reports.run.reproduce import make_command
 from reports.run.tables import TABLES
 from reports.run.words import make_footer, make_headlines
 from reports.show.escape import page as escape

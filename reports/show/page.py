@@ -242,6 +242,12 @@ def render_code(text: str) -> str:
     return f'<pre tabindex="0"><code>{escape(text)}</code></pre>'
 
 
+def render_prose(markdown: str) -> str:
+    """Return a paragraph in which what Markdown emphasises, as in ``*this*``, is emphasised."""
+    emphasised = re.sub(r"[*]([^*]+)[*]", r"<em>\1</em>", escape(markdown))
+    return f"<p>{emphasised}</p>"
+
+
 def render_part(table: Table, rows: Sequence[Row]) -> str:
     """Return a table as a part of a page."""
     return render_table(table, rows, PAGE)

@@ -13,6 +13,9 @@ ABSENT = "—"
 DIGITS = 4
 """Significant digits of a figure: one more than the best machine repeats."""
 
+LEAST_DIGITS, MOST_DECIMALS = 3, 6
+"""A figure below 1 of its smallest unit has so many significant digits, and no more decimals."""
+
 Steps = tuple[tuple[float, str], ...]
 
 SECOND_STEPS: Steps = ((1.0, " s"), (1e-3, " ms"), (1e-6, " µs"), (1e-9, " ns"))
@@ -125,5 +128,7 @@ def _fit(value: float, steps: Steps) -> tuple[float, str, int]:
     rounded = abs(float(f"{value:.{DIGITS}g}"))  # 999.96 ms is 1.000 s
     scale, suffix = next((step for step in steps if rounded >= step[0]), steps[-1])
     shown = rounded / scale
+    if 0 < shown < 1:
+        return scale, suffix, min(LEAST_DIGITS - 1 - floor(log10(shown)), MOST_DECIMALS)
     whole = floor(log10(shown)) + 1 if shown >= 1 else 1
     return scale, suffix, max(DIGITS - whole, 0)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from bench.record.arm import Arm
 from tests.makers.runs import TWO
 
@@ -19,3 +23,12 @@ def test_arm_reads_as_it_was_given() -> None:
     assert str(Arm()) == "the working tree"
     assert str(Arm(ref="main", python="/p", variables={"A": "1"})) == "main, python=/p, A=1"
     assert str(Arm(dtype="tf32", threads=2)) == "the working tree, dtype=tf32, threads=2"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"dtype": "float8"}, {"compile": "fast"}, {"layout": "nhwc"}, {"threads": 0}, {"ranks": "2"}], ids=str
+)
+def test_arm_that_would_make_no_case_raises(changes: dict[str, Any]) -> None:
+    """Found in hostile files: it raised only when the answer was rendered."""
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        Arm(**changes)

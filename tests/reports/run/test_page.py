@@ -11,9 +11,9 @@ import pytest
 from bench.record.case import Case
 from bench.record.conditions import Environment, Settings
 from bench.record.run import Run
+from reports.figures.reproduce import make_command
 from reports.run import page as page_module
 from reports.run.page import render_run_page
-from reports.run.reproduce import make_command
 from reports.run.write import write_page, write_reports
 from reports.show.page import MOST_DRAWN
 from tests.makers.compiling import compiled, made_compiling
