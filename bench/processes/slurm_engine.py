@@ -76,6 +76,9 @@ class SlurmEngine:
         with suppress(Exception):
             (self._folder / "over").touch()
             self._job.cancel()
+            deadline = time.monotonic() + LEAVING_SECONDS
+            while not self._job.done(force_check=True) and time.monotonic() < deadline:
+                time.sleep(SlurmTask.LOOK_SECONDS)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -112,6 +115,9 @@ class SlurmTask:
         """Have the node end its command."""
         (self._folder / f"stop-{self._rank}").touch()
 
+
+LEAVING_SECONDS = 10.0
+"""A job that was cancelled may use its folder for so long."""
 
 ALIVE, ALIVE_SECONDS, ABANDONED_SECONDS = "alive", 10.0, 120.0
 """A file that the driver touches so often, and after how long without that a node ends."""
