@@ -158,6 +158,9 @@ def _read_sources(path: Path, name: str) -> list[Source]:
             fleet = read_fleet(path)
         except OtherKindError:
             raise no_run from None
+        if any(one.gate is not None for one in fleet.nodes):
+            said = f"{path}: gates on several nodes, and no runs; `python -m reports gate` says their answer"
+            raise UnreadableError(said) from None
         return list_sources(fleet, name)
     return [Source(name=name, place=str(path), run=run)]
 

@@ -39,6 +39,9 @@ WAYS = ("strong", "weak")
 
 LEGEND_WIDTH = 3.6
 
+ROOM = 1.06
+"""The axis of efficiency ends so far above whatever is on it, the ideal included."""
+
 Line = tuple[str, int, str]
 """Model and device, batch (of all ranks, or of each), dtype and compile mode."""
 
@@ -60,6 +63,8 @@ def draw_scaling(run: Run, _: Reference) -> Figure:
     marks = {name: _mark(place, name) for place, name in enumerate(names)}
     ways = [way for way in WAYS if any(way == other for _, other in panels)]
     figure, grid = make_panels(len(steps), len(ways), legend_width=LEGEND_WIDTH, legend_lines=len(names))
+    shown = [gain for lines in panels.values() for gains in lines.values() for gain in gains.values()]
+    top = ROOM * max(1.0, *(gain.high or gain.centre for gain in shown))
     numbers = sorted({case.processes for case in scalings})
     for row, step in enumerate(steps):
         for column, way in enumerate(ways):
@@ -72,7 +77,7 @@ def draw_scaling(run: Run, _: Reference) -> Figure:
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, top)
             axes.set_xlabel("ranks")
         grid[row, 0].set_ylabel("efficiency")
     put_legend(figure, [mark.draw_key() for mark in marks.values()])

@@ -212,6 +212,8 @@ def test_gates_on_nodes_are_one_decision(
     assert fleet.facts["arm.base.commit"] == fleet.facts["commit.id"]
     assert main(["gate", str(tmp_path / "out.json")]) == code
     assert capsys.readouterr().out.startswith(headline)
+    assert main(["compare", str(tmp_path / "out.json")]) == 2
+    assert "gates on several nodes, and no runs; `python -m reports gate` says their answer" in capsys.readouterr().err
     assert (tmp_path / "reports" / "out" / "nodes.md").exists()
     assert (tmp_path / "reports" / "out" / "beta" / "report.html").exists()
 

@@ -100,6 +100,17 @@ def test_picture_of_ranks_is_drawn_where_there_are_some() -> None:
         "backward, the same batch in all",
         "backward, the same batch for each rank",
     ]
+    cases = matrix(steps=("train",), batches=(64, 128), dtypes=("float32",), ranks=("1", "ddp:2"))
+    fast = made_run(
+        cases,
+        [
+            measured(case, launch, slices([case.batch / (3 if case.distributed else 1) * 1e-5] * 3))
+            for launch in range(1, 9)
+            for case in cases
+        ],
+    )
+    for axes in draw("ranks", fast).axes:
+        assert axes.get_ylim()[1] > 3, "what is beyond the ideal is seen, too"
     alone = made_run(matrix(), [])
     assert "ranks" not in list_drawn(alone)
     with pytest.raises(NothingToDrawError, match="no case of several ranks"):
