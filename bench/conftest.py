@@ -84,7 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
         case FleetQuestion() as question:
             from bench.plugin.fleet import make_fleet_plugin
 
-            fleet = config.stash[MEASURING] = make_fleet_plugin(request, question, publication_of(config))
+            fleet = config.stash[MEASURING] = make_fleet_plugin(request, question, publication_of(config), settings)
             config.pluginmanager.register(fleet, "accelbench-fleet")
             config.stash[NODES] = fleet.list_devices(request.devices)
         case GateQuestion() as question:

@@ -64,24 +64,25 @@ def read_fleet(path: Path) -> Fleet:
     return read_log(FLEET_FORMAT, path)[0]
 
 
-def read_node_line(node: str, line: object) -> NodeBegan | NodeTold:
-    """Return what a line of a node's own journal says.
+def read_node_line(node: str, line: object, where: str = "") -> NodeBegan | NodeTold:
+    """Return what a line of a node's own journal says; where it stands begins what it raises.
 
     Raises:
         DecodeError: if it is no such line.
         UnreadableError: if it is of another schema.
     """
+    place = f"{where}: {node}" if where else node
     word = line.get("event") if isinstance(line, dict) else None
-    if isinstance(line, dict) and word in (RUN_FORMAT.begin, GATE_FORMAT.begin):
+    if isinstance(line, dict) and isinstance(word, str) and word in (RUN_FORMAT.begin, GATE_FORMAT.begin):
         head = {name: value for name, value in line.items() if name != "event"}
         if word == RUN_FORMAT.begin:
-            check_schema(head, node, SCHEMA)
-            return NodeBegan(node=node, begun=RUN_FORMAT.read_head(head, f"{node}: "))
-        check_schema(head, node, GATE_SCHEMA)
-        return NodeBegan(node=node, begun=GATE_FORMAT.read_head(head, f"{node}: "))
-    if word in GATE_EVENTS.keys() - RECORDS.keys():
-        return NodeTold(node=node, event=GATE_FORMAT.read_event(line, node))
-    return NodeTold(node=node, event=RUN_FORMAT.read_event(line, node))  # a profile is the same in both
+            check_schema(head, place, SCHEMA)
+            return NodeBegan(node=node, begun=RUN_FORMAT.read_head(head, f"{place}: "))
+        check_schema(head, place, GATE_SCHEMA)
+        return NodeBegan(node=node, begun=GATE_FORMAT.read_head(head, f"{place}: "))
+    if isinstance(word, str) and word in GATE_EVENTS.keys() - RECORDS.keys():
+        return NodeTold(node=node, event=GATE_FORMAT.read_event(line, place))
+    return NodeTold(node=node, event=RUN_FORMAT.read_event(line, place))  # a profile is the same in both
 
 
 def write_node_line(event: NodeBegan | NodeTold) -> Line:
@@ -141,7 +142,7 @@ def _write_event(event: FleetEvent) -> tuple[str, Line]:
 def _read_event(line: object, where: str) -> FleetEvent:
     match line:
         case {"event": "line", "node": str(node), "line": told, **rest} if not rest:
-            return read_node_line(node, told)
+            return read_node_line(node, told, where)
         case {"event": "undone", **fields}:
             return decode(NodeUndone, fields, where)
         case {"event": "ended", **fields}:

@@ -138,7 +138,10 @@ def _find_section(document: object, path: Path) -> Line:
     if isinstance(document, dict) and GATE_SECTION in document:
         raise OtherKindError(f"{path}: a gate, not a run; read it with `python -m reports gate`")
     if isinstance(document, dict) and FLEET_SECTION in document:
-        raise OtherKindError(f"{path}: a fleet, not a run; put its nodes side by side with `python -m reports compare`")
+        said = (
+            "put its nodes side by side with `python -m reports compare`, or its verdicts with `python -m reports gate`"
+        )
+        raise OtherKindError(f"{path}: a fleet, not a run; {said}")
     maker = _find_maker(document)
     raise OtherKindError(f"{path}: no {SECTION!r} section ({maker}); make it with `pytest bench --benchmark-json`")
 

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Protocol
 
 from bench.processes.supervisor import Opener, Supervisor
-from bench.protocol import Failure, Timing
+from bench.protocol import RESUMED_LEAD, Failure, Timing
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
@@ -28,11 +28,6 @@ LEAST_QUADS, MOST_QUADS = 3, 16
 
 SLICES_PER_QUAD = 4
 """Two of either side."""
-
-LEAD = 4
-"""A slice whose process was suspended a moment ago is preceded by a quarter of its iterations, which are not timed:
-without them quads of small batches scatter two to four times as much. One that follows another in its process goes
-on."""
 
 LEAST_SLOWDOWN, MOST_SLOWDOWN = 0.10, 1.0
 """The control that must be caught is slowed by a share between these."""
@@ -235,7 +230,7 @@ class BlockTimer:
                         process.arm.case(share.case),
                         index,
                         share.iterations,
-                        lead=0 if number and not moved else max(1, share.iterations // LEAD),
+                        lead=0 if number and not moved else max(1, share.iterations // RESUMED_LEAD),
                         slowdown=0.0 if is_base else slowdown,
                         moved=moved,
                     )

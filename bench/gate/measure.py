@@ -133,7 +133,7 @@ def gate_workers(
         compiled=any(arm.case(case).compiled for case in cases for arm in arms.values()),
         launches_per_launcher=blocks_per_launcher(arms),
         programs=tuple(program_of(arm) for arm in arms.values()),
-        ranked=any(arm.case(case).distributed for case in cases for arm in arms.values()),
+        ranks={own.ranks for case in cases for arm in arms.values() if (own := arm.case(case)).distributed},
         wake=wake,
     )
     with closing(pool):

@@ -15,6 +15,7 @@ from bench.files.fleet import FLEET_FORMAT, FleetLog, make_fleet_section, write_
 from bench.files.journal import Journal, whole_lines
 from bench.files.log import JournalError, keep_aside, read_log
 from bench.files.parse_json import FLEET_SECTION, UnreadableError
+from bench.files.project_settings import ProjectSettings
 from bench.gate.scope import Scope
 from bench.gate.tree import Folder, Source, TreeError, include_generated, make_tree
 from bench.host.facts import commit
@@ -52,16 +53,28 @@ class FleetPlugin:
         question: of which machines.
         publication: where results go.
         engine: what reaches the machines.
+        settings: the project's.
 
     Attributes:
         nodes: which there are.
         fleet: what was measured; None before that, and if nothing was selected.
     """
 
-    def __init__(self, request: Request, question: FleetQuestion, publication: Publication, engine: Engine) -> None:
+    def __init__(
+        self,
+        request: Request,
+        question: FleetQuestion,
+        publication: Publication,
+        engine: Engine,
+        settings: ProjectSettings,
+    ) -> None:
         self.nodes: Sequence[Node] = engine.list_nodes()
         self.fleet: Fleet | None = None
-        self._work = NodeRuns(request, question.run) if question.gate is None else NodeGates(request, question.gate)
+        self._work = (
+            NodeRuns(request, question.run)
+            if question.gate is None
+            else NodeGates(request, question.gate, settings, publication.output.own)
+        )
         self._log: FleetLog | None = None
         self._request = request
         self._question = question
@@ -100,13 +113,15 @@ class FleetPlugin:
         """Drive all nodes, with every event in the journal before it is shown."""
         path, resume = self._publication.output.journal_path, self._work.resumes
         earlier: tuple[FleetEvent, ...] = ()
-        trees, facts = self._work.find_trees()
+        travelling = self._work.find_travelling(len(planned))
+        for remark in travelling.remarks:
+            self._publication.say(remark)
         begun = Fleet(
             engine=self._question.engine,
             nodes=tuple(
                 NodeRun(node=place, cases=tuple(planned[place.name])) for place in self.nodes if place.name in planned
             ),
-            facts={**commit(ROOT), **facts},
+            facts={**commit(ROOT), **travelling.facts},
         )
         if resume:
             begun, earlier = go_on(path, begun)
@@ -118,7 +133,7 @@ class FleetPlugin:
             try:
                 carry_out(
                     self._engine,
-                    self._make_tasks(log.record(), earlier, self._pack(trees)),
+                    self._make_tasks(log.record(), earlier, self._pack(travelling.trees)),
                     add=log.add,
                     show=while_it_can_be_seen(progress.show),
                     stop=stop,
@@ -183,6 +198,8 @@ class FleetPlugin:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Publish the JSON and write the reports; pytest-benchmark has written its part by now."""
         if self.fleet is None:
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus, _ = self._work.exit_code(None)
             return
         if not self._publication.publish(session.config, partial(self._work.write_reports, self.fleet)):
             session.exitstatus = pytest.ExitCode.INTERRUPTED
@@ -238,7 +255,9 @@ class FleetProgress:
         self._terminal.write_line(f"{name:<{self._width}}  {text}")
 
 
-def make_fleet_plugin(request: Request, question: FleetQuestion, publication: Publication) -> FleetPlugin:
+def make_fleet_plugin(
+    request: Request, question: FleetQuestion, publication: Publication, settings: ProjectSettings
+) -> FleetPlugin:
     """Return a fleet of the nodes that an engine reaches.
 
     Raises:
@@ -247,7 +266,7 @@ def make_fleet_plugin(request: Request, question: FleetQuestion, publication: Pu
     engine = None
     try:
         engine = open_engine(question.engine, question.labels, question.count)
-        return FleetPlugin(request, question, publication, engine)
+        return FleetPlugin(request, question, publication, engine, settings)
     except EngineError as error:
         if engine is not None:
             engine.close()

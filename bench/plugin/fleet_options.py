@@ -18,7 +18,8 @@ def add_fleet_options(parser: pytest.Parser) -> None:
         "--nodes",
         metavar="ENGINE",
         default=None,
-        help=f"measure on every node that {', '.join(WAYS)} reaches, each a contender of `python -m reports compare`",
+        help=f"measure on every node that {', '.join(WAYS)} reaches, side by side; with --against each "
+        "compares by itself",
     )
     fleet.addoption(
         "--node-labels",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pytest
 
+from bench.gate.tree import Source
 from bench.host.folders import ROOT
 from bench.processes.node import PYTHON
 from bench.record.arm import Arm, Side
 from bench.record.case import AXES, Case
+from bench.record.conditions import Scalar
 from bench.request import GateQuestion, Request, RunQuestion
 
 CHECKOUT, PROJECT, ARM = "checkout", "project", "arm-{side}"
@@ -18,6 +21,21 @@ CHECKOUT, PROJECT, ARM = "checkout", "project", "arm-{side}"
 
 TEST = "bench/test_steps.py::test_steps[{id}]"
 """How pytest names the test of a case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Travelling:
+    """What travels to every node besides the checkout and the project, and what is known of it here.
+
+    Attributes:
+        trees: by the folder that each gets there.
+        facts: which commits those are.
+        remarks: what a reader must know, each a sentence.
+    """
+
+    trees: Mapping[str, Source] = field(default_factory=dict)
+    facts: Mapping[str, Scalar] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def make_run_command(request: Request, run: RunQuestion, cases: Sequence[Case], *, resume: bool) -> list[str]:

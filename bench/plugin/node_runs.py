@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.gate.tree import Source
-from bench.plugin.node_command import make_run_command
+from bench.plugin.node_command import Travelling, make_run_command
 from bench.plugin.replay import Tape, replay
 from bench.record.case import Case
-from bench.record.conditions import Scalar
 from bench.record.fleet import Fleet, NodeRun
 from bench.record.run import Outcome
 from bench.request import Request, RunQuestion
@@ -36,9 +34,9 @@ class NodeRuns:
         """Whether an earlier part is gone on with."""
         return self._question.resume
 
-    def find_trees(self) -> tuple[Mapping[str, Source], Mapping[str, Scalar]]:
-        """Return what travels besides the checkout and the project, by its folder, and the facts of it."""
-        return {}, {}
+    def find_travelling(self, nodes: int) -> Travelling:  # noqa: ARG002  runs share nothing
+        """Return what travels to so many nodes besides the checkout and the project: nothing."""
+        return Travelling()
 
     def make_command(self, cases: Sequence[Case], nodes: int, *, resume: bool) -> list[str]:  # noqa: ARG002  a run does not ask
         """Return the command of a node."""
@@ -52,8 +50,10 @@ class NodeRuns:
         required, compile_named = self._request.required, self._request.compile_named
         replay(one.run, case, benchmark, tape, required=required, compile_named=compile_named)
 
-    def exit_code(self, fleet: Fleet) -> tuple[int, str | None]:
+    def exit_code(self, fleet: Fleet | None) -> tuple[int, str | None]:
         """Return the exit code of a session whose tests all passed or were skipped, and a sentence if it is not 0."""
+        if fleet is None:
+            return pytest.ExitCode.OK, None
         outcomes = [outcome for one in fleet.nodes for outcome, _ in one.outcomes().values()]
         if Outcome.MEASURED in outcomes:
             return pytest.ExitCode.OK, None

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from bench.host.patience import Patience
 from bench.processes.local import AskedToStopError, WorkerDiedError, WorkerProcess, WorkerTimeoutError
 from bench.protocol import (
+    RESUMED_LEAD,
     CaseRequest,
     Counted,
     Done,
@@ -34,9 +35,6 @@ R = TypeVar("R")
 
 GRACE_SECONDS = 5.0
 """When one rank has failed, the others may take so long to notice; then they wait for it in vain and are killed."""
-
-LEAD = 4
-"""As in a gate's blocks: what was suspended a moment ago has a quarter of a slice's iterations as lead."""
 
 
 class RankGroup:
@@ -73,7 +71,7 @@ class RankGroup:
         """Return the reply of all ranks, each asked its own; raises as `ask`."""
         replies: dict[int, Any] = {}
         died = self._send(requests)
-        patience, failed = Patience(timeout_seconds), bool(died)
+        patience, failed = Patience(min(GRACE_SECONDS, timeout_seconds) if died else timeout_seconds), bool(died)
         while waiting := [rank for rank in range(len(self._workers)) if rank not in replies and rank not in died]:
             try:
                 ready = patience.wait(partial(self._wait_for, waiting), TimeoutError)
@@ -204,7 +202,9 @@ class Company:
                 return member
             switched = self._let_run(member)
             if switched and isinstance(request, TimeSlice):
-                request = cast("Request[R]", replace(request, lead=max(request.lead, request.iterations // LEAD)))
+                request = cast(
+                    "Request[R]", replace(request, lead=max(request.lead, request.iterations // RESUMED_LEAD))
+                )
             return member.ask(request, timeout_seconds)
         except (WorkerDiedError, WorkerTimeoutError, AskedToStopError):
             self.kill()

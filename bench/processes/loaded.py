@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from bench.processes.local import LaunchError
 from bench.processes.supervisor import Opener, StoppedError, Supervisor
 from bench.protocol import Failure
-from bench.record.case import Case
+from bench.record.case import DEFAULT_RANKS, Case
 from bench.record.conditions import Settings
 
 
@@ -52,8 +52,8 @@ def find_loaded(opener: Opener, cases: Sequence[Case], settings: Settings, stop:
 
 
 def _list_smallest(cases: Sequence[Case]) -> list[Case]:
-    """Return one case of each model and step: the one with the smallest batch, without the compiler."""
+    """Return one case of each model and step: the one with the smallest batch, without the compiler, in one process."""
     smallest: dict[tuple[str, str], Case] = {}
     for case in sorted(cases, key=lambda case: case.batch):
-        smallest.setdefault((case.model, case.step), replace(case, compile="off"))
+        smallest.setdefault((case.model, case.step), replace(case, compile="off", ranks=DEFAULT_RANKS))
     return list(smallest.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +17,7 @@ from bench.host.environment_variables import cache_variables, rank_variables, wo
 from bench.processes.group import Company, RankGroup
 from bench.processes.local import Launcher, WorkerProcess
 from bench.processes.supervisor import Opener, OpenerWithCaches
-from bench.protocol import Failure, Join, Open
+from bench.protocol import Done, Failure, Join, Open
 from bench.record.case import count_ranks, on_cpu
 from bench.record.how_many import how_many
 from bench.record.run import Outcome
@@ -108,6 +108,9 @@ SAYS_WHY_ONLY_IF_EXECUTED = "cuda"
 LOOPBACK = "127.0.0.1"
 """Ranks on one machine meet there."""
 
+MEETINGS, TAKEN = 3, "in use"
+"""They try so often to meet, where the port was taken meanwhile, of which the reason says this."""
+
 WORKERS_LOG = "workers.log"
 """The file of the scratch folder that takes whatever workers print."""
 
@@ -140,7 +143,7 @@ class WorkerPool:
             a program is executed, so a fresh one is executed now and then.
         programs: all that workers will be made with. They are forked only if that is safe in every one, since a forked
             process is another one than a process that was executed.
-        ranked: whether any case is of several ranks.
+        ranks: values of the axis of ranks that cases have, but for one process.
         wake: a descriptor that becomes readable when nobody should wait for a worker any longer.
         compile_seconds: what the launchers so far spent on their first compile.
         launching_seconds: what executing them took in all, that compile included.
@@ -152,7 +155,7 @@ class WorkerPool:
     compiled: bool
     launches_per_launcher: int
     programs: Collection[Program] = (OWN,)
-    ranked: bool = False
+    ranks: Collection[str] = ()
     wake: int | None = None
     compile_seconds: float = 0.0
     launching_seconds: float = 0.0
@@ -189,7 +192,7 @@ class WorkerPool:
             self._generation = generation
         place = partial(self._open_one, launch=launch, models_root=models_root, project=project, arm=arm)
         single = place(device, program)
-        if isinstance(single, Failure) or not self.ranked:
+        if isinstance(single, Failure) or not self.ranks:
             return single
         return Company(single, partial(self._open_group, device, program, place))
 
@@ -198,7 +201,6 @@ class WorkerPool:
         device: str,
         program: Program,
         *,
-        beside: int = 0,
         launch: int,
         models_root: Path | None,
         project: Path | None,
@@ -206,14 +208,15 @@ class WorkerPool:
     ) -> WorkerProcess | Failure:
         """Return a fresh worker of a program with its device opened, or why the device cannot be used.
 
-        Memory is shared out where so many others are to allocate beside it.
+        Memory is shared out among it and all ranks that are there beside it: those that are suspended keep theirs.
         """
         may_fork = all(self._launcher(other).may_fork for other in self.programs)
         launcher = self._launcher(program)
         refused = device.startswith(SAYS_WHY_ONLY_IF_EXECUTED) and not launcher.has_accelerator
         worker = launcher.start(fork=may_fork and not refused, root=models_root)
         memory = self.setup.memory_bytes
-        setup = replace(self.setup, memory_bytes=None if memory is None else memory // (beside + 1))
+        processes = 1 + sum(map(count_ranks, self.ranks))
+        setup = replace(self.setup, memory_bytes=None if memory is None else memory // processes)
         return setup.open(worker, device, launch=launch, project=project, arm=arm)
 
     def _open_group(
@@ -235,29 +238,47 @@ class WorkerPool:
         if not on_cpu(device) and ":" in device and count > 1:
             return _skip(f"{ranks} takes devices from the first on: name {device.partition(':')[0]}, not {device}")
         devices = [device] * count if on_cpu(device) or ":" in device else [f"{device}:{rank}" for rank in range(count)]
+        programs = [
+            replace(program, variables=tuple(sorted({**dict(program.variables), **variables}.items())))
+            for variables in (rank_variables(share, self.setup.left_out) for share in shares)
+        ]
+        reply: RankGroup | Failure = _skip("ranks did not meet")
+        for _ in range(MEETINGS):
+            reply = self._gather([partial(place, name, own) for name, own in zip(devices, programs, strict=True)])
+            if not isinstance(reply, Failure) or TAKEN not in reply.reason.lower():
+                break
+        return reply
+
+    def _gather(self, makers: Sequence[Callable[[], WorkerProcess | Failure]]) -> RankGroup | Failure:
+        """Return ranks that have joined each other, or why they have not, when none of them is left."""
         workers: list[WorkerProcess] = []
         try:
-            for name, share in zip(devices, shares, strict=True):
-                variables = {**dict(program.variables), **rank_variables(share, self.setup.left_out)}
-                own = replace(program, variables=tuple(sorted(variables.items())))
-                worker = place(name, own, beside=count - 1)
+            for make in makers:
+                worker = make()
                 if isinstance(worker, Failure):
                     return worker
                 workers.append(worker)
         finally:
-            if len(workers) < count:  # nobody else ends those that were made before
+            if len(workers) < len(makers):  # nobody else ends those that were made before
                 for other in workers:
                     other.kill()
         group = RankGroup(workers, self.wake)
+        joined = self._join(group, len(workers))
+        if not isinstance(joined, Failure):
+            return group
+        group.end()
+        return joined
+
+    def _join(self, group: RankGroup, count: int) -> Done | Failure:
+        """Have ranks meet on a port of this machine; another program may take it before rank 0 does."""
         port, seconds = find_free_port(), self.setup.timeout_seconds
-        meeting = [
-            Join(rank=rank, ranks=count, address=LOOPBACK, port=port, timeout_seconds=seconds) for rank in range(count)
-        ]
-        joined = group.ask_each(meeting, seconds)
-        if isinstance(joined, Failure):
-            group.end()
-            return joined
-        return group
+        return group.ask_each(
+            [
+                Join(rank=rank, ranks=count, address=LOOPBACK, port=port, timeout_seconds=seconds)
+                for rank in range(count)
+            ],
+            seconds,
+        )
 
     @contextmanager
     def own_caches(self) -> Iterator[OpenerWithCaches]:

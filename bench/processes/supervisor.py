@@ -164,10 +164,11 @@ class Supervisor:
         slowdown: float = 0.0,
         moved: bool = False,
         singles: int = 0,
+        local: bool = False,
     ) -> Timing | Failure:
         """Return one timed slice; see `TimeSlice`."""
         request = TimeSlice(
-            case=case, iterations=iterations, lead=lead, slowdown=slowdown, moved=moved, singles=singles
+            case=case, iterations=iterations, lead=lead, slowdown=slowdown, moved=moved, singles=singles, local=local
         )
         return self._ask(case.device, launch, request)
 

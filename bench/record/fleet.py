@@ -174,7 +174,10 @@ class FleetFold:
             case NodeTold():
                 if event.node not in self._folds:
                     raise ValueError(f"{event.node} told something before it began")
-                self._folds[event.node].add(event.event)  # type: ignore[arg-type]  # what does not fit raises
+                fold = self._folds[event.node]
+                if not isinstance(event.event, RunEvent if isinstance(fold, RunFold) else GateEvent):
+                    raise ValueError(f"{event.node} told what is no part of what it began")  # noqa: TRY004  a file may hold it
+                fold.add(event.event)  # type: ignore[arg-type]  # it is of the fold's kind
             case NodeUndone():
                 self._undone[event.node] = event.undone
                 self._reasons[event.node] = None  # another part of it begins

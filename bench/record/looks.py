@@ -38,9 +38,6 @@ LOOKS = (
 Eight blocks are the fewest whose signs agree by chance in less than the first alpha, 1 of 2^8. Where several gates
 share the error, the first look is later; see `Design.least_blocks`."""
 
-MOST_ALPHA = 0.01
-"""The alphas of all looks, added ones too, sum to at most this: one gate in a hundred, in each direction."""
-
 LOOK_EVERY = 30
 """Blocks between added looks. Whoever adds blocks has seen the verdicts, so only this fixed grid counts then."""
 
@@ -51,11 +48,11 @@ ADDED_ALPHA, ADDED_LEVEL = 0.0005, 0.005
 MOST_ALPHA = 0.01
 """The alphas of all looks, added ones too, sum to at most this: one gate in a hundred, in each direction."""
 
-LEAST_ALPHA = 0.00002
+LEAST_ALPHA = 0.00003
 """A look that could spend less than this could not tell it from nothing by 100,000 random sign patterns."""
 
-MOST_GATES = 1000
-"""So many gates may share an error: of more, hardly a look could spend enough."""
+MOST_GATES = 100
+"""So many gates may share an error: of a few more, not even the first look could spend enough."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def run_workers(session: Session, cases: Sequence[Case], *, wake: int | None = N
         setup=session.worker_setup,
         compiled=any(case.compiled for case in cases),
         launches_per_launcher=LAUNCHES_PER_LAUNCHER,
-        ranked=any(case.distributed for case in cases),
+        ranks={case.ranks for case in cases if case.distributed},
         wake=wake,
     )
     with closing(pool):

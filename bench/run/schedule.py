@@ -322,7 +322,7 @@ class Schedule:
                 reading, current = yardstick, index
             iterations = self._pace.iterations[case]
             singles = _singles(case, builders[case].preparation, iterations)
-            timing = self._supervisor.time_slice(case, launch, iterations, singles=singles)
+            timing = self._supervisor.time_slice(case, launch, iterations, singles=singles, local=case.distributed)
             if isinstance(timing, Failure):
                 return case, timing
             self._slice_seconds += timing.wall_seconds

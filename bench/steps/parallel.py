@@ -28,8 +28,6 @@ BACKENDS = {"cpu": "gloo", "cuda": "nccl", "xpu": "xccl"}
 
 STEPS_OF_RANKS = ("forward", "backward", "train")
 
-LOOPBACK = "127.0.0.1"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
@@ -58,7 +56,7 @@ class Team:
             raise SkipError("this torch was built without torch.distributed")
         where = {"MASTER_ADDR": address, "MASTER_PORT": port, "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks}
         os.environ.update({name: str(value) for name, value in where.items()})
-        if address == LOOPBACK and sys.platform == "linux":
+        if address.startswith("127.") and sys.platform == "linux":
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # the host's own name need not lead anywhere
         backend = BACKENDS.get(device.type) or distributed.get_default_backend_for_device(device)
         if not distributed.is_backend_available(backend):

@@ -290,7 +290,7 @@ class Worker:
             lowered = throttled(self._device) if singles else ()
             step.clock = read
             latency = sum(step.timed(1) for _ in range(singles)) / singles if singles else None
-            local = self._time_locally(step, max(1, iterations // LOCAL_SHARE))
+            local = self._time_locally(step, max(1, iterations // LOCAL_SHARE)) if request.local else None
             wall = monotonic() - started
         step.tidy()
         if CompileCounts.now().graphs != graphs:

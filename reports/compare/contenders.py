@@ -78,6 +78,7 @@ class Contender:
         cells: by point, in display order.
         unsteadiness: what says that its machine was busy or changed, each in a few words.
         command: measures it again, on its machine.
+        file: that holds it; empty if it is in none yet.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Contender:
     cells: Mapping[Point, Cell]
     unsteadiness: tuple[str, ...] = ()
     command: str = ""
+    file: str = ""
 
 
 def load_contenders(paths: Sequence[Path]) -> list[Contender]:
@@ -131,11 +133,13 @@ class Source:
     Attributes:
         name: begins the names of its contenders; empty where they are alone.
         place: the file, and in it the node.
+        file: that can be named again; empty if there is none yet.
         run: what was measured.
     """
 
     name: str
     place: str
+    file: str
     run: Run
 
 
@@ -143,7 +147,12 @@ def list_sources(fleet: Fleet, name: str = "") -> list[Source]:
     """Return the nodes of a fleet that measured something; a name stands before theirs."""
     begin = f"{name}:" if name else ""
     return [
-        Source(name=f"{begin}{one.node.name}", place=f"{fleet.source or 'the fleet'}, {one.node.name}", run=one.run)
+        Source(
+            name=f"{begin}{one.node.name}",
+            place=f"{fleet.source or 'the fleet'}, {one.node.name}",
+            file=fleet.source,
+            run=one.run,
+        )
         for one in fleet.nodes
         if one.run is not None and not one.run.settings.quick
     ]
@@ -162,7 +171,7 @@ def _read_sources(path: Path, name: str) -> list[Source]:
             said = f"{path}: gates on several nodes, and no runs; `python -m reports gate` says their answer"
             raise UnreadableError(said) from None
         return list_sources(fleet, name)
-    return [Source(name=name, place=str(path), run=run)]
+    return [Source(name=name, place=str(path), file=str(path), run=run)]
 
 
 def _list_devices(source: Source) -> list[Contender]:
@@ -185,6 +194,7 @@ def _list_devices(source: Source) -> list[Contender]:
             roofs={dtype: roof for (owner, dtype), roof in limits.items() if owner == device},
             cells=cells,
             unsteadiness=tuple(find_unsteadiness(run, device)),
+            file=source.file,
             command=make_command(run, [case for case in run.cases if case.device == device]),
         )
         for device, cells in by_device.items()

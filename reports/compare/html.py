@@ -74,7 +74,9 @@ def _render_again(match: Match) -> str:
     parts = [
         f"<p>{escape(join_words(names))}:</p>{render_code(command)}" for command, names in commands.items() if command
     ]
-    files = list(dict.fromkeys(contender.source for contender in match.contenders))
+    files = list(dict.fromkeys(contender.file for contender in match.contenders))
+    if not all(files):
+        return "".join(parts)
     beside = render_code(shlex.join(["python", "-m", "reports", "compare", *files]))
     return "".join([*parts, f"<p>Their results side by side, in a folder that holds them:</p>{beside}"])
 

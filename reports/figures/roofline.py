@@ -51,8 +51,12 @@ def roofs(run: Run) -> dict[tuple[str, str], Roof]:
 
 
 def roof_of(case: Case, limits: Mapping[tuple[str, str], Roof]) -> Roof | None:
-    """Return the limits of a case."""
-    return limits.get((case.device, compute_dtype(case.dtype)))
+    """Return the limits of a case: of as many devices as it runs on, where each of its ranks has its own."""
+    roof = limits.get((case.device, compute_dtype(case.dtype)))
+    if roof is None or case.on_cpu:
+        return roof
+    devices = case.processes
+    return Roof(flops_per_second=devices * roof.flops_per_second, bytes_per_second=devices * roof.bytes_per_second)
 
 
 def attained(flops: float, least_bytes: float, seconds: float, roof: Roof) -> float:

@@ -346,8 +346,11 @@ def explain_blindness(answer: Answer) -> str:
 def list_reasons(gate: Gate, case: Case) -> list[str]:
     """Return the exact counts in which head differs from base, those of the whole case before those of operators.
 
-    Where operations could not be counted in an arm, that is said first: they may differ.
+    Where operations could not be counted in an arm, that is said first: they may differ. Counts are of one rank, so
+    that arms of different numbers of ranks have none in common.
     """
+    if len({arm.case(case).processes for arm in gate.arms.values()}) > 1:
+        return []
     by_side = {counts.side: counts for counts in gate.counts if counts.case == case}
     if without := [f"not counted in {side}: {counts.reason}" for side, counts in by_side.items() if counts.reason]:
         return without

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,11 +31,13 @@ class Judged:
 
     Attributes:
         name: the node's.
+        cases: what was planned on it.
         answer: None if it measured nothing.
         reason: why it ended before its gate did; None if it did not.
     """
 
     name: str
+    cases: tuple[Case, ...]
     answer: Answer | None
     reason: str | None
 
@@ -54,12 +56,19 @@ class Judged:
         )
 
 
-def judge_nodes(fleet: Fleet) -> list[Judged]:
-    """Return what each node says, in display order."""
+def judge_nodes(fleet: Fleet, answers: Mapping[str, Answer] | None = None) -> list[Judged]:
+    """Return what each node says, in display order.
+
+    Args:
+        fleet: the gates of nodes.
+        answers: what they say, by node, if that is known already.
+    """
+    known = {} if answers is None else answers
     return [
         Judged(
             name=one.node.name,
-            answer=None if one.gate is None else conclude(one.gate),
+            cases=one.cases,
+            answer=None if one.gate is None else known.get(one.node.name) or conclude(one.gate),
             reason=one.reason,
         )
         for one in fleet.nodes
@@ -81,13 +90,12 @@ def make_headline(nodes: Sequence[Judged]) -> str:
 
 def make_node_frame(nodes: Sequence[Judged]) -> DataFrame:
     """Return one row for each case and node on which it was planned, those of a case next to each other."""
-    planned = {node.name: set(node.answer.gate.cases) for node in nodes if node.answer is not None}
-    cases = dict.fromkeys(case for node in nodes if node.answer is not None for case in node.answer.gate.cases)
+    cases = dict.fromkeys(case for node in nodes for case in node.cases)
     rows = [
         {"node": node.name, "case": case.id, **_describe(node.answer, case)}
         for case in cases
         for node in nodes
-        if case in planned.get(node.name, ())
+        if case in node.cases
     ]
     columns = ["node", "case", "verdict", "change", "change_low", "change_high", "visible", "blocks"]
     return DataFrame(rows, columns=columns)
@@ -115,11 +123,11 @@ def list_odd_nodes(nodes: Sequence[Judged]) -> list[str]:
     for case in cases:
         verdicts = {name: answer.rulings[case] for name, answer in answers.items() if case in answer.rulings}
         slower = [name for name, ruling in verdicts.items() if ruling.verdict is Verdict.REGRESSED]
-        same = [name for name, ruling in verdicts.items() if ruling.verdict is Verdict.UNCHANGED]
-        if len(slower) == 1 and same:
+        same = [name for name, ruling in verdicts.items() if ruling.verdict in {Verdict.UNCHANGED, Verdict.IMPROVED}]
+        if len(slower) == 1 and len(same) == len(nodes) - 1 > 0:
             change = verdicts[slower[0]]
             by = signed_percent(change.change, change.low, change.high)
-            said.append(f"{case.id}: slower on {slower[0]} alone ({by}), and unchanged on {', '.join(same)}")
+            said.append(f"{case.id}: slower on {slower[0]} alone ({by}), and not slower on {', '.join(same)}")
     return said
 
 

@@ -94,6 +94,25 @@ def test_event_that_does_not_fit_is_refused(event: Any, fault: str) -> None:
         FleetFold(empty_fleet()).add(event)
 
 
+def test_gate_tells_no_event_of_a_run() -> None:
+    """A node's journal may be damaged, or hostile: what does not fit is refused where it is read."""
+    log = logged_fleet(gate_fleet_events()[:1])
+    with pytest.raises(ValueError, match="alpha told what is no part of what it began"):
+        log.add(NodeTold(node=ALPHA.name, event=run_events()[-1]))
+
+
+@pytest.mark.parametrize("line", [{"event": []}, {"event": {"a": 1}}, {}, [], None, {"event": "finish"}], ids=repr)
+def test_line_of_a_node_that_is_none_is_one_sentence(line: Any, tmp_path: Path) -> None:
+    """Found by a reader: a list cannot be looked up as a word."""
+    path = tmp_path / "out.jsonl"
+    with Journal(path) as journal:
+        logged_fleet(fleet_events()[:3], journal)
+    with path.open("a") as file:
+        file.write(json.dumps({"event": "line", "node": "alpha", "line": line}) + "\n")
+    with pytest.raises(UnreadableError, match=r"line \d"):
+        read_fleet(path)
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [

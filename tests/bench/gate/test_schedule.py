@@ -14,10 +14,20 @@ import pytest
 
 from bench.gate import block as quads_module
 from bench.gate import schedule as blocks_module
-from bench.gate.block import LEAD, LEAST_QUADS, MOST_QUADS, Turn, plan_of
+from bench.gate.block import LEAST_QUADS, MOST_QUADS, Turn, plan_of
 from bench.gate.schedule import Blocks, Event
 from bench.processes.local import WorkerDiedError
-from bench.protocol import Count, Failure, FootprintTold, Prepare, Request, TellFootprint, TimeSlice, Verify
+from bench.protocol import (
+    RESUMED_LEAD,
+    Count,
+    Failure,
+    FootprintTold,
+    Prepare,
+    Request,
+    TellFootprint,
+    TimeSlice,
+    Verify,
+)
 from bench.record.arm import Arm, Side
 from bench.record.case import Case
 from bench.record.conditions import Settings
@@ -162,7 +172,7 @@ def test_slice_has_a_lead_where_its_process_was_suspended_or_its_network_moved(m
 
     carry_out(FakeArms(script=note), monkeypatch, settings=replace(SETTINGS, launches=8))
     leads = [request.lead for _, _, request in times]
-    whole = max(1, times[0][2].iterations // LEAD)
+    whole = max(1, times[0][2].iterations // RESUMED_LEAD)
     goes_on = [
         (worker.number, suspended, request.case) == (before.number, suspended_before, request_before.case)
         for (before, suspended_before, request_before), (worker, suspended, request) in pairwise(times)

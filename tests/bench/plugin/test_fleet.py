@@ -6,23 +6,27 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.files.fleet import read_fleet
+from bench.files.project_settings import ProjectSettings
 from bench.host.folders import ROOT
 from bench.plugin import fleet as fleet_module
 from bench.plugin.node_command import make_gate_command, make_run_command
+from bench.plugin.node_gates import NodeGates
 from bench.record.arm import Arm, Side
 from bench.record.conditions import Settings
 from bench.record.run import Outcome
 from bench.record.spec import parse_specs
 from bench.record.step_spec import StepSpec
-from bench.request import GateQuestion, Project, RunQuestion
+from bench.request import GateQuestion, Project, RunQuestion, SetupError
 from reports.__main__ import main
 from tests.makers.fleets import LOST, FakeEngine, node_gate, node_messages, run_events
 from tests.makers.gates import empty, events_of
+from tests.makers.repositories import made_repository
 from tests.makers.requests import RUN, made_request
 from tests.makers.runs import TWO
 
@@ -45,6 +49,19 @@ def suite(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyP
         )
 
     return run
+
+
+def gate_question(ref: str | None = None) -> GateQuestion:
+    """Return what a plain gate asks."""
+    return GateQuestion(
+        arms={Side.BASE: Arm(ref=ref), Side.HEAD: Arm()},
+        from_branch_point=True,
+        strict=False,
+        add_blocks=False,
+        exhaust=False,
+        detect=None,
+        by_scatter=False,
+    )
 
 
 def both() -> FakeEngine:
@@ -150,7 +167,7 @@ def test_node_that_does_not_say_which_devices_it_has_is_named(suite: Suite, caps
             "--add-blocks with --nodes",
         ),
         (["--one-of=2"], "--one-of goes with --against or --arm"),
-        (["--against=HEAD", "--launches=9", "--one-of=0"], "--one-of: '0' is not a whole number from 1 to 1000"),
+        (["--against=HEAD", "--launches=9", "--one-of=0"], "--one-of: '0' is not a whole number from 1 to 100"),
         (["--against=HEAD", "--launches=8", "--one-of=2"], "a verdict takes 9"),
         (["--nodes", "local:1", "--trace-dir", "traces"], "traces stay on their nodes"),
     ],
@@ -199,7 +216,7 @@ def test_gates_on_nodes_are_one_decision(
     """A verdict for each case on each node, and one answer, in the tests, on the terminal and any time later."""
     gates = {"alpha": node_gate(), "beta": node_gate(seed=1, slower=slower)}
     engine = FakeEngine({name: node_messages(events_of(gate), begun=empty(gate)) for name, gate in gates.items()})
-    result = suite(engine, "--against=HEAD", "--launches=16")
+    result = suite(engine, "--against=HEAD", "--against-tip", "--launches=16")
     result.assertoutcome(**outcomes)
     assert result.ret == code
     command = " ".join(engine.tasks["alpha"].command)
@@ -218,22 +235,49 @@ def test_gates_on_nodes_are_one_decision(
     assert (tmp_path / "reports" / "out" / "beta" / "report.html").exists()
 
 
+def test_gate_on_nodes_that_would_compare_nothing_is_refused(tmp_path: Path) -> None:
+    """As on one machine it is never a pass: there an arm is a folder, which knows of no commit."""
+    made_repository(tmp_path)
+    request = made_request(project=Project(folder=tmp_path, src=None, own=True), settings=Settings(launches=60))
+    work = NodeGates(request, gate_question(ref="HEAD"), ProjectSettings(), ())
+    with pytest.raises(SetupError, match="nothing would be compared: head is"):
+        work.find_travelling(2)
+    (tmp_path / "models" / "__init__.py").write_text("CHANGED = True\n")
+    travelling = work.find_travelling(2)
+    assert list(travelling.trees) == ["arm-base"]
+    assert any("HEAD" in remark for remark in travelling.remarks)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "launches", "fault"),
+    [
+        (2, 8, "--launches 8 is the most blocks of each gate: on 2 nodes a verdict takes 9"),
+        (101, 60, "at most 100 gates"),
+    ],
+)
+def test_gates_that_would_never_come_to_a_verdict_are_refused_here(nodes: int, launches: int, fault: str) -> None:
+    """And not by each node, when everything has travelled."""
+    request = made_request(settings=Settings(launches=launches))
+    with pytest.raises(SetupError, match=fault):
+        NodeGates(request, gate_question(ref="HEAD"), ProjectSettings(), ()).find_travelling(nodes)
+
+
+def test_node_without_a_gate_proves_nothing(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is no regression: exit code 6, as everywhere."""
+    messages = {"alpha": node_messages(events_of(node_gate()), begun=empty(node_gate())), "beta": [LOST]}
+    result = suite(FakeEngine(messages), "--against=HEAD", "--against-tip", "--launches=16")
+    result.assertoutcome(passed=2, skipped=2)
+    assert result.ret == 6
+    assert "UNPROVEN · unproven on beta · pass on alpha" in capsys.readouterr().out
+
+
 def test_command_of_a_gate_says_both_arms() -> None:
     """What a reference names has travelled; all else an arm says is said on the node."""
     arms = {
         Side.BASE: Arm(ref="main", dtype="float32"),
         Side.HEAD: Arm(dtype="bfloat16", variables={"OMP_NUM_THREADS": "1"}),
     }
-    gate = GateQuestion(
-        arms=arms,
-        from_branch_point=True,
-        strict=False,
-        add_blocks=False,
-        exhaust=True,
-        detect=0.02,
-        by_scatter=True,
-        explain=True,
-    )
+    gate = replace(gate_question(), arms=arms, exhaust=True, detect=0.02, by_scatter=True, explain=True)
     text = " ".join(make_gate_command(made_request(), gate, TWO, 3))
     assert "--one-of 3 --detect 0.02" in text
     assert "--arm base=ref=../arm-base,dtype=float32 --arm head=dtype=bfloat16,OMP_NUM_THREADS=1" in text

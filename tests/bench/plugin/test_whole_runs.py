@@ -236,6 +236,7 @@ def test_stored_result_explains_itself(measured: Started) -> None:
         "compile": "off",
         "layout": "contiguous",
         "threads": None,
+        "ranks": "1",
     }
     assert benchmark["name"] == f"test_steps[{FLOAT}]"
     assert benchmark["group"] == "mlp forward 1 cpu"

@@ -98,7 +98,7 @@ def test_a_verdict_uses_the_alpha_of_its_look(monkeypatch: pytest.MonkeyPatch) -
     assert judge(effects, effects, (8,), floors)["slower"].verdict is not Verdict.REGRESSED
 
 
-@pytest.mark.parametrize(("gates", "first"), [(1, 8), (2, 9), (3, 10), (10, 12), (250, 16), (300, 17)])
+@pytest.mark.parametrize(("gates", "first"), [(1, 8), (2, 9), (3, 10), (10, 12), (100, 15)])
 def test_gates_that_share_an_error_look_later_and_risk_as_much_together(gates: int, first: int) -> None:
     """The first look is where all signs agree by chance in no more than its part of the alpha."""
     design = Design(gates)
@@ -108,7 +108,7 @@ def test_gates_that_share_an_error_look_later_and_risk_as_much_together(gates: i
     assert not any(design.is_look(blocks) for blocks in range(first))
 
 
-@pytest.mark.parametrize("gates", [2, 10])
+@pytest.mark.parametrize("gates", [2, 10, 100])
 def test_every_look_of_gates_that_share_an_error_can_call_a_case_slower(gates: int) -> None:
     """A part of an alpha that random sign patterns cannot tell from nothing would be no look."""
     design = Design(gates)
@@ -125,7 +125,7 @@ def test_nine_looks_of_a_gate_alone_can_find_something() -> None:
     assert (ALONE.most_looks, ALONE.most_looked) == (9, 210)
 
 
-@pytest.mark.parametrize("gates", [0, -1, 1.5, True, 1001])
+@pytest.mark.parametrize("gates", [0, -1, 1.5, True, 101])
 def test_number_of_gates_that_cannot_be_raises(gates: object) -> None:
     """An error is shared among whole gates."""
     with pytest.raises(ValueError, match="share an error"):

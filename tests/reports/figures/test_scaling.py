@@ -9,6 +9,7 @@ import pytest
 from bench.record.case import Case
 from bench.record.run import Run
 from reports.figures.reference import Reference
+from reports.figures.roofline import Roof, roof_of
 from reports.figures.scaling import list_scalings
 from reports.run.answer import make_answers
 from reports.run.plots import draw, list_drawn
@@ -70,6 +71,15 @@ def test_what_has_nothing_to_be_compared_with_is_absent() -> None:
     assert small.weak is None
     one = next(scaling for case, scaling in scalings.items() if (case.ranks, case.batch) == ("ddp:1", 64))
     assert (one.strong_of_ranks, one.weak) == (None, None)
+
+
+@pytest.mark.parametrize(("device", "devices"), [("cpu", 1), ("cuda", 2)])
+def test_what_ranks_may_attain_is_of_all_their_devices(device: str, devices: int) -> None:
+    """Their operations are counted together, so their limits are added, too; the cores of a CPU are the same ones."""
+    case = matrix(devices=(device,), dtypes=("float32",), ranks=("ddp:2",))[0]
+    limits = {(device, "float32"): Roof(flops_per_second=10.0, bytes_per_second=2.0)}
+    roof = roof_of(case, limits)
+    assert roof == Roof(flops_per_second=10.0 * devices, bytes_per_second=2.0 * devices)
 
 
 def test_table_of_ranks_says_images_in_all_and_per_rank() -> None:

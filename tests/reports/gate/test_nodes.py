@@ -65,6 +65,7 @@ def test_answer_names_each_node_and_the_odd_one() -> None:
     assert "2 gates share one error: all of them together are red by chance once in a hundred" in text
     lost = render_nodes(judge_nodes(fleet_of(gate_of(), None, reason="it was unplugged")), Format.MARKDOWN)
     assert "beta: UNPROVEN: it was unplugged" in lost
+    assert lost.count(CASES[0].id) == 2, "a case that was planned on a node is a row, too, where nothing came of it"
     rows = list(csv.DictReader(StringIO(render_nodes(nodes, Format.CSV))))
     assert [(row["node"], row["case"]) for row in rows[:2]] == [("alpha", CASES[0].id), ("beta", CASES[0].id)]
     assert rows[1]["verdict"] == "regressed"
