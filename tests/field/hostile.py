@@ -3,7 +3,8 @@
 ``python -m tests.field.hostile [--files 2000] [--seed 0]``
 
 Each goes through ``python -m reports``: a run as table (text, Markdown, CSV), beside a sound one as contender, and, for
-some, as plots; a gate of arms as its answer in the same three forms; every fifth as a page, and by way of a history of
+some, as plots; a gate of arms, or a fleet of such gates, as its answer in the same three forms; a fleet of runs
+side by side; every fifth as a page, and by way of a history of
 its own. Whatever happens must be a documented exit
 code, or 2 with one line, within 5 s of processor time (or twice what the pictures of a sound run need on this machine,
 if that is more) and a minute of the clock, without a traceback, without a write outside the output folder; and what is
@@ -20,7 +21,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from random import Random
@@ -29,14 +30,17 @@ from typing import Any
 
 import matplotlib.font_manager
 
+from bench.files.fleet import make_fleet_section
 from bench.files.gate import GATE_FORMAT, GateLog, make_gate_section
 from bench.files.journal import Journal
-from bench.files.parse_json import GATE_SECTION, SECTION
+from bench.files.parse_json import FLEET_SECTION, GATE_SECTION, SECTION
 from bench.files.run import make_run_section
+from bench.record.fleet import FleetEvent
 from bench.record.run import Run
 from reports.__main__ import main as reports_main
 from tests.field.program import end_with
 from tests.makers.contenders import on_cpu, run_on, stored
+from tests.makers.fleets import fleet_events, gate_fleet_events, logged_fleet
 from tests.makers.gates import CASES, empty, events_of, made_gate
 from tests.makers.runs import realistic_run
 
@@ -177,8 +181,12 @@ def main(argv: Sequence[str]) -> int:
             path = folder / f"file{suffix}"
             path.write_bytes(content)
             compared = b'"compare"' in content[:40] or GATE_SECTION.encode() in content[:200]
-            given = commands(path, folder / "out", compared=compared, plots=number % 25 == 0)
-            if number % 5 == 0:
+            of_nodes = b'"event": "fleet"' in content[:40] or FLEET_SECTION.encode() in content[:200]
+            if of_nodes:
+                given = commands_of_nodes(path, gates=b'"base_outside"' in content)
+            else:
+                given = commands(path, folder / "out", compared=compared, plots=number % 25 == 0)
+            if number % 5 == 0 and not of_nodes:
                 given += page_commands(path, folder / "out", number)
             look(path, given, tally, watch, limit)
     print("| | |", "|---|--:|", sep="\n")
@@ -199,6 +207,13 @@ def commands(path: Path, out: Path, *, compared: bool, plots: bool) -> list[list
     if plots:
         return [*found, ["plot", str(path), "--out", str(out)], [*side_by_side, "--out", str(out)]]
     return [*found, [*side_by_side, "--format", "markdown"]]
+
+
+def commands_of_nodes(path: Path, *, gates: bool) -> list[list[str]]:
+    """Return the command lines that a fleet's file goes through, whose nodes hold gates or runs."""
+    if gates:
+        return [["gate", str(path), "--format", form] for form in ("text", "markdown", "csv")]
+    return [["compare", str(path), "--format", form] for form in ("text", "markdown")]
 
 
 def page_commands(path: Path, out: Path, number: int) -> list[list[str]]:
@@ -302,8 +317,16 @@ def files(count: int, random: Random) -> Iterator[tuple[str, bytes]]:
     made = list(hand_made(document, journal))
     yield from made[:count]
     small, (compared, log) = trimmed(document), gate()
+    of_runs, of_gates = fleet(fleet_events()), fleet(gate_fleet_events())
     for _ in range(max(0, count - len(made))):
-        whole, section_, lines = random.choice(((small, SECTION, journal[:12]), (compared, GATE_SECTION, log)))
+        whole, section_, lines = random.choice(
+            (
+                (small, SECTION, journal[:12]),
+                (compared, GATE_SECTION, log),
+                (of_runs[0], FLEET_SECTION, of_runs[1]),
+                (of_gates[0], FLEET_SECTION, of_gates[1]),
+            )
+        )
         if random.random() < 0.3:
             yield ".json", damaged_bytes(json.dumps(whole).encode(), random)
         elif random.random() < 0.3:
@@ -316,6 +339,14 @@ def files(count: int, random: Random) -> Iterator[tuple[str, bytes]]:
                 for _ in range(random.choice((1, 1, 2, 5))):
                     mutate(changed[section_], random)
             yield ".json", json.dumps(changed).encode()
+
+
+def fleet(events: Iterable[FleetEvent]) -> tuple[dict[str, Any], list[bytes]]:
+    """Return a fleet as its JSON, and as the lines of its journal."""
+    with tempfile.TemporaryDirectory() as name, Journal(Path(name) / "fleet.jsonl") as journal:
+        log = logged_fleet(events, journal)
+        lines = (Path(name) / "fleet.jsonl").read_bytes().splitlines(keepends=True)
+    return {FLEET_SECTION: json.loads(json.dumps(make_fleet_section(log)))}, lines
 
 
 def whole_run() -> Run:
