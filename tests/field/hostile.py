@@ -4,8 +4,7 @@
 
 Each goes through ``python -m reports``: a run as table (text, Markdown, CSV), beside a sound one as contender, and, for
 some, as plots; a gate of arms, or a fleet of such gates, as its answer in the same three forms; a fleet of runs
-side by side; every fifth as a page, and by way of a history of
-its own. Whatever happens must be a documented exit
+side by side; every fifth as a page, and by way of a history of its own. Whatever happens must be a documented exit
 code, or 2 with one line, within 5 s of processor time (or twice what the pictures of a sound run need on this machine,
 if that is more) and a minute of the clock, without a traceback, without a write outside the output folder; and what is
 accepted must come out escaped.

@@ -107,8 +107,10 @@ def test_two_tasks_on_one_host_are_never_at_work_at_the_same_time(tree: bytes) -
     next(first)
     engine = LocalEngine("1", {}, 1)
     (place,) = engine.list_nodes()
-    holder = engine.start(place, task(tree, "import time; print('', flush=True); time.sleep(60)"))
-    json.loads(holder.ask() or "")
+    words = "import sys, time; open(sys.argv[1].replace('.json', '.jsonl'), 'w').write('{}' + chr(10)); time.sleep(60)"
+    holder = engine.start(place, task(tree, words, "{json}"))
+    holder.ask()
+    assert "line" in json.loads(holder.ask() or ""), "its command is at work, so that it holds the host"
     second = node.carry_out(task(tree, "print('mine')").pack(()))
     next(second)
     deadline = time.monotonic() + 20
