@@ -94,15 +94,13 @@ class FleetQuestion:
         engine: what reaches them, such as ``ray`` or ``local:2``.
         labels: that a node must have.
         count: of nodes, where the engine gives as many as it is asked for.
-        run: what is asked on each, where nothing is compared.
-        gate: what is compared on each; None if nothing is.
+        asked: what is asked on each.
     """
 
     engine: str
     labels: Mapping[str, str]
     count: int
-    run: RunQuestion
-    gate: GateQuestion | None = None
+    asked: RunQuestion | GateQuestion
 
 
 Question = PlanQuestion | RunQuestion | GateQuestion | FleetQuestion

@@ -39,7 +39,7 @@ from bench.record.fleet import Fleet, FleetEvent, Node, NodeBegan, NodeEnded, No
 from bench.record.gate import Block, Looked
 from bench.record.how_many import how_many
 from bench.record.run import Started
-from bench.request import FleetQuestion, Request, SetupError
+from bench.request import FleetQuestion, Request, RunQuestion, SetupError
 
 NODE = "node"
 """The parameter of a test that names its node."""
@@ -71,9 +71,9 @@ class FleetPlugin:
         self.nodes: Sequence[Node] = engine.list_nodes()
         self.fleet: Fleet | None = None
         self._work = (
-            NodeRuns(request, question.run)
-            if question.gate is None
-            else NodeGates(request, question.gate, settings, publication.output.own)
+            NodeRuns(request, question.asked)
+            if isinstance(question.asked, RunQuestion)
+            else NodeGates(request, question.asked, settings, publication.output.own)
         )
         self._log: FleetLog | None = None
         self._request = request

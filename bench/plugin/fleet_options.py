@@ -8,7 +8,7 @@ import pytest
 
 from bench.processes.engines import WAYS
 from bench.processes.remote import MOST_NODES
-from bench.request import FleetQuestion, RunQuestion
+from bench.request import FleetQuestion, GateQuestion, RunQuestion
 
 
 def add_fleet_options(parser: pytest.Parser) -> None:
@@ -35,7 +35,7 @@ def add_fleet_options(parser: pytest.Parser) -> None:
     )
 
 
-def read_fleet_question(config: pytest.Config, run: RunQuestion) -> FleetQuestion | None:
+def read_fleet_question(config: pytest.Config, asked: RunQuestion | GateQuestion) -> FleetQuestion | None:
     """Return what is asked of several machines; None if nothing is.
 
     Raises:
@@ -48,11 +48,16 @@ def read_fleet_question(config: pytest.Config, run: RunQuestion) -> FleetQuestio
         return None
     if not engine.strip():
         raise pytest.UsageError(f"--nodes is empty; name an engine: {', '.join(WAYS)}")
-    if run.traces is not None:
+    if asked.traces is not None:
         raise pytest.UsageError("--trace-dir with --nodes: traces stay on their nodes; leave it out")
+    if config.getoption("plan"):
+        raise pytest.UsageError("--plan with --nodes: what can be measured is found out on each node; leave one out")
+    if isinstance(asked, GateQuestion) and (asked.add_blocks or asked.gates > 1):
+        option = "--add-blocks" if asked.add_blocks else "--one-of"
+        raise pytest.UsageError(f"{option} with --nodes: a fleet begins a gate on each of its nodes; leave it out")
     if not count.isdigit() or not 1 <= int(count) <= MOST_NODES:
         raise pytest.UsageError(f"--node-count: {count!r} is not a whole number of at least 1 and at most {MOST_NODES}")
-    return FleetQuestion(engine=engine, labels=_read_labels(labels), count=int(count), run=run)
+    return FleetQuestion(engine=engine, labels=_read_labels(labels), count=int(count), asked=asked)
 
 
 def _read_labels(text: str | None) -> Mapping[str, str]:

@@ -61,11 +61,8 @@ class NodeGates:
             pytest.UsageError: if both arms would be the same.
         """
         self._check_blocks(nodes)
-        scope, arms, folder = (
-            choose_scope(self._request, self._question),
-            self._question.arms,
-            self._request.project.folder,
-        )
+        scope = choose_scope(self._request, self._question)
+        arms, folder = self._question.arms, self._request.project.folder
         origins = find_origins(folder, arms, from_branch_point=self._question.from_branch_point, scope=scope)
         with TemporaryDirectory(prefix="accelbench-arms-") as name:  # on a node an arm is a folder, of no commit
             code = ArmsCode.freeze(

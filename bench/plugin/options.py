@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -367,23 +366,16 @@ def _choose_question(config: pytest.Config, gate: GateQuestion | None, *, quick:
     traces = config.getoption("trace_dir")
     operators, layers = bool(config.getoption("operators")) or traces is not None, bool(config.getoption("layers"))
     compiling = bool(config.getoption("compile_account"))
-    for asked, option in ((operators, "--operators"), (layers, "--layers"), (compiling, "--compile-account")):
-        if asked and quick:
+    for wanted, option in ((operators, "--operators"), (layers, "--layers"), (compiling, "--compile-account")):
+        if wanted and quick:
             raise pytest.UsageError(f"{option} with --quick: a quick pass is not about time; leave one of them out")
     run = RunQuestion(
         resume=resume, retry=retry, operators=operators, layers=layers, compiling=compiling, traces=traces
     )
-    fleet = read_fleet_question(config, run)
-    if fleet is not None and config.getoption("plan"):
-        raise pytest.UsageError("--plan with --nodes: what can be measured is found out on each node; leave one out")
-    if fleet is not None and gate is not None:
-        if gate.add_blocks or gate.gates > 1:
-            option = "--add-blocks" if gate.add_blocks else "--one-of"
-            raise pytest.UsageError(f"{option} with --nodes: a fleet begins a gate on each of its nodes; leave it out")
-        return replace(fleet, gate=gate)
-    if config.getoption("plan"):
-        return PlanQuestion(gate=gate)
-    return fleet or gate or run
+    asked = gate or run
+    if (fleet := read_fleet_question(config, asked)) is not None:
+        return fleet
+    return PlanQuestion(gate=gate) if config.getoption("plan") else asked
 
 
 def _list(option: str, text: str) -> tuple[str, ...]:

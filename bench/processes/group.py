@@ -85,7 +85,7 @@ class RankGroup:
                     replies[rank] = self._workers[rank].receive(requests[rank], timeout_seconds)
                 except WorkerDiedError as error:
                     died[rank] = str(error)
-                except AskedToStopError:
+                except (WorkerTimeoutError, AskedToStopError):  # it may have said half of its answer
                     self.kill()
                     raise
             if not failed and (died or any(isinstance(reply, Failure) for reply in replies.values())):

@@ -336,7 +336,7 @@ def explain_blindness(answer: Answer) -> str:
     prospect = foresee_from_gate(gate, list(answer.rulings), gate.floors)
     blocks = None if prospect is None else prospect.find_blocks(gate.detect)
     done = len(gate.blocks)
-    more = max(blocks, answer.gate.design.next_look(done + 1)) - done if blocks is not None else None
+    more = max(blocks, gate.design.next_look(done + 1)) - done if blocks is not None else None
     then = "let nothing else run here, or name a larger one"
     if more is not None:
         then = f"about {how_many(more, 'more block')} would do (--add-blocks, or a longer --budget)"
@@ -476,12 +476,14 @@ def _read_floor(row: Row) -> str:
     return ABSENT if row["floor"] == row["default_floor"] else percent(row["floor"])
 
 
-def _read_change(row: Row) -> str:
+def read_change(row: Row) -> str:
+    """Return the change in a row of a case, with its interval."""
     change = row["change"]
     return signed_percent(change, row["change_low"], row["change_high"]) if present(change) else ABSENT
 
 
-def _read_number(name: str, form: str) -> Callable[[Row], str]:
+def read_number(name: str, form: str) -> Callable[[Row], str]:
+    """Return how to read a plain number of a row."""
     return lambda row: format(row[name], form) if present(row[name]) else ABSENT
 
 
@@ -494,10 +496,10 @@ VERDICTS = Table(
         Column(header="case", read=read_word("case"), right=False),
         Column(header="base", read=read_figure("base_seconds", Unit.SECONDS), dispensable=3),
         Column(header="head", read=read_figure("head_seconds", Unit.SECONDS), dispensable=2),
-        Column(header="change", read=_read_change),
+        Column(header="change", read=read_change),
         Column(header="tail", read=_read_tail, optional=True),
-        Column(header="adjusted p", read=_read_number("p", ".4f"), dispensable=6),
-        Column(header="blocks", read=_read_number("blocks", ".0f"), dispensable=5),
+        Column(header="adjusted p", read=read_number("p", ".4f"), dispensable=6),
+        Column(header="blocks", read=read_number("blocks", ".0f"), dispensable=5),
         Column(header="floor", read=_read_floor, optional=True),
         Column(header="visible from", read=lambda row: percent(row["visible"]), dispensable=4),
         Column(header="verdict", read=_read_verdict, right=False),

@@ -14,11 +14,11 @@ from bench.record.fleet import Fleet
 from bench.record.how_many import how_many
 from reports.gate import answer_text
 from reports.gate.answer import Answer, State, conclude
-from reports.gate.answer_text import ANSWER_LOOKS
+from reports.gate.answer_text import ANSWER_LOOKS, read_change, read_number
 from reports.gate.write import write_answer
 from reports.show.files import text_output, write_outputs
-from reports.show.table import Column, Format, Row, Table, as_csv, list_rows, pick_look, read_word, render_table, stack
-from reports.show.units import ABSENT, percent, present, signed_percent
+from reports.show.table import Column, Format, Table, as_csv, list_rows, pick_look, read_word, render_table, stack
+from reports.show.units import percent, signed_percent
 from reports.stats.verdict import Verdict
 
 WORST_FIRST = (State.FAILED, State.REGRESSED, State.UNPROVEN, State.INCONCLUSIVE, State.PASS)
@@ -131,23 +131,13 @@ def list_odd_nodes(nodes: Sequence[Judged]) -> list[str]:
     return said
 
 
-def _read_change(row: Row) -> str:
-    if not present(row["change"]):
-        return ABSENT
-    return signed_percent(row["change"], row["change_low"], row["change_high"])
-
-
 NODES = Table(
     columns=(
         Column(header="case", read=read_word("case"), right=False),
         Column(header="node", read=read_word("node"), right=False),
-        Column(header="change", read=_read_change),
+        Column(header="change", read=read_change),
         Column(header="visible from", read=lambda row: percent(row["visible"]), dispensable=1),
-        Column(
-            header="blocks",
-            read=lambda row: f"{row['blocks']:.0f}" if present(row["blocks"]) else ABSENT,
-            dispensable=2,
-        ),
+        Column(header="blocks", read=read_number("blocks", ".0f"), dispensable=2),
         Column(header="verdict", read=read_word("verdict"), right=False),
     ),
     empty="No node measured a case.",

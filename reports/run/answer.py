@@ -5,7 +5,7 @@ A sentence stands only where intervals support it: what they leave open is said 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -99,20 +99,34 @@ def _tell_compiling(evidence: Mapping[Case, Evidence]) -> Iterator[str]:
         eager = evidence.get(replace(case, compile="off"))
         if case.compiled and eager is not None and (ratio := _compare(eager, one)) is not None:
             ratios[case] = ratio
-    faster = {case: ratio for case, ratio in ratios.items() if _is_above(ratio)}
-    slower = {case: ratio for case, ratio in ratios.items() if _is_below(ratio)}
-    if not faster and not slower:
-        return
+    if parts := _count_sides(ratios, ("faster (at most", "slower (at most", "neither that could be told"), _show):
+        yield f"Of {len(ratios)} cases compiling makes {parts}."
+
+
+def _count_sides(
+    ratios: Mapping[Case, Summary], words: tuple[str, str, str], show: Callable[[Case, Summary], str]
+) -> str | None:
+    """Return how many ratios are above 1, below it, and neither, with the most extreme of each; None if none is told.
+
+    Args:
+        ratios: by case.
+        words: behind each of the three numbers; the first two end in a bracket that the most extreme one closes.
+        show: how that one reads.
+    """
+    above = {case: ratio for case, ratio in ratios.items() if _is_above(ratio)}
+    below = {case: ratio for case, ratio in ratios.items() if _is_below(ratio)}
+    if not above and not below:
+        return None
     parts = []
-    if faster:
-        most = max(faster, key=lambda case: faster[case].centre)
-        parts.append(f"{len(faster)} faster (at most {_show(most, faster[most])})")
-    if slower:
-        most = min(slower, key=lambda case: slower[case].centre)
-        parts.append(f"{len(slower)} slower (at most {_show(most, slower[most])})")
-    if left := len(ratios) - len(faster) - len(slower):
-        parts.append(f"{left} neither that could be told")
-    yield f"Of {len(ratios)} cases compiling makes {', '.join(parts)}."
+    if above:
+        case = max(above, key=lambda case: above[case].centre)
+        parts.append(f"{len(above)} {words[0]} {show(case, above[case])})")
+    if below:
+        case = min(below, key=lambda case: below[case].centre)
+        parts.append(f"{len(below)} {words[1]} {show(case, below[case])})")
+    if left := len(ratios) - len(above) - len(below):
+        parts.append(f"{left} {words[2]}")
+    return ", ".join(parts)
 
 
 def _show(case: Case, ratio: Summary) -> str:
@@ -123,20 +137,13 @@ def _tell_ranks(run: Run) -> Iterator[str]:
     """Yield in how many cases several ranks have a higher throughput than one process, and a lower one."""
     scalings = list_scalings(run).items()
     gains = {case: scaling.strong for case, scaling in scalings if case.processes > 1 and scaling.strong is not None}
-    more = {case: gain for case, gain in gains.items() if _is_above(gain)}
-    less = {case: gain for case, gain in gains.items() if _is_below(gain)}
-    if not more and not less:
-        return
-    parts = []
-    if more:
-        most = max(more, key=lambda case: more[case].centre)
-        parts.append(f"{len(more)} with a higher throughput (up to {_show_gain(most, more[most])})")
-    if less:
-        least = min(less, key=lambda case: less[case].centre)
-        parts.append(f"{len(less)} with a lower throughput (down to {_show_gain(least, less[least])})")
-    if left := len(gains) - len(more) - len(less):
-        parts.append(f"{left} of which neither can be told")
-    yield f"{how_many(len(gains), 'case')} of several ranks beside one process: {', '.join(parts)}."
+    words = (
+        "with a higher throughput (up to",
+        "with a lower throughput (down to",
+        "of which neither can be told",
+    )
+    if parts := _count_sides(gains, words, _show_gain):
+        yield f"{how_many(len(gains), 'case')} of several ranks beside one process: {parts}."
 
 
 def _show_gain(case: Case, gain: Summary) -> str:

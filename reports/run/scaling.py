@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +14,7 @@ from reports.figures.evidence import examine
 from reports.figures.frame import figures
 from reports.figures.scaling import list_scalings
 from reports.show.table import Row
-from reports.show.units import ABSENT, percent, present
+from reports.show.units import percent
 from reports.stats.intervals import Summary
 
 TITLE = "Ranks under DistributedDataParallel"
@@ -59,14 +60,6 @@ def has_ranks(run: Run) -> bool:
     return any(case.distributed for case in run.cases)
 
 
-def read_share(name: str) -> Any:
+def read_share(name: str) -> Callable[[Row], str]:
     """Return how to read a share of a row with its interval."""
-
-    def read(row: Row) -> str:
-        if not present(row[name]):
-            return ABSENT
-        low, high = row[f"{name}_low"], row[f"{name}_high"]
-        ends = f" [{100 * low:.1f}, {100 * high:.1f}]" if present(low) and present(high) else ""
-        return f"{percent(row[name])}{ends}"
-
-    return read
+    return lambda row: percent(row[name], row[f"{name}_low"], row[f"{name}_high"])

@@ -88,9 +88,10 @@ def seconds(value: float | None) -> str:
     return text(Unit.SECONDS, value)
 
 
-def percent(share: float | None) -> str:
-    """Return a share such as 0.123 as ``12.3 %``, to a tenth of a percent."""
-    return f"{100 * share:.1f} %" if present(share) else ABSENT
+def percent(share: float | None, low: float | None = None, high: float | None = None) -> str:
+    """Return a share such as 0.123 as ``12.3 % [11.9, 12.6]``, to a tenth of a percent."""
+    interval = f" [{100 * low:.1f}, {100 * high:.1f}]" if present(low) and present(high) else ""
+    return f"{100 * share:.1f} %{interval}" if present(share) else ABSENT
 
 
 def signed_percent(share: float, low: float | None = None, high: float | None = None) -> str:

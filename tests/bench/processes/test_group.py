@@ -19,7 +19,7 @@ from bench.host.cores import list_places
 from bench.host.folders import ROOT
 from bench.processes import group as group_module
 from bench.processes.group import Company, merge
-from bench.processes.local import WorkerDiedError, WorkerTimeoutError
+from bench.processes.local import WorkerDiedError, WorkerProcess, WorkerTimeoutError
 from bench.processes.pool import WorkerPool, WorkerSetup
 from bench.protocol import Done, Drop, Failure, FootprintTold, Prepare, TimeSlice, Timing, Verified, Verify
 from bench.record.case import Case
@@ -203,6 +203,21 @@ def test_ranks_that_wait_for_one_that_hangs_are_killed(company: Company, monkeyp
     os.kill(ranks[0].pid, signal.SIGSTOP)
     with pytest.raises(WorkerTimeoutError, match="no answer of any of 2 ranks within 2 s"):
         company.ask(TimeSlice(case=OF_TWO, iterations=4), 2.0)
+    assert not wait_until_gone(ranks)
+
+
+def test_rank_that_says_half_of_its_answer_takes_the_others_with_it(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something could be read of it, and the rest never came."""
+
+    def receive(*_: object) -> None:
+        raise WorkerTimeoutError("no answer within 1 s")
+
+    monkeypatch.setattr(WorkerProcess, "receive", receive)
+    ranks = list_ranks(company)
+    with pytest.raises(WorkerTimeoutError):
+        company._groups["ddp:2"].ask(Verify(case=OF_TWO), SECONDS)
     assert not wait_until_gone(ranks)
 
 

@@ -67,6 +67,7 @@ def test_percent_and_data_size_say_what_is_absent() -> None:
     """Neither has an empty text."""
     assert percent(None) == data_size(None) == ABSENT
     assert percent(0.0) == "0.0 %"
+    assert percent(0.123, 0.119, 0.126) == "12.3 % [11.9, 12.6]"
     assert data_size(8 << 30) == "8.0 GiB"
 
 
